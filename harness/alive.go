@@ -1,0 +1,47 @@
+package harness
+
+import (
+	"context"
+	"time"
+
+	"github.com/finwait/finwait/peers"
+)
+
+// Alive is judged after every scenario, on a new connection.
+var Alive = Rule{
+	ID: "alive", Req: "alive", Grade: Must, Clause: "operational",
+	Text: "afterwards the server still accepts and answers",
+	Check: func(r *Record, p Profile) Finding {
+		f := Finding{Outcome: Kept, Want: "a new connection that works, within " + Format(p.CloseTimeout), Got: "answered in " + Format(r.Alive.Took)}
+		switch {
+		case !r.Alive.Tried:
+			f.Outcome, f.Got = Moot, "not tried: the run was ending"
+		case !r.Alive.OK:
+			f.Outcome, f.Got = Breached, r.Alive.Err
+		}
+		return f
+	},
+}
+
+// probeText is what liveness probes and the preflight send to be echoed.
+const probeText = "finwait: are you there?"
+
+// probe opens a connection, lets it echo where the target echoes, and closes it.
+func (b *Batch) probe(ctx context.Context) Liveness {
+	var steps []peers.Step
+	if b.has[Echo] {
+		steps = append(steps, peers.Send{peers.Text(probeText)}, peers.AwaitText{Text: probeText})
+	}
+	steps = append(steps, peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
+	start := time.Now()
+	rec := peers.Run(ctx, peers.Opened(steps...), b.options(b.profile.CloseTimeout, b.profile.Response))
+	took := time.Since(start)
+	if rec.Triggered {
+		took = rec.Trigger.Sub(start)
+	}
+	return Liveness{Tried: ctx.Err() == nil, OK: rec.Err == "", Took: took, Err: rec.Err}
+}
+
+func (b *Batch) options(setup, patience time.Duration) peers.Options {
+	return peers.Options{URL: b.target.URL, Header: b.target.Header, TLS: b.target.TLS, Setup: setup, Patience: patience}
+}

@@ -1,0 +1,203 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/finwait/finwait/harness/sockets"
+	"github.com/finwait/finwait/peers"
+)
+
+// dialing bounds how many scenarios open their connection at the same moment:
+// a listen backlog that overflows delays a SYN by a second (tcp(7)).
+const dialing = 32
+
+// Batch is a run under way.
+type Batch struct {
+	target   *Target
+	profile  Profile
+	has      map[Capability]bool
+	observer *sockets.Observer // nil: sockets are not observed, unseen says why
+	unseen   string
+	run      *Run
+
+	cancel  context.CancelCauseFunc
+	gate    chan struct{}
+	results chan *Result
+	slots   map[string]*slot // by scenario id
+	ended   chan struct{}
+	dying   sync.Mutex
+}
+
+// slot is where one scenario's result comes to stand.
+type slot struct {
+	done   chan struct{}
+	result *Result
+}
+
+// Start checks the target with one connection, finds out what it and this host
+// can do, and starts all scenarios at the same time. It blocks for the check
+// only; its error is one line: the target is not reachable, or not a WebSocket
+// server. A cancelled ctx ends every scenario with what was measured.
+func Start(ctx context.Context, t *Target, scenarios []*Scenario) (*Batch, error) {
+	profile, err := t.Profile.WithDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if len(scenarios) == 0 {
+		return nil, errors.New("no scenario is selected")
+	}
+	b := &Batch{
+		target: t, profile: profile, has: map[Capability]bool{},
+		gate:    make(chan struct{}, dialing),
+		results: make(chan *Result, len(scenarios)),
+		slots:   map[string]*slot{},
+		ended:   make(chan struct{}),
+		run:     &Run{Target: t.URL.Redacted(), Profile: profile, Started: time.Now(), Results: make([]*Result, len(scenarios))},
+	}
+	for _, s := range scenarios {
+		if b.slots[s.ID] != nil {
+			return nil, fmt.Errorf("scenario %s stands twice in the selection", s.ID)
+		}
+		b.slots[s.ID] = &slot{done: make(chan struct{})}
+	}
+	if b.observer, err = sockets.Open(); err != nil {
+		b.unseen = err.Error()
+	}
+	if err := b.preflight(ctx); err != nil {
+		b.close()
+		return nil, err
+	}
+	b.run.Has = b.has
+	ctx, b.cancel = context.WithCancelCause(ctx)
+	go b.all(ctx, scenarios)
+	return b, nil
+}
+
+// Results delivers every result as it is there, and is closed after the last.
+// It is buffered: nobody has to read it.
+func (b *Batch) Results() <-chan *Result { return b.results }
+
+// Await blocks until the scenario's result is there, or ctx is done.
+func (b *Batch) Await(ctx context.Context, id string) (*Result, error) {
+	slot := b.slots[id]
+	if slot == nil {
+		return nil, fmt.Errorf("scenario %s is not part of this run", id)
+	}
+	select {
+	case <-slot.done:
+		return slot.result, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// Wait blocks until every scenario has its result.
+func (b *Batch) Wait() *Run {
+	<-b.ended
+	return b.run
+}
+
+func (b *Batch) all(ctx context.Context, scenarios []*Scenario) {
+	var running sync.WaitGroup
+	for i, s := range scenarios {
+		running.Go(func() {
+			r := b.one(ctx, s)
+			b.run.Results[i], b.slots[s.ID].result = r, r
+			close(b.slots[s.ID].done)
+			b.results <- r
+		})
+	}
+	running.Wait()
+	if err := context.Cause(ctx); err != nil {
+		b.run.Stopped = err.Error()
+	}
+	b.cancel(nil)
+	b.close()
+	b.run.Took = time.Since(b.run.Started)
+	close(b.results)
+	close(b.ended)
+}
+
+func (b *Batch) close() {
+	if b.observer != nil {
+		_ = b.observer.Close()
+	}
+}
+
+// one runs a scenario, probes the target, and judges the record.
+func (b *Batch) one(ctx context.Context, s *Scenario) *Result {
+	r := &Result{Scenario: s, Started: time.Now()}
+	defer func() { r.Took = time.Since(r.Started) }()
+	for _, c := range s.Needs {
+		if !b.has[c] {
+			r.Missing = append(r.Missing, c)
+		}
+	}
+	if len(r.Missing) > 0 {
+		r.Verdict = Skip
+		return r
+	}
+	r.Record = b.play(ctx, s)
+	if ctx.Err() == nil {
+		r.Record.Alive = b.probe(ctx)
+	}
+	if r.Record.Alive.Tried && !r.Record.Alive.OK {
+		b.confirmDeath(ctx)
+	}
+	if r.Record.Err != "" {
+		r.Verdict, r.Err = Errored, r.Record.Err
+		return r
+	}
+	for _, rule := range append(s.Rules[:len(s.Rules):len(s.Rules)], Alive) {
+		f := rule.Check(r.Record, b.profile)
+		f.Rule = rule
+		r.Findings = append(r.Findings, f)
+	}
+	r.Verdict, r.Missing = verdict(r.Findings, b.profile.Strict)
+	return r
+}
+
+// play runs the script with the server's socket in sight.
+func (b *Batch) play(ctx context.Context, s *Scenario) *Record {
+	b.gate <- struct{}{}
+	leave := sync.OnceFunc(func() { <-b.gate })
+	defer leave()
+	var watch *sockets.Watch
+	opt := b.options(0, b.profile.Patience)
+	opt.Connected = func(peer, server netip.AddrPort) peers.Sight {
+		leave()
+		if !b.has[Local] {
+			return peers.Sight{}
+		}
+		watch = b.observer.Watch(server, peer)
+		sight := peers.Sight{Accepted: watch.Accepted(), Gone: watch.Released()}
+		if b.profile.Orphans {
+			sight.Gone = watch.Freed()
+		}
+		return sight
+	}
+	rec := &Record{Record: peers.Run(ctx, s.Script, opt), Has: b.has}
+	rec.Socket = b.socket(watch, rec.Record)
+	return rec
+}
+
+// confirmDeath ends the run where the target answers nobody any more: one
+// probe has failed, and so does a second one.
+func (b *Batch) confirmDeath(ctx context.Context) {
+	b.dying.Lock()
+	defer b.dying.Unlock()
+	if again := b.probe(ctx); again.Tried && !again.OK {
+		b.cancel(fmt.Errorf("the target is gone: %s", again.Err))
+	}
+}
+
+// Target is the target's URL without its password.
+func (b *Batch) Target() string { return b.run.Target }
+
+// Notes are what the reader of the results must know beforehand.
+func (b *Batch) Notes() []string { return b.run.Notes }

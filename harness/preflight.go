@@ -1,0 +1,57 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/finwait/finwait/harness/sockets"
+	"github.com/finwait/finwait/peers"
+)
+
+// preflight opens one connection: a dead target is one clear error. It finds
+// out whether the target echoes, and whether this host shows its sockets.
+func (b *Batch) preflight(ctx context.Context) error {
+	b.has[Dark] = peers.Dark() == nil
+	b.has[NetAdmin] = peers.NetAdmin() == nil
+	script := peers.Opened(peers.Trigger{}, peers.Send{peers.Text(probeText)}, peers.AwaitText{Text: probeText},
+		peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
+	opt := b.options(0, b.profile.Response)
+	var watch *sockets.Watch
+	opt.Connected = func(peer, server netip.AddrPort) peers.Sight {
+		if b.observer == nil {
+			return peers.Sight{}
+		}
+		watch = b.observer.Watch(server, peer)
+		return peers.Sight{Accepted: watch.Accepted()}
+	}
+	rec := peers.Run(ctx, script, opt)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if rec.Err != "" {
+		return errors.New(rec.Err)
+	}
+	for _, m := range rec.Messages {
+		b.has[Echo] = b.has[Echo] || string(m.Payload) == probeText
+	}
+	if !b.has[Echo] {
+		b.run.Notes = append(b.run.Notes, fmt.Sprintf("the target did not echo a text within %s: what needs an echo is skipped", Format(b.profile.Response)))
+	}
+	switch {
+	case watch == nil:
+		b.unseen = "server sockets are not observed: " + b.unseen
+	case watch.Lifetime().Accepted.IsZero():
+		b.unseen = "server sockets are not observed: the target's end of the connection is not in this host's kernel (or network namespace)"
+	default:
+		b.has[Local] = true
+	}
+	if watch != nil {
+		watch.Stop()
+	}
+	if b.unseen != "" {
+		b.run.Notes = append(b.run.Notes, b.unseen)
+	}
+	return nil
+}

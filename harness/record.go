@@ -1,0 +1,52 @@
+package harness
+
+import (
+	"time"
+
+	"github.com/finwait/finwait/peers"
+)
+
+// Record is everything that was seen of one scenario.
+type Record struct {
+	*peers.Record
+	Socket Socket
+	Alive  Liveness
+	Has    map[Capability]bool // what the target and this host can do
+}
+
+// Survival is a lifetime since the trigger with its error bound: the end lies
+// in [Until-Bound, Until]. Censored: still alive at Until, when finwait stopped looking.
+type Survival struct {
+	Until    time.Duration
+	Bound    time.Duration
+	Censored bool
+}
+
+// Socket is the server's end of the connection, as this host's kernel told it
+// (sock_diag(7)). Where Observed is false, Why says why and the rest is zero.
+type Socket struct {
+	Observed bool
+	Why      string
+	Accepted bool      // a process took it with accept(2)
+	Held     Survival  // until the process let go of its descriptor
+	Orphan   *Survival // from then until the kernel freed the socket; nil where it was freed at once or is still held
+	TimeWait bool      // a TIME_WAIT entry was left
+	State    string    // last state seen, e.g. "ESTABLISHED", "FIN_WAIT2"
+	States   []State   // the way there
+	Lost     bool      // the kernel dropped destroy events: an end may be missing
+}
+
+// State is one state of the server's socket, seen at At since the trigger.
+type State struct {
+	At   time.Duration
+	Name string
+	Held bool
+}
+
+// Liveness is the probe after a scenario: does the target still accept and answer?
+type Liveness struct {
+	Tried bool
+	OK    bool
+	Took  time.Duration
+	Err   string
+}

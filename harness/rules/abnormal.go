@@ -1,0 +1,93 @@
+package rules
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+)
+
+// TCP ends without a closing handshake: R31 to R33.
+var (
+	LetsGoOfDead = harness.Rule{
+		ID: "R31", Req: "R31", Grade: harness.Budget, Clause: "close timeout",
+		Text:  "when the peer's TCP has ended the process lets go of the socket; nothing stays in CLOSE_WAIT",
+		Check: letsGo(harness.Profile.CloseLimit),
+	}
+	EndsAfterFIN = harness.Rule{
+		ID: "R31-wire", Req: "R31", Grade: harness.Budget, Clause: "close timeout",
+		Text:  "when the peer has sent FIN the server ends TCP too",
+		Check: endsAfterFIN,
+	}
+	KeptFor = harness.Rule{
+		ID: "R31-life", Req: "R31", Grade: harness.Info, Clause: "operational",
+		Text:  "how long the server keeps the connection",
+		Check: life,
+	}
+	Keepalive = harness.Rule{
+		ID: "R32", Req: "R32", Grade: harness.Info, Clause: "operational",
+		Text:  "how long until a keepalive, if there is one, lets go of the vanished peer",
+		Check: life,
+	}
+	KeepaliveDeclared = harness.Rule{
+		ID: "R32-declared", Req: "R32", Grade: harness.Budget, Clause: "declared ping interval",
+		Text:  "a vanished peer is let go of within two ping intervals",
+		Check: keepaliveDeclared,
+	}
+	Outage = harness.Rule{
+		ID: "R32-outage", Req: "R32", Grade: harness.Info, Clause: "operational",
+		Text:  "whether the connection survives an outage",
+		Check: outage,
+	}
+	LetsGoOfVanished = harness.Rule{
+		ID: "R33", Req: "R33", Grade: harness.Budget, Clause: "close timeout",
+		Text:  "a peer that vanished after a Close was sent or received is let go of",
+		Check: letsGo(harness.Profile.CloseLimit),
+	}
+)
+
+func endsAfterFIN(r *harness.Record, p harness.Profile) harness.Finding {
+	want := "the end of TCP " + within(p.CloseLimit())
+	return judged(ended(r) && r.EndedAt <= p.CloseLimit(), want, endSeen(r))
+}
+
+func life(r *harness.Record, _ harness.Profile) harness.Finding {
+	if r.Socket.Observed {
+		return measured(heldSeen(r))
+	}
+	return measured(endSeen(r))
+}
+
+func keepaliveDeclared(r *harness.Record, p harness.Profile) harness.Finding {
+	if p.PingInterval == 0 {
+		return moot("no ping interval is declared")
+	}
+	return letsGo(func(p harness.Profile) time.Duration { return p.PingLimit() })(r, p)
+}
+
+func outage(r *harness.Record, _ harness.Profile) harness.Finding {
+	if len(r.CloseSent) > 0 && len(r.Closes) > 0 && r.Closes[0].At >= r.CloseSent[0].At {
+		return measured(fmt.Sprintf("survived: %s, %s after the peer asked", r.Closes[0], harness.Format(r.Closes[0].At-r.CloseSent[0].At)))
+	}
+	got := "did not survive: " + endSeen(r)
+	if r.Socket.Observed {
+		got += "; " + heldSeen(r)
+	}
+	return measured(got)
+}
+
+// LastEcho measures whether a text that was sent just before FIN is echoed.
+func LastEcho(text string) harness.Rule {
+	return harness.Rule{
+		ID: "R31-echo", Req: "R31", Grade: harness.Info, Clause: "operational",
+		Text: "whether what was sent before FIN is still answered",
+		Check: func(r *harness.Record, _ harness.Profile) harness.Finding {
+			for _, m := range r.Messages {
+				if string(m.Payload) == text {
+					return measured("echoed at " + harness.Format(m.At))
+				}
+			}
+			return measured("not echoed; " + endSeen(r))
+		},
+	}
+}

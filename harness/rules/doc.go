@@ -1,0 +1,93 @@
+// Package rules holds the requirements as checks on a record, one file per
+// section of docs/requirements.md. A check keeps no state, and says what was
+// seen in every case.
+package rules
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/peers"
+)
+
+// check is a rule's verdict on a record.
+type check = func(*harness.Record, harness.Profile) harness.Finding
+
+func kept(want, got string) harness.Finding {
+	return harness.Finding{Outcome: harness.Kept, Want: want, Got: got}
+}
+
+func breached(want, got string) harness.Finding {
+	return harness.Finding{Outcome: harness.Breached, Want: want, Got: got}
+}
+
+func judged(ok bool, want, got string) harness.Finding {
+	if ok {
+		return kept(want, got)
+	}
+	return breached(want, got)
+}
+
+func measured(got string) harness.Finding {
+	return harness.Finding{Outcome: harness.Measured, Got: got}
+}
+
+func moot(got string) harness.Finding {
+	return harness.Finding{Outcome: harness.Moot, Got: got}
+}
+
+func unmeasured(c harness.Capability, got string) harness.Finding {
+	return harness.Finding{Outcome: harness.Unmeasured, Missing: c, Got: got}
+}
+
+// within is a limit in words.
+func within(d time.Duration) string { return "within " + harness.Format(d) }
+
+// closeSeen tells the server's first Close frame.
+func closeSeen(r *harness.Record) string {
+	if len(r.Closes) == 0 {
+		return "no Close frame"
+	}
+	return fmt.Sprintf("%s at %s", r.Closes[0], harness.Format(r.Closes[0].At))
+}
+
+// endSeen tells how and when the server ended TCP.
+func endSeen(r *harness.Record) string {
+	switch r.Ending {
+	case peers.Open:
+		return "TCP still open after " + harness.Format(r.EndedAt)
+	case peers.Unseen:
+		return "the end of TCP could not be seen by this peer"
+	case peers.Broken:
+		return "the connection broke at " + harness.Format(r.EndedAt)
+	}
+	text := map[peers.Ending]string{peers.FIN: "FIN", peers.RST: "RST"}[r.Ending] + " at " + harness.Format(r.EndedAt)
+	if r.Ending == peers.FIN && r.RST != nil {
+		text += ", then RST at " + harness.Format(*r.RST)
+	}
+	return text
+}
+
+// ended tells whether the server ended TCP.
+func ended(r *harness.Record) bool { return r.Ending == peers.FIN || r.Ending == peers.RST }
+
+// heldSeen tells how long the process held the server's socket.
+func heldSeen(r *harness.Record) string {
+	s := r.Socket
+	if s.Held.Censored {
+		return fmt.Sprintf("server socket %s, still held by the process after %s", s.State, harness.Format(s.Held.Until))
+	}
+	return "the process let go of the server socket at " + harness.Format(s.Held.Until)
+}
+
+// letsGo judges how long the process held the socket, from the trigger.
+func letsGo(limit func(harness.Profile) time.Duration) check {
+	return func(r *harness.Record, p harness.Profile) harness.Finding {
+		if !r.Socket.Observed {
+			return unmeasured(harness.Local, "the server socket was not observed: "+r.Socket.Why)
+		}
+		return judged(!r.Socket.Held.Censored && r.Socket.Held.Until <= limit(p),
+			"the process lets go "+within(limit(p)), heldSeen(r))
+	}
+}

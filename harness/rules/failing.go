@@ -1,0 +1,109 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/finwait/finwait/harness"
+)
+
+// The server fails the connection: R27 to R30.
+var (
+	FailsClosed = harness.Rule{
+		ID: "R27-close", Req: "R27", Grade: harness.Must, Clause: "RFC 6455, 7.1.7",
+		Text:  "after a violation the server closes TCP",
+		Check: failsClosed,
+	}
+	FailsTold = harness.Rule{
+		ID: "R27-send", Req: "R27", Grade: harness.Should, Clause: "RFC 6455, 7.1.7",
+		Text:  "before that it sends a Close frame",
+		Check: failsTold,
+	}
+	FailsAtOnce = harness.Rule{
+		ID: "R28-wait", Req: "R28", Grade: harness.Budget, Clause: "RFC 6455, 7.1.7",
+		Text:  "after a violation the server does not wait for the peer's Close: TCP ends at once",
+		Check: failsAtOnce,
+	}
+	FailsReleased = harness.Rule{
+		ID: "R28-held", Req: "R28", Grade: harness.Budget, Clause: "close timeout; RFC 6455, 7.1.7",
+		Text:  "after a violation the process lets go of the socket, whatever the peer does",
+		Check: letsGo(harness.Profile.CloseLimit),
+	}
+	HandshakeStatus = harness.Rule{
+		ID: "R30", Req: "R30", Grade: harness.Should, Clause: "RFC 6455, 4.2.2",
+		Text:  "a handshake that fails is answered with an HTTP status before TCP ends",
+		Check: handshakeStatus,
+	}
+)
+
+// NotProcessed is R28: this text, sent behind the offence, is not answered.
+func NotProcessed(text string) harness.Rule {
+	return harness.Rule{
+		ID: "R28-process", Req: "R28", Grade: harness.Must, Clause: "RFC 6455, 7.1.7",
+		Text:  "after a violation nothing more is processed",
+		Check: notEchoed(text),
+	}
+}
+
+// FailureCode is R29: the Close frame, where one is sent, carries one of codes.
+func FailureCode(clause string, codes ...int) harness.Rule {
+	return harness.Rule{
+		ID: "R29", Req: "R29", Grade: harness.Should, Clause: clause,
+		Text:  "the Close frame names the violation",
+		Check: failureCode(codes),
+	}
+}
+
+// Failing are the rules on a connection that the server must fail, on the wire.
+func Failing(code harness.Rule, more ...harness.Rule) []harness.Rule {
+	rules := []harness.Rule{FailsClosed, FailsTold, code, FailsAtOnce}
+	rules = append(rules, CloseFrames()...)
+	return append(append(rules, FailsReleased), more...)
+}
+
+func failsClosed(r *harness.Record, p harness.Profile) harness.Finding {
+	want := "the end of TCP " + within(p.CloseLimit())
+	return judged(ended(r) && r.EndedAt <= p.CloseLimit(), want, endSeen(r)+"; "+closeSeen(r))
+}
+
+func failsTold(r *harness.Record, _ harness.Profile) harness.Finding {
+	const want = "a Close frame"
+	if len(r.Closes) == 0 && !ended(r) {
+		return moot("the connection was not failed: " + endSeen(r))
+	}
+	return judged(len(r.Closes) > 0, want, closeSeen(r)+"; "+endSeen(r))
+}
+
+func failsAtOnce(r *harness.Record, p harness.Profile) harness.Finding {
+	if !ended(r) {
+		return moot(endSeen(r))
+	}
+	return judged(r.EndedAt <= p.Response, "the end of TCP "+within(p.Response), endSeen(r))
+}
+
+func failureCode(codes []int) check {
+	texts := make([]string, len(codes))
+	for i, c := range codes {
+		texts[i] = fmt.Sprint(c)
+	}
+	want := "close " + strings.Join(texts, " or ")
+	return func(r *harness.Record, _ harness.Profile) harness.Finding {
+		if len(r.Closes) == 0 {
+			return moot("no Close frame")
+		}
+		code, ok := r.Closes[0].Code()
+		return judged(ok && slices.Contains(codes, code), want, closeSeen(r))
+	}
+}
+
+func handshakeStatus(r *harness.Record, _ harness.Profile) harness.Finding {
+	const want = "an HTTP status, then the end of TCP"
+	switch {
+	case !ended(r) && r.Status == 0:
+		return moot(endSeen(r))
+	case r.Status == 0:
+		return breached(want, "no HTTP status; "+endSeen(r))
+	}
+	return kept(want, fmt.Sprintf("HTTP %d; %s", r.Status, endSeen(r)))
+}

@@ -1,0 +1,236 @@
+package rules
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/finwait/finwait/harness"
+)
+
+// The peer closes first: R1 to R12, R15 and R19.
+var (
+	Answered = harness.Rule{
+		ID: "R1", Req: "R1", Grade: harness.Must, Clause: "RFC 6455, 5.5.1",
+		Text:  "a Close frame is answered with a Close frame",
+		Check: answered,
+	}
+	AnsweredInTime = harness.Rule{
+		ID: "R2", Req: "R2", Grade: harness.Budget, Clause: "RFC 6455, 5.5.1",
+		Text:  "the answer comes as soon as practical",
+		Check: answeredInTime,
+	}
+	AnswerCode = harness.Rule{
+		ID: "R3", Req: "R3", Grade: harness.Info, Clause: "RFC 6455, 5.5.1",
+		Text:  "the code of the answer: an echo, 1000 or none are all fine",
+		Check: answerCode,
+	}
+	EmptyNot1005 = harness.Rule{
+		ID: "R4", Req: "R4", Grade: harness.Must, Clause: "RFC 6455, 7.4.1",
+		Text:  "a Close frame without a code is not answered with 1005",
+		Check: emptyNot1005,
+	}
+	WellFormed = harness.Rule{
+		ID: "R5", Req: "R5", Grade: harness.Must, Clause: "RFC 6455, 5.5.1",
+		Text:  "the server's Close is one unmasked frame of at most 125 bytes: nothing, or a 2-byte code and UTF-8",
+		Check: wellFormed,
+	}
+	NothingAfterClose = harness.Rule{
+		ID: "R6", Req: "R6", Grade: harness.Must, Clause: "RFC 6455, 5.5.1",
+		Text:  "no data frame follows the server's own Close",
+		Check: nothingAfterClose,
+	}
+	OneClose = harness.Rule{
+		ID: "R7", Req: "R7", Grade: harness.Should, Clause: "RFC 6455, 7.1.5",
+		Text:  "the server sends one Close frame",
+		Check: oneClose,
+	}
+	ClosesTCP = harness.Rule{
+		ID: "R8", Req: "R8", Grade: harness.Must, Clause: "RFC 6455, 5.5.1",
+		Text:  "once both Close frames have passed the server closes TCP immediately",
+		Check: closesTCP,
+	}
+	ClosesFirst = harness.Rule{
+		ID: "R9", Req: "R9", Grade: harness.Should, Clause: "RFC 6455, 7.1.1",
+		Text:  "the server closes TCP first, so that it and not the peer holds TIME_WAIT",
+		Check: closesFirst,
+	}
+	ClosesCleanly = harness.Rule{
+		ID: "R10", Req: "R10", Grade: harness.Should, Clause: "RFC 6455, 7.1.1",
+		Text:  "trailing bytes are read and discarded, so that no RST destroys the Close frame",
+		Check: closesCleanly,
+	}
+	AnsweredInMessage = harness.Rule{
+		ID: "R11", Req: "R11", Grade: harness.Must, Clause: "RFC 6455, 5.4",
+		Text:  "a Close between the fragments of a message is answered",
+		Check: answered,
+	}
+	LegalCode = harness.Rule{
+		ID: "R15", Req: "R15", Grade: harness.Must, Clause: "RFC 6455, 7.4.1 and 7.4.2",
+		Text:  "0-999, 1004-1006 and 1015-2999 never go on the wire",
+		Check: legalCode,
+	}
+	LetsGoAfterClose = harness.Rule{
+		ID: "R19", Req: "R19", Grade: harness.Budget, Clause: "close timeout; RFC 6455, 5.5.1",
+		Text:  "once both Close frames have passed the process lets go of the socket, whatever the peer does",
+		Check: letsGo(harness.Profile.CloseLimit),
+	}
+)
+
+// NotEchoedAfterClose is R12: this text, sent behind the Close, is discarded.
+func NotEchoedAfterClose(text string) harness.Rule {
+	return harness.Rule{
+		ID: "R12", Req: "R12", Grade: harness.Should, Clause: "RFC 6455, 1.4 and 5.5.1",
+		Text:  "data behind the peer's Close is discarded, never echoed",
+		Check: notEchoed(text),
+	}
+}
+
+// CloseFrames are the rules on any Close frame of the server.
+func CloseFrames() []harness.Rule {
+	return []harness.Rule{WellFormed, NothingAfterClose, OneClose, LegalCode}
+}
+
+// Answer are the rules on a whole closing handshake that the peer starts.
+func Answer(more ...harness.Rule) []harness.Rule {
+	rules := []harness.Rule{Answered, AnsweredInTime, AnswerCode}
+	rules = append(rules, CloseFrames()...)
+	rules = append(rules, ClosesTCP, ClosesFirst, LetsGoAfterClose)
+	return append(rules, more...)
+}
+
+func answered(r *harness.Record, _ harness.Profile) harness.Finding {
+	const want = "a Close frame"
+	if len(r.Closes) > 0 {
+		return kept(want, closeSeen(r))
+	}
+	return breached(want, "no Close frame; "+endSeen(r))
+}
+
+func answeredInTime(r *harness.Record, p harness.Profile) harness.Finding {
+	if len(r.Closes) == 0 || len(r.CloseSent) == 0 {
+		return moot("no Close frame to date")
+	}
+	took := r.Closes[0].At - r.CloseSent[0].At
+	return judged(took <= p.Response, "the Close frame "+within(p.Response), "the Close frame after "+harness.Format(took))
+}
+
+func answerCode(r *harness.Record, _ harness.Profile) harness.Finding {
+	if len(r.Closes) == 0 || len(r.CloseSent) == 0 {
+		return measured("no Close frame")
+	}
+	got, answered := r.Closes[0].Code()
+	sent, asked := r.CloseSent[0].Code()
+	switch {
+	case !answered:
+		return measured("answered without a code")
+	case asked && got == sent:
+		return measured(fmt.Sprintf("answered with %d, an echo", got))
+	}
+	return measured(fmt.Sprintf("answered with %d", got))
+}
+
+func emptyNot1005(r *harness.Record, _ harness.Profile) harness.Finding {
+	if len(r.Closes) == 0 {
+		return moot("no Close frame")
+	}
+	code, ok := r.Closes[0].Code()
+	return judged(!ok || code != 1005, "any answer but 1005", closeSeen(r))
+}
+
+func wellFormed(r *harness.Record, _ harness.Profile) harness.Finding {
+	const want = "unmasked, not fragmented, no reserved bit; at most 125 bytes: none, or a 2-byte code and UTF-8"
+	if len(r.Closes) == 0 {
+		return moot("no Close frame")
+	}
+	for _, c := range r.Closes {
+		h := c.Frame
+		switch {
+		case h.Masked:
+			return breached(want, fmt.Sprintf("%s is masked", c))
+		case !h.Fin:
+			return breached(want, fmt.Sprintf("%s is fragmented (FIN bit 0)", c))
+		case h.RSV != 0:
+			return breached(want, fmt.Sprintf("%s has the reserved bits %03b", c, h.RSV))
+		case h.Length > 125:
+			return breached(want, fmt.Sprintf("a Close frame of %d bytes", h.Length))
+		case h.Length == 1:
+			return breached(want, c.String())
+		case !utf8.ValidString(c.Reason()):
+			return breached(want, fmt.Sprintf("%s: the reason is not UTF-8", c))
+		}
+	}
+	return kept(want, closeSeen(r))
+}
+
+func nothingAfterClose(r *harness.Record, _ harness.Profile) harness.Finding {
+	if len(r.Closes) == 0 {
+		return moot("no Close frame")
+	}
+	return judged(r.AfterClose == 0, "no data frame after it", fmt.Sprintf("%d data frames after %s", r.AfterClose, closeSeen(r)))
+}
+
+func oneClose(r *harness.Record, _ harness.Profile) harness.Finding {
+	if len(r.Closes) == 0 {
+		return moot("no Close frame")
+	}
+	return judged(len(r.Closes) == 1, "1 Close frame", fmt.Sprintf("%d Close frames", len(r.Closes)))
+}
+
+func closesTCP(r *harness.Record, p harness.Profile) harness.Finding {
+	both, ok := r.BothClosed()
+	if !ok {
+		return moot("not both Close frames have passed")
+	}
+	want := "the end of TCP " + within(p.Response) + " of the later Close frame"
+	if !ended(r) {
+		return breached(want, endSeen(r))
+	}
+	return judged(r.EndedAt-both <= p.Response, want, fmt.Sprintf("%s, %s after it", endSeen(r), harness.Format(max(0, r.EndedAt-both))))
+}
+
+func closesFirst(r *harness.Record, _ harness.Profile) harness.Finding {
+	const want = "the server's FIN before the peer's"
+	if _, ok := r.BothClosed(); !ok {
+		return moot("not both Close frames have passed")
+	}
+	first := ended(r) && (r.PeerFIN == nil || r.EndedAt <= *r.PeerFIN)
+	return judged(first, want, endSeen(r))
+}
+
+func closesCleanly(r *harness.Record, _ harness.Profile) harness.Finding {
+	const want = "FIN without an RST"
+	if !ended(r) {
+		return moot(endSeen(r))
+	}
+	return judged(r.RST == nil, want, closeSeen(r)+"; "+endSeen(r))
+}
+
+func legalCode(r *harness.Record, _ harness.Profile) harness.Finding {
+	const want = "a code that may be sent, or none"
+	if len(r.Closes) == 0 {
+		return moot("no Close frame")
+	}
+	for _, c := range r.Closes {
+		code, ok := c.Code()
+		if ok && (code < 1000 || code >= 1004 && code <= 1006 || code >= 1015 && code < 3000) {
+			return breached(want, c.String())
+		}
+	}
+	return kept(want, closeSeen(r))
+}
+
+// notEchoed judges that no message with this text came after the trigger.
+func notEchoed(text string) check {
+	return func(r *harness.Record, _ harness.Profile) harness.Finding {
+		if !r.Has[harness.Echo] {
+			return unmeasured(harness.Echo, "the target does not echo")
+		}
+		n := 0
+		for _, m := range r.Messages {
+			if m.At > 0 && string(m.Payload) == text {
+				n++
+			}
+		}
+		return judged(n == 0, "no echo of "+fmt.Sprintf("%q", text), fmt.Sprintf("%d echoes", n))
+	}
+}

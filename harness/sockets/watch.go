@@ -1,0 +1,183 @@
+package sockets
+
+import (
+	"slices"
+	"time"
+)
+
+// Lifetime is what was seen of one socket so far. Times are when finwait saw it;
+// what happened lies in [time-bound, time].
+type Lifetime struct {
+	Accepted time.Time // first seen in the hands of a process; zero: never seen there
+
+	// Released is when the last process let go of the descriptor; zero: still held,
+	// or still waiting to be accepted. After a RST the socket leaves the kernel's
+	// table and is held all the same: that is not the release.
+	Released      time.Time
+	ReleasedBound time.Duration
+
+	// Freed is when the kernel freed the full socket; zero: it still exists.
+	Freed      time.Time
+	FreedBound time.Duration
+
+	// TimeWait: the kernel left a TIME_WAIT entry in its place. It may become true
+	// after Freed, once the peer's FIN comes.
+	TimeWait bool
+
+	// State is the last state of the full socket: "ESTABLISHED", "CLOSE_WAIT" …;
+	// "CLOSE" once it left the kernel's table and was not freed; "" if never seen.
+	State       string
+	Transitions []Transition // the first 32
+	Lost        bool         // the kernel dropped destroy events (ENOBUFS): an end may be missing
+}
+
+// Transition is one change, seen at At.
+type Transition struct {
+	At    time.Time
+	State string
+	Held  bool // by a process
+	Mini  bool // the full socket is gone; this is the entry left in its place, TIME_WAIT or FIN_WAIT2
+}
+
+const maxTransitions = 32
+
+// Watch follows one socket until it is freed, stopped, or the observer closes.
+type Watch struct {
+	o                         *Observer
+	accepted, released, freed chan struct{}
+
+	// Guarded by o.mu.
+	over    bool // nothing more to see
+	life    Lifetime
+	request []byte    // exact; by cookie too, once it is known
+	cookie  uint64    // 0: not known yet
+	held    time.Time // last moment known not to be released
+	alive   time.Time // last moment known not to be freed
+	gone    time.Time // last moment seen out of the table though no event told its end
+}
+
+func newWatch(o *Observer, request []byte) *Watch {
+	now := time.Now()
+	return &Watch{o: o, request: request, accepted: make(chan struct{}), released: make(chan struct{}), freed: make(chan struct{}), held: now, alive: now}
+}
+
+// Accepted is closed once the socket was seen in the hands of a process.
+func (w *Watch) Accepted() <-chan struct{} { return w.accepted }
+
+// Released is closed once no process holds the descriptor any more.
+func (w *Watch) Released() <-chan struct{} { return w.released }
+
+// Freed is closed once the kernel freed the full socket; never before Released.
+func (w *Watch) Freed() <-chan struct{} { return w.freed }
+
+// Lifetime is a snapshot that belongs to the caller.
+func (w *Watch) Lifetime() Lifetime {
+	w.o.mu.Lock()
+	defer w.o.mu.Unlock()
+	l := w.life
+	l.Transitions = slices.Clone(l.Transitions)
+	return l
+}
+
+// Stop forgets the socket. Lifetime keeps what was seen; the channels close no more.
+func (w *Watch) Stop() {
+	w.o.mu.Lock()
+	defer w.o.mu.Unlock()
+	delete(w.o.byCookie, w.cookie)
+	w.over = true
+}
+
+// see takes in one answer to the exact query, asked at asked and answered at at.
+func (w *Watch) see(s Socket, found bool, asked, at time.Time) {
+	switch {
+	case found && !s.mini:
+		w.seeFull(s, asked, at)
+	case w.cookie == 0: // not there yet, or what an earlier connection left
+	default:
+		if found {
+			w.life.TimeWait = w.life.TimeWait || s.State == timeWait
+			w.note(Transition{At: at, State: s.State, Mini: true})
+			if s.State == finWait2 && w.life.Released.IsZero() { // left of orphans only
+				w.release(at)
+			}
+		}
+		w.seeGone(asked, at)
+	}
+}
+
+func (w *Watch) seeFull(s Socket, asked, at time.Time) {
+	if s.State == synReceived { // a request, not yet the socket: the handshake's ACK is on its way
+		return
+	}
+	if w.cookie == 0 {
+		w.cookie = s.Cookie
+		w.o.byCookie[s.Cookie] = w
+		setCookie(w.request, s.Cookie)
+	}
+	l, held := &w.life, s.Inode != 0
+	if held && l.Accepted.IsZero() {
+		l.Accepted = at
+		close(w.accepted)
+	}
+	w.alive = asked
+	l.State = s.State
+	w.note(Transition{At: at, State: s.State, Held: held})
+	switch {
+	case held || l.Accepted.IsZero() && !closedHere(s.State):
+		w.held = asked
+	case l.Released.IsZero():
+		w.release(at)
+	}
+}
+
+// closedHere: a socket gets into these states by a close or shutdown on its own
+// side, so a process had accepted it, be it between two looks.
+func closedHere(state string) bool {
+	return state == finWait1 || state == finWait2 || state == closing || state == lastAck
+}
+
+// seeGone: the full socket is out of the kernel's table. Of an orphan that is the
+// end. A held one may live on (RST, or FIN in FIN_WAIT2), or its destroy event is
+// under way: only where it is still out in the round after was it there in this one.
+func (w *Watch) seeGone(asked, at time.Time) {
+	switch {
+	case w.ended():
+	case !w.life.Released.IsZero():
+		w.free(at)
+	default:
+		if !w.gone.IsZero() {
+			w.held, w.alive = w.gone, w.gone
+			w.life.State = closed
+			w.note(Transition{At: at, State: closed, Held: !w.life.Accepted.IsZero()})
+		}
+		w.gone = asked
+	}
+}
+
+func (w *Watch) release(at time.Time) {
+	w.life.Released, w.life.ReleasedBound = at, at.Sub(w.held)
+	close(w.released)
+}
+
+// free: the kernel freed the full socket; what was not released is by that.
+func (w *Watch) free(at time.Time) {
+	if w.ended() {
+		return
+	}
+	if w.life.Released.IsZero() {
+		w.release(at)
+	}
+	w.life.Freed, w.life.FreedBound = at, at.Sub(w.alive)
+	delete(w.o.byCookie, w.cookie)
+	close(w.freed)
+}
+
+func (w *Watch) ended() bool { return !w.life.Freed.IsZero() }
+
+// note keeps a transition unless nothing changed.
+func (w *Watch) note(t Transition) {
+	ts := w.life.Transitions
+	if n := len(ts); n < maxTransitions && (n == 0 || ts[n-1] != Transition{ts[n-1].At, t.State, t.Held, t.Mini}) {
+		w.life.Transitions = append(ts, t)
+	}
+}

@@ -1,0 +1,66 @@
+package harness
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Target is the server under test.
+type Target struct {
+	URL     *url.URL // ws or wss
+	Header  http.Header
+	TLS     *tls.Config // nil: the system's roots
+	Profile Profile
+}
+
+// Profile holds the limits a target is judged by. The zero value of a field
+// is replaced by its default.
+type Profile struct {
+	CloseTimeout time.Duration // declared limit for letting go once a close began; default 10 s, the grace of docker stop
+	Response     time.Duration // limit for what needs no waiting: an answer, an immediate close; default 1 s
+	Patience     time.Duration // how long finwait looks, from the trigger; default 35 s
+	Strict       bool          // a breached SHOULD fails
+	Orphans      bool          // look on until the kernel freed the socket, not only until the process let go
+	PingInterval time.Duration // declared keepalive interval; 0: none declared, R32 is measured only
+}
+
+// Tolerance on BUDGET limits: 20 % and 1 s.
+const (
+	toleranceShare = 5 // a fifth
+	toleranceFixed = time.Second
+)
+
+// WithDefaults fills in what is zero. It fails, in one line, where the limits
+// contradict each other.
+func (p Profile) WithDefaults() (Profile, error) {
+	if p.CloseTimeout == 0 {
+		p.CloseTimeout = 10 * time.Second
+	}
+	if p.Response == 0 {
+		p.Response = time.Second
+	}
+	if p.Patience == 0 {
+		p.Patience = max(35*time.Second, p.CloseLimit()+5*time.Second)
+	}
+	switch {
+	case p.CloseTimeout < 0, p.Response < 0, p.Patience < 0, p.PingInterval < 0:
+		return p, fmt.Errorf("a time limit is negative: give positive durations such as 10s")
+	case p.Response > p.Patience:
+		return p, fmt.Errorf("response %s is longer than patience %s: raise --patience", p.Response, p.Patience)
+	case p.CloseLimit() >= p.Patience:
+		return p, fmt.Errorf("patience %s does not reach past the close timeout with its tolerance (%s): raise --patience or lower --close-timeout", p.Patience, p.CloseLimit())
+	}
+	return p, nil
+}
+
+// CloseLimit is the close timeout with its tolerance: +20 % and 1 s.
+func (p Profile) CloseLimit() time.Duration { return limit(p.CloseTimeout) }
+
+// PingLimit is by when a declared keepalive must have let go of a vanished
+// peer: one interval until the ping, one for the pong, with tolerance.
+func (p Profile) PingLimit() time.Duration { return limit(2 * p.PingInterval) }
+
+func limit(d time.Duration) time.Duration { return d + d/toleranceShare + toleranceFixed }

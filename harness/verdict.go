@@ -1,0 +1,56 @@
+package harness
+
+import "time"
+
+// Verdict is a scenario's result in one word.
+type Verdict string
+
+// The verdicts.
+const (
+	Pass    Verdict = "pass"
+	Fail    Verdict = "fail"  // a MUST or a BUDGET is breached
+	Warn    Verdict = "warn"  // a SHOULD is breached
+	Noted   Verdict = "info"  // measured, nothing to judge
+	Skip    Verdict = "skip"  // a capability is missing: Result.Missing
+	Errored Verdict = "error" // the scenario could not be carried out: Result.Err
+)
+
+// Result is one scenario's outcome.
+type Result struct {
+	Scenario *Scenario
+	Verdict  Verdict
+	Findings []Finding // in the order of the scenario's rules
+	Record   *Record   // nil for a skip, and for an error before the connection was tried
+	Missing  []Capability
+	Err      string
+	Started  time.Time
+	Took     time.Duration
+}
+
+// verdict sums up findings. Strict makes a breached SHOULD fail.
+func verdict(findings []Finding, strict bool) (Verdict, []Capability) {
+	var judged, unmeasured, warned bool
+	var missing []Capability
+	for _, f := range findings {
+		switch {
+		case f.Outcome == Breached && (strict || f.Rule.Grade != Should):
+			return Fail, nil
+		case f.Outcome == Breached:
+			warned = true
+		case f.Outcome == Kept:
+			judged = judged || f.Rule.ID != Alive.ID
+		case f.Outcome == Unmeasured && f.Rule.Grade != Info:
+			unmeasured = true
+			missing = append(missing, f.Missing)
+		}
+	}
+	switch {
+	case warned:
+		return Warn, nil
+	case judged:
+		return Pass, nil
+	case unmeasured:
+		return Skip, missing
+	}
+	return Noted, nil
+}

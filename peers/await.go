@@ -1,0 +1,133 @@
+package peers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Trigger is time zero: the close, offence or loss follows. All times of the
+// record and the patience count from here. Where the server's socket is
+// observed it first waits, at most [sighting], until it is in sight.
+type Trigger struct{}
+
+// sighting bounds the wait for a server that accepts late, or only once data
+// came (TCP_DEFER_ACCEPT in tcp(7)).
+const sighting = time.Second
+
+// Do implements [Step].
+func (Trigger) Do(ctx context.Context, p *Peer) error {
+	if p.sight.Accepted != nil {
+		timer := time.NewTimer(sighting)
+		defer timer.Stop()
+		select {
+		case <-p.sight.Accepted:
+		case <-timer.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	p.update(func() {
+		p.trigger, p.rec.Triggered = p.now(), true
+		p.deadline = p.start.Add(p.trigger + p.opt.Patience)
+	})
+	return nil
+}
+
+func (Trigger) String() string { return "trigger" }
+
+// AwaitText waits until the server has sent this text message.
+type AwaitText struct{ Text string }
+
+// Do implements [Step].
+func (s AwaitText) Do(ctx context.Context, p *Peer) error {
+	got := false
+	err := p.await(ctx, func() bool {
+		for _, m := range p.rec.Messages {
+			got = got || m.Text && m.Length == uint64(len(s.Text)) && string(m.Payload) == s.Text
+		}
+		return got || p.over()
+	})
+	if err == nil && !got {
+		return errOver
+	}
+	return err
+}
+
+func (s AwaitText) String() string { return fmt.Sprintf("await text %+q", s.Text) }
+
+// AwaitClose waits for the server's Close frame.
+type AwaitClose struct{}
+
+// Do implements [Step].
+func (AwaitClose) Do(ctx context.Context, p *Peer) error {
+	return p.await(ctx, func() bool { return len(p.rec.Closes) > 0 || p.over() })
+}
+
+func (AwaitClose) String() string { return "await close" }
+
+// AnswerClose answers the server's Close frame with its own body, if one came.
+type AnswerClose struct{}
+
+// Do implements [Step].
+func (s AnswerClose) Do(ctx context.Context, p *Peer) error {
+	p.mu.Lock()
+	closes := p.rec.Closes
+	p.mu.Unlock()
+	if len(closes) == 0 {
+		return nil
+	}
+	return Send{CloseBody(closes[0].Body[:min(len(closes[0].Body), 125)])}.Do(ctx, p)
+}
+
+func (AnswerClose) String() string { return "answer close" }
+
+// AwaitEnd waits until the server ends TCP.
+type AwaitEnd struct{}
+
+// Do implements [Step].
+func (AwaitEnd) Do(ctx context.Context, p *Peer) error {
+	return p.await(ctx, p.over)
+}
+
+func (AwaitEnd) String() string { return "await end of TCP" }
+
+// HoldOpen does nothing until the server's socket is gone. Where that is not
+// observed, until the server ends TCP; a peer that cannot see that either goes
+// on at once.
+type HoldOpen struct{}
+
+// Do implements [Step].
+func (HoldOpen) Do(ctx context.Context, p *Peer) error {
+	observed := p.sight.Gone != nil || p.vanished
+	return p.await(ctx, func() bool { return (p.vanished || !observed) && (p.over() || p.blind()) })
+}
+
+func (HoldOpen) String() string { return "hold open" }
+
+// Pause lets time pass in which the peer does nothing; it reads on.
+type Pause struct{ For time.Duration }
+
+// Do implements [Step].
+func (s Pause) Do(ctx context.Context, p *Peer) error {
+	until, limit := time.Now().Add(s.For), p.until()
+	err := p.awaitUntil(ctx, earlier(until, limit), func() bool { return false })
+	if errors.Is(err, errOver) && until.Before(limit) {
+		return nil
+	}
+	return err
+}
+
+func (s Pause) String() string { return "pause " + s.For.String() }
+
+// NoPong answers no Ping from now on.
+type NoPong struct{}
+
+// Do implements [Step].
+func (NoPong) Do(_ context.Context, p *Peer) error {
+	p.update(func() { p.noPong = true })
+	return nil
+}
+
+func (NoPong) String() string { return "answer no ping" }

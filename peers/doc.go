@@ -1,0 +1,9 @@
+// Package peers is what a client does on the wire: scripts of steps over a raw
+// WebSocket connection, and the recorded trace of what the server did.
+//
+// A peer reads the server's bytes all the time, dates every frame, FIN and RST
+// with the monotonic clock, and judges nothing: rules live in package harness.
+// It never retries, never reconnects, and never restarts a deadline because a
+// byte came: what a script waits for is bounded by one instant, the trigger
+// plus the patience.
+package peers

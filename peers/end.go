@@ -1,0 +1,162 @@
+package peers
+
+import (
+	"context"
+	"time"
+)
+
+// Finish sends FIN and waits until TCP is closed in both directions, or reset.
+// Where this host does not tell that, it does not wait.
+type Finish struct{}
+
+// Do implements [Step].
+func (Finish) Do(ctx context.Context, p *Peer) error {
+	if err := (HalfClose{}).Do(ctx, p); err != nil {
+		return err
+	}
+	return p.await(ctx, func() bool { return p.closed || !canWatch })
+}
+
+func (Finish) String() string { return "send FIN, await the end" }
+
+// HalfClose sends FIN, shutdown(2) of the writing side, and reads on. Under TLS
+// a close_notify goes first.
+type HalfClose struct{}
+
+// Do implements [Step].
+func (HalfClose) Do(_ context.Context, p *Peer) error {
+	p.update(func() {
+		at := p.now()
+		if p.rec.RST == nil && p.rec.PeerFIN == nil {
+			p.rec.PeerFIN = &at
+			p.note(at, Sent, "FIN")
+		}
+	})
+	_ = p.wire.halfClose() // fails where TCP has ended: the record has that
+	return nil
+}
+
+func (HalfClose) String() string { return "send FIN, read on" }
+
+// HangUp closes the descriptor, close(2): FIN, and RST in answer to whatever
+// the server sends afterwards. The peer sees nothing more.
+type HangUp struct{}
+
+// Do implements [Step].
+func (HangUp) Do(_ context.Context, p *Peer) error {
+	p.update(func() { at := p.now(); p.hungUp, p.rec.PeerFIN = true, &at; p.note(at, Sent, "FIN (close)") })
+	p.wire.end(true)
+	return nil
+}
+
+func (HangUp) String() string { return "close the socket" }
+
+// Reset sends RST: close(2) with SO_LINGER 0 (socket(7)). The peer sees
+// nothing more.
+type Reset struct{}
+
+// Do implements [Step].
+func (Reset) Do(_ context.Context, p *Peer) error {
+	p.update(func() { at := p.now(); p.hungUp, p.rec.PeerRST = true, &at; p.note(at, Sent, "RST") })
+	p.wire.end(false)
+	return nil
+}
+
+func (Reset) String() string { return "send RST" }
+
+// StopReading lets what the server sends fill the receive buffer.
+type StopReading struct{}
+
+// Do implements [Step].
+func (StopReading) Do(_ context.Context, p *Peer) error {
+	p.update(func() { p.note(p.now(), Local, "stopped reading") })
+	p.wire.stopReading()
+	return nil
+}
+
+func (StopReading) String() string { return "stop reading" }
+
+// Forget drops the connection from the peer's kernel without a packet, as a
+// reboot does: the server's next segment is answered with RST. It needs
+// CAP_NET_ADMIN.
+type Forget struct{}
+
+// Do implements [Step].
+func (Forget) Do(_ context.Context, p *Peer) error {
+	if err := p.wire.set(forget); err != nil {
+		return err
+	}
+	p.update(func() { p.hungUp = true; p.note(p.now(), Local, "connection forgotten (TCP_REPAIR)") })
+	p.wire.end(true)
+	return nil
+}
+
+func (Forget) String() string { return "forget the connection" }
+
+// Vanish goes dark: the kernel drops every incoming segment before TCP sees
+// it, so no ACK and no RST leaves. What the peer sends later still leaves, and
+// is retransmitted because its ACK is never seen.
+type Vanish struct{}
+
+// Do implements [Step].
+func (Vanish) Do(_ context.Context, p *Peer) error {
+	if err := p.wire.set(goDark); err != nil {
+		return err
+	}
+	p.update(func() { at := p.now(); p.rec.Dark = &at; p.note(at, Local, "gone dark") })
+	return nil
+}
+
+func (Vanish) String() string { return "vanish" }
+
+// Return comes back from the dark.
+type Return struct{}
+
+// Do implements [Step].
+func (Return) Do(_ context.Context, p *Peer) error {
+	dropped := p.wire.dropped()
+	if err := p.wire.set(comeBack); err != nil {
+		return err
+	}
+	p.update(func() { p.rec.Dark, p.rec.Dropped = nil, dropped; p.note(p.now(), Local, "back from the dark") })
+	return nil
+}
+
+func (Return) String() string { return "return" }
+
+// DropFIN drops every segment with the FIN bit from now on and acknowledges
+// all others: the server's FIN is never acknowledged. It needs CAP_NET_ADMIN.
+type DropFIN struct{}
+
+// Do implements [Step].
+func (DropFIN) Do(_ context.Context, p *Peer) error { return p.wire.set(dropFIN) }
+
+func (DropFIN) String() string { return "drop every FIN" }
+
+// AwaitAcked waits until the server's kernel has acknowledged everything sent,
+// so that a peer gone dark has nothing to retransmit. The kernel has no event
+// for it: SIOCOUTQ is asked every millisecond.
+type AwaitAcked struct{}
+
+// Do implements [Step].
+func (AwaitAcked) Do(ctx context.Context, p *Peer) error {
+	for time.Now().Before(p.until()) {
+		left, err := 0, error(nil)
+		p.wire.control(func(fd uintptr) { left, err = unacked(fd) })
+		if err != nil || left == 0 {
+			return err
+		}
+		if err := (Pause{time.Millisecond}).Do(ctx, p); err != nil {
+			return err
+		}
+	}
+	return errOver
+}
+
+func (AwaitAcked) String() string { return "await ACK" }
+
+// set runs a socket option setter on the descriptor.
+func (w *wire) set(option func(fd uintptr) error) (err error) {
+	w.control(func(fd uintptr) { err = option(fd) })
+	return err
+}

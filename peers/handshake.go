@@ -1,0 +1,234 @@
+package peers
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha1"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// maxResponse bounds the head of the handshake response, bytes.
+const maxResponse = 64 << 10
+
+// Connect opens TCP and, for wss, TLS.
+type Connect struct {
+	ReceiveBuffer int // SO_RCVBUF before connect(2), bytes; 0: the system's
+}
+
+// Do implements [Step].
+func (s Connect) Do(run context.Context, p *Peer) error {
+	ctx, cancel := context.WithDeadline(run, p.until())
+	defer cancel()
+	u := p.opt.URL
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"ws": "80", "wss": "443"}[u.Scheme]
+	}
+	w, err := connect(ctx, net.JoinHostPort(u.Hostname(), port), s.ReceiveBuffer, func(how Ending, what string) {
+		p.onEnd(p.now(), how, what)
+	})
+	if err != nil {
+		return err
+	}
+	p.wire = w
+	peer, server := w.addrs()
+	p.update(func() {
+		p.rec.Peer, p.rec.Server = peer.String(), server.String()
+		p.note(p.now(), Local, "connected")
+	})
+	if p.opt.Connected != nil {
+		p.sight = p.opt.Connected(peer, server)
+	}
+	if u.Scheme == "wss" {
+		config := &tls.Config{}
+		if p.opt.TLS != nil {
+			config = p.opt.TLS.Clone()
+		}
+		if config.ServerName == "" {
+			config.ServerName = u.Hostname()
+		}
+		c := tls.Client(w.top, config)
+		if err := c.HandshakeContext(ctx); err != nil {
+			return fmt.Errorf("TLS handshake: %w", err)
+		}
+		w.top = c
+	}
+	context.AfterFunc(run, func() { _ = w.SetWriteDeadline(time.Unix(1, 0)) })
+	p.reading.Go(p.read)
+	return nil
+}
+
+func (s Connect) String() string {
+	if s.ReceiveBuffer > 0 {
+		return fmt.Sprintf("connect rcvbuf=%d", s.ReceiveBuffer)
+	}
+	return "connect"
+}
+
+// SendRequest sends the upgrade request (RFC 6455, 4.1) and, in the same write,
+// the frames Then. It does not wait for the response.
+type SendRequest struct {
+	Half bool // only the first half of the bytes
+	Then []Frame
+}
+
+// Do implements [Step].
+func (s SendRequest) Do(ctx context.Context, p *Peer) error {
+	var nonce [16]byte
+	_, _ = rand.Read(nonce[:])
+	p.key = base64.StdEncoding.EncodeToString(nonce[:])
+	b := p.request()
+	if s.Half {
+		b = b[:len(b)/2]
+	}
+	return p.send(ctx, s.String(), append(b, encode(s.Then)...), s.Then...)
+}
+
+func (s SendRequest) String() string {
+	switch {
+	case s.Half:
+		return "send half of the request"
+	case len(s.Then) > 0:
+		return "send request + " + join(s.Then)
+	}
+	return "send request"
+}
+
+// AwaitUpgrade waits for the response; anything but a valid 101 is an error.
+type AwaitUpgrade struct{}
+
+// Do implements [Step].
+func (AwaitUpgrade) Do(ctx context.Context, p *Peer) error {
+	if err := p.await(ctx, func() bool { return p.upgraded || p.over() }); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.failed != nil:
+		return p.failed
+	case !p.upgraded:
+		return errOver
+	}
+	return nil
+}
+
+func (AwaitUpgrade) String() string { return "await upgrade" }
+
+// Opened is the usual beginning of a script: a connection after its handshake.
+func Opened(rest ...Step) Script {
+	return append(Script{Connect{}, SendRequest{}, AwaitUpgrade{}}, rest...)
+}
+
+func (p *Peer) request() []byte {
+	u := p.opt.URL
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "GET %s HTTP/1.1\r\n", u.RequestURI())
+	h := p.opt.Header.Clone()
+	if h == nil {
+		h = http.Header{}
+	}
+	host := u.Host
+	if given := h.Get("Host"); given != "" {
+		host = given
+		h.Del("Host")
+	}
+	fmt.Fprintf(&b, "Host: %s\r\n", host)
+	h.Set("Upgrade", "websocket")
+	h.Set("Connection", "Upgrade")
+	h.Set("Sec-WebSocket-Version", "13")
+	h.Set("Sec-WebSocket-Key", p.key)
+	if u.User != nil && h.Get("Authorization") == "" {
+		password, _ := u.User.Password()
+		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
+	}
+	_ = h.Write(&b) // a bytes.Buffer takes everything
+	b.WriteString("\r\n")
+	return b.Bytes()
+}
+
+// read is the reading goroutine: it dates everything that comes until the end.
+func (p *Peer) read() {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := p.wire.top.Read(buf)
+		at := p.now()
+		if n > 0 {
+			p.update(func() { p.receive(at, buf[:n]) })
+		}
+		if err == nil {
+			continue
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		p.mu.Lock()
+		open := p.rec.Ending == Open
+		p.mu.Unlock()
+		if open && p.wire.top != net.Conn(tap{p.wire}) { // TLS ended above a TCP that goes on
+			if errors.Is(err, io.EOF) {
+				p.onCloseNotify(at)
+			} else {
+				p.update(func() { p.note(at, Received, fmt.Sprintf("TLS failed: %+q", clip(err.Error(), 200))) })
+			}
+			_, _ = io.Copy(io.Discard, tap{p.wire})
+		}
+		p.wire.watch()
+		return
+	}
+}
+
+// receive takes bytes of the server; p.mu is held.
+func (p *Peer) receive(at time.Duration, b []byte) {
+	p.readAt = at
+	p.rec.BytesRead += uint64(len(b))
+	if p.upgraded {
+		p.decoder.feed(b)
+		return
+	}
+	if p.failed != nil {
+		return
+	}
+	p.response = append(p.response, b[:min(len(b), maxResponse+4-len(p.response))]...)
+	head, _, complete := bytes.Cut(p.response, []byte("\r\n\r\n"))
+	switch {
+	case complete:
+		if p.failed = p.checkResponse(at); p.failed == nil {
+			p.upgraded = true
+			p.decoder.feed(b[len(b)-(len(p.response)-len(head)-4):])
+		}
+	case len(p.response) > maxResponse:
+		p.failed = fmt.Errorf("the handshake response has no end after %d KiB", maxResponse>>10)
+	}
+}
+
+// checkResponse judges the response as a client must (RFC 6455, 4.1).
+func (p *Peer) checkResponse(at time.Duration) error {
+	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(p.response)), nil)
+	if err != nil {
+		return fmt.Errorf("the handshake response is not HTTP: %+q", clip(string(p.response), 60))
+	}
+	defer resp.Body.Close()
+	p.rec.Status = resp.StatusCode
+	p.note(at, Received, fmt.Sprintf("HTTP %d", resp.StatusCode))
+	sum := sha1.Sum([]byte(p.key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	switch {
+	case resp.StatusCode != http.StatusSwitchingProtocols:
+		return fmt.Errorf("the server answered HTTP %d instead of 101 (no WebSocket at %s?)", resp.StatusCode, p.opt.URL.RequestURI())
+	case !strings.EqualFold(resp.Header.Get("Upgrade"), "websocket"):
+		return fmt.Errorf("the 101 response's Upgrade header is %+q, not websocket", clip(resp.Header.Get("Upgrade"), 60))
+	case resp.Header.Get("Sec-WebSocket-Accept") != base64.StdEncoding.EncodeToString(sum[:]):
+		return fmt.Errorf("the 101 response's Sec-WebSocket-Accept is not that of the key (RFC 6455, 4.2.2)")
+	}
+	return nil
+}

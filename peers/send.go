@@ -1,0 +1,198 @@
+package peers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Send sends frames in one write.
+type Send []Frame
+
+// Do implements [Step]. It blocks while the send buffer is full.
+func (s Send) Do(ctx context.Context, p *Peer) error {
+	return p.send(ctx, join(s), encode(s), s...)
+}
+
+func (s Send) String() string { return "send " + join(s) }
+
+// SendPart begins a frame: all but its last Leave bytes, in one write or, with
+// Every, a byte at a time. [SendRest] sends what is left.
+type SendPart struct {
+	Frame Frame
+	Leave int
+	Every time.Duration
+}
+
+// Do implements [Step].
+func (s SendPart) Do(ctx context.Context, p *Peer) error {
+	b := s.Frame.Encode()
+	b, rest := b[:len(b)-s.Leave], b[len(b)-s.Leave:]
+	p.update(func() { p.begun, p.rest = s.Frame, rest })
+	if s.Every == 0 {
+		return p.send(ctx, s.String(), b)
+	}
+	tick := time.NewTicker(s.Every)
+	defer tick.Stop()
+	for i := range b {
+		if err := p.send(ctx, fmt.Sprintf("byte %d of %d of %s", i+1, len(b)+len(rest), s.Frame), b[i:i+1]); err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+func (s SendPart) String() string {
+	line := fmt.Sprintf("send all but %d bytes of %s", s.Leave, s.Frame)
+	if s.Every > 0 {
+		line += fmt.Sprintf(", a byte every %s", s.Every)
+	}
+	return line
+}
+
+// SendRest completes the frame that [SendPart] began.
+type SendRest struct{}
+
+// Do implements [Step].
+func (s SendRest) Do(ctx context.Context, p *Peer) error {
+	b, f := p.rest, p.begun
+	p.update(func() { p.rest = nil })
+	return p.send(ctx, "the rest of "+f.String(), b, f)
+}
+
+func (s SendRest) String() string { return "send the rest" }
+
+// KeepSending sends the frame again and again, until the server has ended TCP
+// or the patience has run out.
+type KeepSending struct {
+	Frame Frame
+	Every time.Duration
+}
+
+// Do implements [Step].
+func (s KeepSending) Do(ctx context.Context, p *Peer) error {
+	for {
+		next := time.Now().Add(s.Every)
+		if err := p.send(ctx, s.Frame.String(), s.Frame.Encode(), s.Frame); err != nil {
+			return err
+		}
+		ended := func() bool { return p.rec.RST != nil || p.rec.Ending == Broken || p.vanished && p.over() }
+		if err := p.awaitUntil(ctx, earlier(next, p.until()), ended); err == nil {
+			return nil
+		} else if !errors.Is(err, errOver) || !time.Now().Before(p.until()) {
+			return err
+		}
+	}
+}
+
+func (s KeepSending) String() string {
+	return fmt.Sprintf("keep sending %s every %s", s.Frame, s.Every)
+}
+
+// SendUntilBlocked sends the frame until the server takes no more, that is
+// until no byte was taken for Stall, or Max bytes have been sent.
+type SendUntilBlocked struct {
+	Frame Frame
+	Max   int
+	Stall time.Duration
+}
+
+// Do implements [Step].
+func (s SendUntilBlocked) Do(ctx context.Context, p *Peer) error {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	at, sent := p.now(), 0
+	b := s.Frame.Encode()
+	for sent < s.Max && ctx.Err() == nil {
+		_ = p.wire.SetWriteDeadline(earlier(time.Now().Add(s.Stall), p.until()))
+		n, err := p.wire.Write(b)
+		sent += n
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+		if err != nil {
+			return p.sendError(err)
+		}
+	}
+	p.update(func() {
+		p.rest = b[:0] // possibly inside a frame: no Pong may follow
+		p.note(at, Sent, fmt.Sprintf("%d bytes in messages of %d bytes", sent, len(s.Frame.Payload)))
+	})
+	return nil
+}
+
+func (s SendUntilBlocked) String() string {
+	return fmt.Sprintf("send %s until the server takes no more for %s, at most %d bytes", s.Frame, s.Stall, s.Max)
+}
+
+// send writes b, which completes the frames, in one write(2) and notes it. Its
+// time is that before the write: on loopback an answer can come before the
+// write returns.
+func (p *Peer) send(ctx context.Context, what string, b []byte, frames ...Frame) error {
+	if p.wire == nil {
+		return errors.New("not connected")
+	}
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	at := p.now()
+	p.update(func() {
+		for _, f := range frames {
+			if f.Opcode == OpClose {
+				h := Header{Fin: !f.Part, RSV: f.RSV, Opcode: OpClose, Masked: !f.Unmasked, Length: uint64(len(f.Payload))}
+				p.rec.CloseSent = append(p.rec.CloseSent, Close{at, h, f.Payload})
+			}
+		}
+		p.note(at, Sent, strings.TrimPrefix(what, "send "))
+	})
+	_ = p.wire.SetWriteDeadline(p.until())
+	if ctx.Err() != nil { // its cancellation sets a deadline of its own
+		return context.Cause(ctx)
+	}
+	_, err := p.wire.Write(b)
+	return p.sendError(err)
+}
+
+func encode(frames []Frame) []byte {
+	var b []byte
+	for _, f := range frames {
+		b = append(b, f.Encode()...)
+	}
+	return b
+}
+
+// sendError turns the end of the connection into errOver.
+func (p *Peer) sendError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case isReset(err), errors.Is(err, syscall.EPIPE),
+		errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed):
+		return errOver
+	}
+	return err
+}
+
+func join(frames []Frame) string {
+	s := make([]string, len(frames))
+	for i, f := range frames {
+		s[i] = f.String()
+	}
+	return strings.Join(s, " + ")
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

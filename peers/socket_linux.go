@@ -1,0 +1,126 @@
+package peers
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// canWatch: epoll tells of FIN and RST on a socket that is not read.
+const canWatch = true
+
+// TCP states (include/net/tcp_states.h).
+const (
+	tcpClose     = 7
+	tcpCloseWait = 8
+)
+
+func setReceiveBuffer(fd uintptr, bytes int) error {
+	return unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, bytes)
+}
+
+// tcpState reads the state from TCP_INFO (tcp(7)); CLOSE where it cannot.
+func tcpState(fd uintptr) int {
+	info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return tcpClose
+	}
+	return int(info.State)
+}
+
+// takeError returns the socket's pending error, SO_ERROR, and clears it.
+func takeError(fd uintptr) error {
+	n, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && n != 0 {
+		return syscall.Errno(n)
+	}
+	return err
+}
+
+// goDark makes the kernel drop every incoming segment of the connection before
+// TCP sees it: those with a TTL below 255 (IP_MINTTL in ip(7),
+// IPV6_MINHOPCOUNT in ipv6(7)). A pending ACK is sent first, so that what had
+// come is not retransmitted.
+func goDark(fd uintptr) error {
+	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
+	return setMinTTL(int(fd), 255)
+}
+
+// comeBack undoes goDark.
+func comeBack(fd uintptr) error { return setMinTTL(int(fd), 0) }
+
+func setMinTTL(fd, hops int) error {
+	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	if err != nil {
+		return err
+	}
+	if domain == unix.AF_INET6 {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MINHOPCOUNT, hops)
+	}
+	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MINTTL, hops)
+}
+
+// drops reads how many segments the kernel dropped on this socket:
+// SO_MEMINFO[SK_MEMINFO_DROPS] (linux/sock_diag.h).
+func drops(fd uintptr) uint32 {
+	const skMeminfoDrops, skMeminfoVars = 8, 9
+	var vars [skMeminfoVars]uint32
+	size := uint32(unsafe.Sizeof(vars))
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
+		uintptr(unsafe.Pointer(&vars)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return 0
+	}
+	return vars[skMeminfoDrops]
+}
+
+// dropFIN makes the kernel drop every segment with the FIN bit before TCP sees
+// it, and acknowledge all others: SO_ATTACH_FILTER, CAP_NET_ADMIN. The filter
+// sees the segment from its TCP header on.
+func dropFIN(fd uintptr) error {
+	const tcpFlags, finBit, whole = 13, 0x01, 0xffffffff
+	return attach(fd, []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: tcpFlags},
+		{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: finBit, Jt: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: whole},
+		{Code: unix.BPF_RET | unix.BPF_K, K: 0},
+	})
+}
+
+func attach(fd uintptr, filter []unix.SockFilter) error {
+	return unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+		&unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]})
+}
+
+// forget makes close(2) send nothing: TCP_REPAIR, CAP_NET_ADMIN. The kernel
+// then knows no such connection and answers its segments with RST.
+func forget(fd uintptr) error {
+	return unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_REPAIR, 1)
+}
+
+// unacked tells how many sent bytes the server's kernel has not acknowledged
+// (SIOCOUTQ in tcp(7)).
+func unacked(fd uintptr) (int, error) { return unix.IoctlGetInt(int(fd), unix.TIOCOUTQ) }
+
+// Dark tells whether this host lets a peer go dark without privilege, and
+// NetAdmin whether it lets it filter segments and forget connections
+// (CAP_NET_ADMIN). Both try it on a socket of their own.
+func Dark() error { return try(goDark) }
+
+// NetAdmin: see [Dark].
+func NetAdmin() error {
+	if err := try(dropFIN); err != nil {
+		return err
+	}
+	return try(forget)
+}
+
+func try(f func(fd uintptr) error) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return f(uintptr(fd))
+}

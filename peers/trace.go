@@ -1,0 +1,120 @@
+package peers
+
+import (
+	"fmt"
+	"time"
+)
+
+// Limits of a record; what a hostile server sends beyond them is counted.
+const (
+	keepEvents    = 512
+	keepCloses    = 16
+	keepMessages  = 64
+	keepMalformed = 16
+)
+
+// note adds a line to the trace; p.mu is held.
+func (p *Peer) note(at time.Duration, dir Dir, what string) {
+	if len(p.rec.Trace) >= keepEvents {
+		p.rec.Elided++
+		return
+	}
+	p.rec.Trace = append(p.rec.Trace, Event{at, dir, what})
+}
+
+// onEnd dates an end of TCP by the server.
+func (p *Peer) onEnd(at time.Duration, how Ending, what string) {
+	p.update(func() {
+		switch {
+		case how == bothClosed:
+			p.closed = true
+			p.note(at, Local, what)
+			return
+		case how == FIN && p.rec.FIN == nil:
+			p.rec.FIN = &at
+		case how == RST && p.rec.RST == nil:
+			p.rec.RST = &at
+		case how != Broken:
+			return
+		}
+		p.closed = p.closed || how != FIN
+		if p.rec.Ending == Open {
+			p.rec.Ending, p.rec.EndedAt = how, at
+		}
+		p.note(at, Received, what)
+	})
+}
+
+func (p *Peer) onCloseNotify(at time.Duration) {
+	p.update(func() {
+		p.rec.CloseNotify = &at
+		p.note(at, Received, "TLS close_notify")
+	})
+}
+
+// onFrame takes a whole frame; the reading goroutine holds p.mu.
+func (p *Peer) onFrame(h Header, payload []byte) {
+	at, r := p.readAt, p.rec
+	if h.Opcode == OpClose {
+		c := Close{at, h, payload}
+		if len(r.Closes) < keepCloses {
+			r.Closes = append(r.Closes, c)
+		}
+		p.note(at, Received, c.String())
+		return
+	}
+	if h.Opcode < OpClose && len(r.Closes) > 0 {
+		r.AfterClose++
+	}
+	what := opcodeName(h.Opcode)
+	if h.Length > 0 {
+		what += " " + brief(payload, h.Length)
+	}
+	if !h.Fin {
+		what += " fin=0"
+	}
+	p.note(at, Received, what)
+	if h.Opcode == OpPing && h.Length <= 125 && p.mayPong() {
+		p.reading.Go(func() { p.pong(payload) })
+	}
+}
+
+func (p *Peer) onMessage(m Message) {
+	m.At = p.readAt
+	if len(p.rec.Messages) < keepMessages {
+		p.rec.Messages = append(p.rec.Messages, m)
+	}
+}
+
+func (p *Peer) onMalformed(what string) {
+	if len(p.rec.Malformed) < keepMalformed {
+		p.rec.Malformed = append(p.rec.Malformed, what)
+	}
+	p.note(p.readAt, Received, "malformed: "+what)
+}
+
+// mayPong tells whether a well-behaved client would answer a Ping now: not
+// after a Close frame, not inside a frame. p.mu is held.
+func (p *Peer) mayPong() bool {
+	return !p.noPong && p.rest == nil && len(p.rec.CloseSent) == 0 && len(p.rec.Closes) == 0 &&
+		p.rec.PeerFIN == nil && p.rec.Dark == nil && p.rec.Ending == Open
+}
+
+// pong answers a Ping unless something is being written: a peer whose writes
+// are stuck must go on reading.
+func (p *Peer) pong(payload []byte) {
+	if !p.writing.TryLock() {
+		return
+	}
+	defer p.writing.Unlock()
+	p.mu.Lock()
+	may := p.mayPong()
+	p.mu.Unlock()
+	if !may {
+		return
+	}
+	at := p.now()
+	if _, err := p.wire.Write(Frame{Opcode: OpPong, Payload: payload}.Encode()); err == nil {
+		p.update(func() { p.note(at, Sent, fmt.Sprintf("pong %s", brief(payload, uint64(len(payload))))) })
+	}
+}

@@ -1,0 +1,205 @@
+package peers
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// wire is the peer's connection: TCP with a tap that dates FIN and RST, and
+// TLS on top where the target is wss. Under TLS the tap sees the bare FIN that
+// [tls.Conn] cannot tell from a close_notify.
+type wire struct {
+	*net.TCPConn
+	top   net.Conn // what carries the frames: the tap, or TLS over it
+	onEnd func(how Ending, what string)
+
+	closing atomic.Bool // our own FIN or close was sent: an EPIPE is ours
+	stopped atomic.Bool // reading is stopped
+}
+
+// connect dials TCP, without keepalive and with the receive buffer asked for
+// (0: the system's), until the context's deadline.
+func connect(ctx context.Context, address string, buffer int, onEnd func(Ending, string)) (*wire, error) {
+	d := net.Dialer{KeepAlive: -1, Control: func(_, _ string, c syscall.RawConn) error {
+		if buffer == 0 {
+			return nil
+		}
+		var err error
+		if cerr := c.Control(func(fd uintptr) { err = setReceiveBuffer(fd, buffer) }); cerr != nil {
+			return cerr
+		}
+		return err
+	}}
+	c, err := d.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	w := &wire{TCPConn: c.(*net.TCPConn), onEnd: onEnd}
+	w.top = tap{w}
+	return w, nil
+}
+
+// tap is the connection as TLS and the frame reader see it.
+type tap struct{ *wire }
+
+// Read reads from TCP and dates the end. Once reading is stopped it only
+// watches the connection, until that is closed.
+func (t tap) Read(b []byte) (int, error) {
+	for !t.stopped.Load() {
+		n, err := t.TCPConn.Read(b)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			continue // by stopReading
+		}
+		if err != nil {
+			t.ended(err)
+		}
+		return n, err
+	}
+	t.watch()
+	return 0, net.ErrClosed
+}
+
+// Write writes to TCP.
+func (t tap) Write(b []byte) (int, error) {
+	n, err := t.TCPConn.Write(b)
+	if err != nil {
+		t.ended(err)
+	}
+	return n, err
+}
+
+// Write sends bytes to the server, through TLS where there is one.
+func (w *wire) Write(b []byte) (int, error) { return w.top.Write(b) }
+
+// ended dates the end that an error of read(2) or write(2) tells. A reset that
+// another call has already been told of shows as a bare EOF on a socket that
+// is closed, though the peer sent no FIN.
+func (w *wire) ended(err error) {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed):
+	case errors.Is(err, io.EOF) && (w.closing.Load() || !w.tcpClosed()):
+		w.onEnd(FIN, "FIN")
+	case errors.Is(err, io.EOF), isReset(err):
+		w.onEnd(RST, "RST")
+	case errors.Is(err, syscall.EPIPE):
+		if !w.closing.Load() {
+			w.onEnd(RST, "RST")
+		}
+	default:
+		w.onEnd(Broken, "connection broken: "+errno(err))
+	}
+}
+
+func isReset(err error) bool {
+	const wsaConnReset, wsaConnAborted = syscall.Errno(10054), syscall.Errno(10053) // Windows Sockets error codes
+	var n syscall.Errno
+	errors.As(err, &n)
+	return n == syscall.ECONNRESET || runtime.GOOS == "windows" && (n == wsaConnReset || n == wsaConnAborted)
+}
+
+func errno(err error) string {
+	var n syscall.Errno
+	if errors.As(err, &n) {
+		return n.Error()
+	}
+	return err.Error()
+}
+
+// end closes the descriptor: quietly after both FINs, else with one RST.
+func (w *wire) end(quietly bool) {
+	w.closing.Store(true)
+	if !quietly {
+		_ = w.SetLinger(0)
+	}
+	_ = w.TCPConn.Close()
+}
+
+// halfClose sends FIN, after a close_notify where there is TLS.
+func (w *wire) halfClose() error {
+	w.closing.Store(true)
+	if c, ok := w.top.(*tls.Conn); ok {
+		_ = c.CloseWrite()
+	}
+	return w.CloseWrite()
+}
+
+func (w *wire) addrs() (peer, server netip.AddrPort) {
+	at := func(a net.Addr) netip.AddrPort {
+		ap := a.(*net.TCPAddr).AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	return at(w.LocalAddr()), at(w.RemoteAddr())
+}
+
+// stopReading lets arriving bytes fill the receive buffer from now on; it
+// interrupts a read under way.
+func (w *wire) stopReading() {
+	w.stopped.Store(true)
+	_ = w.SetReadDeadline(time.Unix(1, 0))
+}
+
+// watch blocks until TCP is closed in both directions, by FINs or by an RST,
+// without reading. It needs the kernel's events for that ([canWatch]).
+func (w *wire) watch() {
+	_ = w.SetReadDeadline(time.Time{})
+	raw, err := w.SyscallConn()
+	if err != nil || !canWatch {
+		return
+	}
+	fin := false
+	err = raw.Read(func(fd uintptr) bool {
+		switch state := tcpState(fd); {
+		case state == tcpClose:
+			return true
+		case state == tcpCloseWait && !fin:
+			fin = true
+			w.onEnd(FIN, "FIN")
+		}
+		return false
+	})
+	if err != nil {
+		return // the peer closed its descriptor
+	}
+	switch err := w.socketError(); {
+	case err == nil:
+		w.onEnd(bothClosed, "TCP closed in both directions")
+	case isReset(err), errors.Is(err, syscall.EPIPE):
+		w.onEnd(RST, "RST")
+	default:
+		w.onEnd(Broken, "connection broken: "+errno(err))
+	}
+}
+
+// bothClosed is what watch tells after a FIN of each side.
+const bothClosed Ending = "closed"
+
+// control runs f on the descriptor; 0 where it is closed.
+func (w *wire) control(f func(fd uintptr)) {
+	if raw, err := w.SyscallConn(); err == nil {
+		_ = raw.Control(f)
+	}
+}
+
+func (w *wire) tcpClosed() (closed bool) {
+	w.control(func(fd uintptr) { closed = canWatch && tcpState(fd) == tcpClose })
+	return closed
+}
+
+func (w *wire) socketError() (err error) {
+	w.control(func(fd uintptr) { err = takeError(fd) })
+	return err
+}
+
+func (w *wire) dropped() (n uint32) {
+	w.control(func(fd uintptr) { n = drops(fd) })
+	return n
+}

@@ -1,0 +1,44 @@
+package scenarios
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/harness/rules"
+	"github.com/finwait/finwait/peers"
+)
+
+// BadClose is the family of malformed Close frames: each fails the connection.
+func BadClose() []*harness.Scenario {
+	var out []*harness.Scenario
+	add := func(name, title string, f peers.Frame, r []harness.Rule) {
+		out = append(out, &harness.Scenario{
+			ID: "bad-close/" + name, Title: title, Labels: []string{malformed},
+			Script: closes(f), Rules: r,
+		})
+	}
+	illegal := rules.Failing(rules.FailureCode("RFC 6455, 7.4 (1002 by convention)", 1002))
+	for _, code := range []uint16{0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999} {
+		add(fmt.Sprintf("code-%d", code), fmt.Sprintf("closes with %d, which may not be sent", code), peers.CloseFrame(code, ""), illegal)
+	}
+	add("code-1002-valid-control", "closes with 1002, which is legal: the control of this family", peers.CloseFrame(1002, ""), rules.Answer())
+	for _, code := range []uint16{5000, 65535} {
+		add(fmt.Sprintf("code-%d", code), fmt.Sprintf("closes with %d, of which RFC 6455 does not speak", code), peers.CloseFrame(code, ""),
+			append([]harness.Rule{rules.AnswerCode}, rules.CloseFrames()...))
+	}
+	framing := rules.Failing(rules.FailureCode("RFC 6455, 5.5 (1002 by convention)", 1002))
+	utf8 := rules.Failing(rules.FailureCode("RFC 6455, 8.1 and 5.5.1", 1007, 1002))
+	bye := peers.CloseFrame(1000, "bye")
+	with := func(change func(*peers.Frame)) peers.Frame { f := bye; change(&f); return f }
+	add("one-byte", "closes with a 1-byte body", peers.CloseBody([]byte{3}), framing)
+	add("reason-124", "closes with a reason of 124 bytes: a control frame of 126", peers.CloseFrame(1000, strings.Repeat("r", 124)), framing)
+	add("reason-bad-utf8", "closes with a reason that is not UTF-8", peers.CloseFrame(1000, "\xff\xfe"), utf8)
+	add("fragmented", "sends a Close frame with the FIN bit 0", with(func(f *peers.Frame) { f.Part = true }), framing)
+	for bit, rsv := range []byte{4, 2, 1} {
+		add(fmt.Sprintf("rsv%d", bit+1), fmt.Sprintf("sends a Close frame with RSV%d set", bit+1), with(func(f *peers.Frame) { f.RSV = rsv }), framing)
+	}
+	add("unmasked", "sends a Close frame without a mask", with(func(f *peers.Frame) { f.Unmasked = true }), framing)
+	add("length-16bit", "sends a Close frame whose length stands in 16 bits where 7 are enough", with(func(f *peers.Frame) { f.Wide = true }), framing)
+	return out
+}

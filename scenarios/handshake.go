@@ -1,0 +1,44 @@
+package scenarios
+
+import (
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/harness/rules"
+	"github.com/finwait/finwait/peers"
+)
+
+// Handshake is the family in which the connection stops in its opening.
+func Handshake() []*harness.Scenario {
+	half := peers.SendRequest{Half: true}
+	return []*harness.Scenario{
+		{
+			ID: "handshake/half-request-hold", Title: "sends half of the upgrade request and holds",
+			Labels: []string{tcp, hang},
+			Script: peers.Script{peers.Connect{}, half, peers.Trigger{}, peers.HoldOpen{}},
+			Rules:  []harness.Rule{rules.KeptFor, rules.HandshakeStatus},
+		},
+		{
+			ID: "handshake/half-request-fin", Title: "sends half of the upgrade request and FIN, and reads on",
+			Labels: []string{tcp, hang},
+			Script: peers.Script{peers.Connect{}, half, peers.Trigger{}, peers.HalfClose{}, peers.HoldOpen{}},
+			Rules:  []harness.Rule{rules.EndsAfterFIN, rules.LetsGoOfDead, rules.HandshakeStatus},
+		},
+		{
+			ID: "handshake/half-request-vanish", Title: "sends half of the upgrade request and vanishes",
+			Needs: []harness.Capability{harness.Dark, harness.Local}, Labels: []string{tcp, dark, hang},
+			Script: peers.Script{peers.Connect{}, half, peers.AwaitAcked{}, peers.Trigger{}, peers.Vanish{}, peers.HoldOpen{}},
+			Rules:  []harness.Rule{rules.KeptFor},
+		},
+		{
+			ID: "handshake/rst-after-request", Title: "sends the upgrade request and resets the connection",
+			Needs: []harness.Capability{harness.Local}, Labels: []string{tcp},
+			Script: peers.Script{peers.Connect{}, peers.Trigger{}, peers.SendRequest{}, peers.Reset{}, peers.HoldOpen{}},
+			Rules:  []harness.Rule{rules.LetsGoOfDead},
+		},
+		{
+			ID: "handshake/connect-and-say-nothing", Title: "connects and says nothing",
+			Labels: []string{tcp, hang},
+			Script: peers.Script{peers.Connect{}, peers.Trigger{}, peers.HoldOpen{}},
+			Rules:  []harness.Rule{rules.KeptFor},
+		},
+	}
+}

@@ -1,0 +1,85 @@
+package scenarios
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/harness/rules"
+	"github.com/finwait/finwait/peers"
+)
+
+// offence is something for which the server must fail the connection.
+type offence struct {
+	name, title string
+	frames      []peers.Frame
+	code        harness.Rule
+}
+
+func offences() []offence {
+	text := func(s string) peers.Frame { return peers.Text(s) }
+	part := func(s string) peers.Frame { f := text(s); f.Part = true; return f }
+	next := func(s string) peers.Frame { return peers.Frame{Opcode: peers.OpContinuation, Payload: []byte(s)} }
+	protocol := func(clause string) harness.Rule { return rules.FailureCode("RFC 6455, "+clause, 1002) }
+	payload := rules.FailureCode("RFC 6455, 8.1", 1007)
+
+	out := []offence{{"unmasked", "sends a text without a mask",
+		[]peers.Frame{{Opcode: peers.OpText, Payload: []byte("hello"), Unmasked: true}}, protocol("5.1")}}
+	for _, op := range []byte{3, 4, 5, 6, 7, 11, 12, 13, 14, 15} {
+		out = append(out, offence{fmt.Sprintf("opcode-%d", op), fmt.Sprintf("sends a frame with the reserved opcode %d", op),
+			[]peers.Frame{{Opcode: op, Payload: []byte("hello")}}, protocol("5.2")})
+	}
+	for bit, rsv := range []byte{4, 2, 1} {
+		out = append(out, offence{fmt.Sprintf("rsv%d", bit+1), fmt.Sprintf("sends a text with RSV%d set, no extension being negotiated", bit+1),
+			[]peers.Frame{{Opcode: peers.OpText, RSV: rsv, Payload: []byte("hello")}}, protocol("5.2")})
+	}
+	return append(out, []offence{
+		{"ping-126", "sends a Ping of 126 bytes", []peers.Frame{peers.Ping(strings.Repeat("p", 126))}, protocol("5.5 (1002 by convention)")},
+		{"ping-fragmented", "sends a Ping with the FIN bit 0", []peers.Frame{{Opcode: peers.OpPing, Part: true, Payload: []byte("p")}}, protocol("5.5 (1002 by convention)")},
+		{"stray-continuation", "sends a continuation frame outside a message", []peers.Frame{next("hello")}, protocol("5.4 (1002 by convention)")},
+		{"text-in-message", "sends a text frame inside a fragmented message", []peers.Frame{part("hel"), text("lo")}, protocol("5.4 (1002 by convention)")},
+		{"bad-utf8", "sends a text that is not UTF-8", []peers.Frame{text("\xce\xba\xff")}, payload},
+		{"bad-utf8-fragmented", "sends a fragmented text that is not UTF-8 across the cut", []peers.Frame{part("\xce"), next("\xff")}, payload},
+		{"length-msb", "announces a 64-bit length with its most significant bit set",
+			[]peers.Frame{{Opcode: peers.OpText, Wide: true, Announce: 1<<63 | 5, Payload: []byte("hello")}},
+			rules.FailureCode("RFC 6455, 5.2 (1002, or 1009 for a size)", 1002, 1009)},
+	}...)
+}
+
+// Violation crosses every offence with the ways in which a peer takes the
+// server's Close.
+func Violation() []*harness.Scenario {
+	var out []*harness.Scenario
+	for _, o := range offences() {
+		act := func(before []peers.Step, after ...peers.Step) peers.Script {
+			return append(append(peers.Opened(before...), peers.Trigger{}, peers.Send(o.frames)), after...)
+		}
+		out = append(out,
+			&harness.Scenario{
+				ID: "violation/" + o.name + "/answers", Title: o.title + ", and answers the server's Close",
+				Labels: []string{malformed},
+				Script: act(nil, peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}),
+				Rules:  rules.Failing(o.code),
+			},
+			&harness.Scenario{
+				ID: "violation/" + o.name + "/ignores", Title: o.title + ", and ignores what the server does",
+				Labels: []string{malformed, hang},
+				Script: act(nil, peers.HoldOpen{}),
+				Rules:  rules.Failing(o.code),
+			},
+			&harness.Scenario{
+				ID: "violation/" + o.name + "/keeps-sending", Title: o.title + ", and goes on with a text every 100 ms",
+				Labels: []string{malformed, hang},
+				Script: act(nil, peers.KeepSending{Frame: peers.Text(late), Every: 100 * time.Millisecond}),
+				Rules:  rules.Failing(o.code, rules.NotProcessed(late)),
+			},
+			&harness.Scenario{
+				ID: "violation/" + o.name + "/vanishes", Title: o.title + ", with all that comes from the server lost",
+				Needs: []harness.Capability{harness.Dark, harness.Local}, Labels: []string{malformed, hang, dark},
+				Script: act([]peers.Step{peers.Vanish{}}, peers.HoldOpen{}),
+				Rules:  []harness.Rule{rules.LetsGoOfVanished},
+			})
+	}
+	return out
+}
