@@ -117,7 +117,7 @@ func (p *Peer) play(ctx context.Context, script Script) error {
 		case errors.Is(err, errOver) && p.rec.Triggered:
 			return nil
 		case errors.Is(err, errOver):
-			return fmt.Errorf("%s: %s before the trigger", step, p.why())
+			return fmt.Errorf("%s: %s", step, p.why())
 		default:
 			return fmt.Errorf("%s: %w", step, err)
 		}
@@ -139,7 +139,7 @@ func (p *Peer) why() string {
 	case len(p.rec.Closes) > 0:
 		return "the server sent " + p.rec.Closes[0].String()
 	}
-	return fmt.Sprintf("nothing came for %s", p.opt.Setup)
+	return fmt.Sprintf("the server said nothing for %s", p.opt.Setup)
 }
 
 // finish closes the peer's end and makes every time relative to the trigger.

@@ -39,7 +39,10 @@ type Transition struct {
 	Mini  bool // the full socket is gone; this is the entry left in its place, TIME_WAIT or FIN_WAIT2
 }
 
-const maxTransitions = 32
+const (
+	maxTransitions = 32
+	eventLag       = 25 * time.Millisecond // a destroy event is read by then, on a busy machine too
+)
 
 // Watch follows one socket until it is freed, stopped, or the observer closes.
 type Watch struct {
@@ -53,12 +56,15 @@ type Watch struct {
 	cookie  uint64    // 0: not known yet
 	held    time.Time // last moment known not to be released
 	alive   time.Time // last moment known not to be freed
-	gone    time.Time // last moment seen out of the table though no event told its end
+	gone    time.Time // first moment seen out of the kernel's table
 }
 
 func newWatch(o *Observer, request []byte) *Watch {
 	now := time.Now()
-	return &Watch{o: o, request: request, accepted: make(chan struct{}), released: make(chan struct{}), freed: make(chan struct{}), held: now, alive: now}
+	return &Watch{
+		o: o, request: request, held: now, alive: now,
+		accepted: make(chan struct{}), released: make(chan struct{}), freed: make(chan struct{}),
+	}
 }
 
 // Accepted is closed once the socket was seen in the hands of a process.
@@ -138,19 +144,19 @@ func closedHere(state string) bool {
 
 // seeGone: the full socket is out of the kernel's table. Of an orphan that is the
 // end. A held one may live on (RST, or FIN in FIN_WAIT2), or its destroy event is
-// under way: only where it is still out in the round after was it there in this one.
+// under way: it counts as alive up to eventLag ago.
 func (w *Watch) seeGone(asked, at time.Time) {
-	switch {
+	if w.gone.IsZero() {
+		w.gone = asked
+	}
+	switch alive := asked.Add(-eventLag); {
 	case w.ended():
 	case !w.life.Released.IsZero():
 		w.free(at)
-	default:
-		if !w.gone.IsZero() {
-			w.held, w.alive = w.gone, w.gone
-			w.life.State = closed
-			w.note(Transition{At: at, State: closed, Held: !w.life.Accepted.IsZero()})
-		}
-		w.gone = asked
+	case alive.After(w.gone):
+		w.held, w.alive = alive, alive
+		w.life.State = closed
+		w.note(Transition{At: w.gone, State: closed, Held: !w.life.Accepted.IsZero()})
 	}
 }
 
@@ -166,6 +172,8 @@ func (w *Watch) free(at time.Time) {
 	}
 	if w.life.Released.IsZero() {
 		w.release(at)
+	} else if at.Before(w.life.Released) { // the event waited while a query told the release
+		at = w.life.Released
 	}
 	w.life.Freed, w.life.FreedBound = at, at.Sub(w.alive)
 	delete(w.o.byCookie, w.cookie)

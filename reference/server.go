@@ -1,0 +1,151 @@
+// Package reference is a WebSocket echo server that lets go of its peers as
+// RFC 6455 asks, within declared limits. On demand it has one named fault, so
+// that every rule of the catalogue can be seen to fail.
+//
+// It never negotiates an extension or a subprotocol, and knows nothing of
+// finwait.
+package reference
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Options sets the server's limits. The zero value is ready to use.
+type Options struct {
+	// CloseTimeout limits everything that comes after a closing began: the
+	// write of the Close, the wait for the peer's, the wait for its FIN. It
+	// also limits each write to a peer that does not read. Default 2s.
+	CloseTimeout time.Duration
+	// PingInterval is the time between pings. A peer from which no byte came
+	// between one ping and the next is reset. Default 1s; negative: no pings.
+	PingInterval time.Duration
+	// HandshakeTimeout limits the TLS handshake and the request together.
+	// Default 2s.
+	HandshakeTimeout time.Duration
+	// Late is how long the fault answer-late waits. Default 5s.
+	Late time.Duration
+	// MaxMessage is the longest message in bytes; a longer one fails the
+	// connection with 1009. Default 16 MiB.
+	MaxMessage int64
+	// Fault is the name of one of Faults, or empty.
+	Fault string
+	// Log gets the server's own view, synchronously and from several
+	// goroutines at once, so it should return quickly. May be nil.
+	Log func(Event)
+}
+
+// Event is one thing that the server did or saw.
+type Event struct {
+	Conn uint64 // counts from 1 in the order of accept
+	Peer netip.AddrPort
+	At   time.Time // with its monotonic part
+	// What is "accepted", "opened", "close-received", "offence",
+	// "close-sent", "fin-sent" or "released" (the descriptor's close(2) has
+	// just returned).
+	What   string
+	Code   int    // of a Close (1005: it had none) or of an offence, else 0
+	Reason string // of a Close or of an offence; may be any bytes
+}
+
+// Serve answers every connection that l accepts until ctx ends. Then it closes
+// l, sends each peer Close 1001 and returns nil once every connection is
+// released, about CloseTimeout later at most. If l fails first, it does the
+// same and returns l's error. l must give TCP connections, or TLS over TCP.
+func Serve(ctx context.Context, l net.Listener, o Options) error {
+	b, err := behave(o)
+	if err != nil {
+		return err
+	}
+	s := &server{behaviour: b, stop: make(chan struct{})}
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
+	err = s.accept(ctx, l)
+	_ = l.Close()
+	s.shutdown()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+type server struct {
+	behaviour
+	conns sync.Map // the *conn that are not released
+	group sync.WaitGroup
+	stop  chan struct{}
+	limit time.Time // the absolute end of the shutdown; set before stop is closed
+}
+
+// accept starts a goroutine for each connection, until l fails.
+func (s *server) accept(ctx context.Context, l net.Listener) error {
+	for id := uint64(1); ; {
+		accepted, err := l.Accept()
+		switch {
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ECONNABORTED):
+			pause(ctx.Done(), moment)
+			continue
+		case err != nil:
+			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
+		}
+		c, err := newConn(s, id, accepted)
+		if err != nil {
+			_ = accepted.Close()
+			return err
+		}
+		id++
+		s.conns.Store(c, nil)
+		s.group.Go(func() {
+			defer s.conns.Delete(c)
+			c.serve()
+		})
+	}
+}
+
+// shutdown wakes every connection, so that each closes itself.
+func (s *server) shutdown() {
+	s.limit = time.Now().Add(s.CloseTimeout)
+	close(s.stop)
+	s.conns.Range(func(c, _ any) bool {
+		c.(*conn).wake()
+		return true
+	})
+	s.group.Wait()
+}
+
+func (s *server) stopping() bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// moment is how long a last look or a last word may take when time is up.
+const moment = 50 * time.Millisecond
+
+// pause waits for d, or until stop is closed.
+func pause(stop <-chan struct{}, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-stop:
+	}
+}
+
+func (o Options) withDefaults() Options {
+	o.CloseTimeout = cmp.Or(o.CloseTimeout, 2*time.Second)
+	o.PingInterval = cmp.Or(o.PingInterval, time.Second)
+	o.HandshakeTimeout = cmp.Or(o.HandshakeTimeout, 2*time.Second)
+	o.Late = cmp.Or(o.Late, 5*time.Second)
+	o.MaxMessage = cmp.Or(o.MaxMessage, 16<<20)
+	return o
+}

@@ -1,0 +1,129 @@
+package scenarios_test
+
+import (
+	"context"
+	"flag"
+	"maps"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/reference"
+	"github.com/finwait/finwait/scenarios"
+)
+
+var verbose = flag.Bool("findings", false, "log every breach with what was seen")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Short limits, so that forty runs of the catalogue fit in a minute. What the
+// reference server needs is well below what the profile allows.
+var (
+	options = reference.Options{
+		CloseTimeout: 500 * time.Millisecond, PingInterval: 200 * time.Millisecond,
+		HandshakeTimeout: 300 * time.Millisecond, Late: 700 * time.Millisecond,
+	}
+	profile = harness.Profile{
+		CloseTimeout: 800 * time.Millisecond, Response: 300 * time.Millisecond,
+		Patience: 2500 * time.Millisecond, PingInterval: 200 * time.Millisecond,
+	}
+)
+
+// run plays the catalogue against the reference server with a fault.
+func run(t *testing.T, fault string, profile harness.Profile, options reference.Options) *harness.Run {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error)
+	options.Fault = fault
+	go func() { served <- reference.Serve(ctx, l, options) }()
+	defer func() { cancel(); <-served }()
+	target := &harness.Target{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}, Profile: profile}
+	batch, err := harness.Start(t.Context(), target, scenarios.All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return batch.Wait()
+}
+
+// broken lists the rules that were breached, each once, with one example.
+func broken(run *harness.Run) map[string]string {
+	out := map[string]string{}
+	for _, r := range run.Results {
+		if r.Verdict == harness.Errored && run.Stopped == "" { // a fault may kill the target
+			out["error"] = r.Scenario.ID + ": " + r.Err
+		}
+		for _, f := range r.Findings {
+			if f.Outcome == harness.Breached {
+				out[f.Rule.ID] = r.Scenario.ID + ": want " + f.Want + "; got " + f.Got
+			}
+		}
+	}
+	return out
+}
+
+func TestTheReferenceServerIsGreen(t *testing.T) {
+	run := run(t, "", profile, options)
+	for _, r := range run.Results {
+		if r.Verdict == harness.Skip && slices.Contains(r.Missing, harness.NetAdmin) {
+			t.Logf("%s not judged: needs %s", r.Scenario.ID, r.Missing)
+			continue
+		}
+		if r.Verdict != harness.Pass && r.Verdict != harness.Noted {
+			t.Errorf("%s: %s %s %v", r.Scenario.ID, r.Verdict, r.Err, r.Missing)
+			for _, f := range r.Findings {
+				if f.Outcome == harness.Breached {
+					t.Errorf("  %s: want %s; got %s", f.Rule.ID, f.Want, f.Got)
+				}
+			}
+			for _, e := range r.Record.Trace {
+				t.Logf("  %9s %s %s", harness.Format(e.At), e.Dir, e.What)
+			}
+		}
+	}
+}
+
+// Every fault breaks exactly the rules that are meant for it, and every rule
+// that can break is broken by a fault.
+func TestEveryFaultBreaksItsRules(t *testing.T) {
+	reached := map[string]bool{}
+	for _, f := range reference.Faults() {
+		for _, id := range f.Breaks {
+			reached[id] = true
+		}
+	}
+	for _, s := range scenarios.All() {
+		for _, r := range s.Rules {
+			if r.Grade != harness.Info && !reached[r.ID] {
+				t.Errorf("no fault breaks %s, for example in %s", r.ID, s.ID)
+				reached[r.ID] = true
+			}
+		}
+	}
+	gate := make(chan struct{}, 3) // runs at the same time: more would disturb each other on a small machine
+	for _, f := range reference.Faults() {
+		t.Run(f.Name, func(t *testing.T) {
+			t.Parallel()
+			gate <- struct{}{}
+			defer func() { <-gate }()
+			got := broken(run(t, f.Name, profile, options))
+			want := slices.Sorted(slices.Values(f.Breaks))
+			if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got))); diff != "" || *verbose {
+				t.Errorf("broken rules (-meant +broken):\n%s", diff)
+				for _, id := range slices.Sorted(maps.Keys(got)) {
+					t.Logf("%s: %s", id, strings.ToValidUTF8(got[id], "?"))
+				}
+			}
+		})
+	}
+}
