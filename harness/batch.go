@@ -16,9 +16,15 @@ import (
 // a listen backlog that overflows delays a SYN by a second (tcp(7)).
 const dialing = 32
 
+// Options say how a batch runs.
+type Options struct {
+	AtOnce int // how many scenarios run at the same time; 0: all
+}
+
 // Batch is a run under way.
 type Batch struct {
 	target   *Target
+	atOnce   int
 	profile  Profile
 	has      map[Capability]bool
 	observer *sockets.Observer // nil: sockets are not observed, unseen says why
@@ -43,7 +49,7 @@ type slot struct {
 // can do, and starts all scenarios at the same time. It blocks for the check
 // only; its error is one line: the target is not reachable, or not a WebSocket
 // server. A cancelled ctx ends every scenario with what was measured.
-func Start(ctx context.Context, t *Target, scenarios []*Scenario) (*Batch, error) {
+func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*Batch, error) {
 	profile, err := t.Profile.WithDefaults()
 	if err != nil {
 		return nil, err
@@ -51,8 +57,11 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario) (*Batch, error
 	if len(scenarios) == 0 {
 		return nil, errors.New("no scenario is selected")
 	}
+	if o.AtOnce <= 0 || o.AtOnce > len(scenarios) {
+		o.AtOnce = len(scenarios)
+	}
 	b := &Batch{
-		target: t, profile: profile, has: map[Capability]bool{},
+		target: t, atOnce: o.AtOnce, profile: profile, has: map[Capability]bool{},
 		gate:    make(chan struct{}, dialing),
 		results: make(chan *Result, len(scenarios)),
 		slots:   map[string]*slot{},
@@ -104,8 +113,11 @@ func (b *Batch) Wait() *Run {
 
 func (b *Batch) all(ctx context.Context, scenarios []*Scenario) {
 	var running sync.WaitGroup
+	atOnce := make(chan struct{}, b.atOnce)
 	for i, s := range scenarios {
+		atOnce <- struct{}{}
 		running.Go(func() {
+			defer func() { <-atOnce }()
 			r := b.one(ctx, s)
 			b.run.Results[i], b.slots[s.ID].result = r, r
 			close(b.slots[s.ID].done)
@@ -146,11 +158,12 @@ func (b *Batch) one(ctx context.Context, s *Scenario) *Result {
 	if ctx.Err() == nil {
 		r.Record.Alive = b.probe(ctx)
 	}
-	if r.Record.Alive.Tried && !r.Record.Alive.OK {
-		b.confirmDeath(ctx)
-	}
-	if r.Record.Err != "" {
+	switch dead := r.Record.Alive.Tried && !r.Record.Alive.OK && b.dead(ctx); {
+	case r.Record.Err != "":
 		r.Verdict, r.Err = Errored, r.Record.Err
+		return r
+	case dead && b.atOnce > 1: // another scenario may have killed it, and this record may show its death
+		r.Verdict, r.Err = Errored, fmt.Sprint(context.Cause(ctx))
 		return r
 	}
 	for _, rule := range append(s.Rules[:len(s.Rules):len(s.Rules)], Alive) {
@@ -186,14 +199,23 @@ func (b *Batch) play(ctx context.Context, s *Scenario) *Record {
 	return rec
 }
 
-// confirmDeath ends the run where the target answers nobody any more: one
-// probe has failed, and so does a second one.
-func (b *Batch) confirmDeath(ctx context.Context) {
+// dead tells, after a probe has failed, whether the target answers nobody any
+// more: a second one fails too. It then ends the run.
+func (b *Batch) dead(ctx context.Context) bool {
 	b.dying.Lock()
 	defer b.dying.Unlock()
-	if again := b.probe(ctx); again.Tried && !again.OK {
-		b.cancel(fmt.Errorf("the target is gone: %s", again.Err))
+	if ctx.Err() != nil {
+		return true
 	}
+	again := b.probe(ctx)
+	if ctx.Err() == nil && !again.OK {
+		advice := ""
+		if b.atOnce > 1 {
+			advice = "; what killed it shows when the scenarios run one at a time"
+		}
+		b.cancel(fmt.Errorf("the target is gone: %s%s", again.Err, advice))
+	}
+	return ctx.Err() != nil
 }
 
 // Target is the target's URL without its password.

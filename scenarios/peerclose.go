@@ -89,11 +89,13 @@ func PeerClose() []*harness.Scenario {
 			Rules:  rules.Answer(),
 		},
 		{
+			// A client must wait for the response (RFC 6455, 4.1), so no answer is owed.
 			ID: "peer-close/with-handshake", Title: "sends a text and its Close in the same write as the upgrade request",
+			Labels: []string{malformed},
 			Script: peers.Script{
 				peers.Connect{}, peers.Trigger{}, peers.SendRequest{Then: []peers.Frame{peers.Text("hello"), bye}},
 				peers.AwaitUpgrade{}, peers.AwaitEnd{}, peers.Finish{}},
-			Rules: rules.Answer(),
+			Rules: append([]harness.Rule{rules.AnswerCode}, rules.CloseFrames()...),
 		},
 	}...)
 }
