@@ -181,7 +181,7 @@ func (p *Peer) read() {
 			} else {
 				p.update(func() { p.note(at, Received, fmt.Sprintf("TLS failed: %+q", clip(err.Error(), 200))) })
 			}
-			_, _ = io.Copy(io.Discard, tap{p.wire})
+			_, _ = io.Copy(io.Discard, struct{ io.Reader }{tap{p.wire}}) // not by TCPConn.WriteTo, past the tap
 		}
 		p.wire.watch()
 		return

@@ -2,8 +2,14 @@ package scenarios_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"flag"
 	"maps"
+	"math/big"
 	"net"
 	"net/url"
 	"slices"
@@ -43,13 +49,21 @@ func run(t *testing.T, fault string, o harness.Options) *harness.Run {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return runOn(t, l, "ws", fault, o)
+}
+
+func runOn(t *testing.T, l net.Listener, scheme, fault string, o harness.Options) *harness.Run {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error)
 	options := options
 	options.Fault = fault
 	go func() { served <- reference.Serve(ctx, l, options) }()
 	defer func() { cancel(); <-served }()
-	target := &harness.Target{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}, Profile: profile}
+	target := &harness.Target{
+		URL: &url.URL{Scheme: scheme, Host: l.Addr().String(), Path: "/"}, Profile: profile,
+		TLS: &tls.Config{InsecureSkipVerify: true},
+	}
 	batch, err := harness.Start(t.Context(), target, scenarios.All(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -74,24 +88,59 @@ func broken(run *harness.Run) map[string]string {
 }
 
 func TestTheReferenceServerIsGreen(t *testing.T) {
-	run := run(t, "", harness.Options{})
+	for _, c := range []struct{ name, scheme, address string }{
+		{"IPv4", "ws", "127.0.0.1:0"}, {"IPv6", "ws", "[::1]:0"}, {"TLS", "wss", "127.0.0.1:0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l, err := net.Listen("tcp", c.address)
+			if err != nil {
+				t.Skipf("needs %s: %s", c.name, err)
+			}
+			if c.scheme == "wss" {
+				l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate(t)}})
+			}
+			green(t, runOn(t, l, c.scheme, "", harness.Options{}))
+		})
+	}
+}
+
+func green(t *testing.T, run *harness.Run) {
+	t.Helper()
 	for _, r := range run.Results {
 		if r.Verdict == harness.Skip && slices.Contains(r.Missing, harness.NetAdmin) {
 			t.Logf("%s not judged: needs %s", r.Scenario.ID, r.Missing)
 			continue
 		}
-		if r.Verdict != harness.Pass && r.Verdict != harness.Noted {
-			t.Errorf("%s: %s %s %v", r.Scenario.ID, r.Verdict, r.Err, r.Missing)
-			for _, f := range r.Findings {
-				if f.Outcome == harness.Breached {
-					t.Errorf("  %s: want %s; got %s", f.Rule.ID, f.Want, f.Got)
-				}
+		if r.Verdict == harness.Pass || r.Verdict == harness.Noted {
+			continue
+		}
+		t.Errorf("%s: %s %s %v", r.Scenario.ID, r.Verdict, r.Err, r.Missing)
+		for _, f := range r.Findings {
+			if f.Outcome == harness.Breached {
+				t.Errorf("  %s: want %s; got %s", f.Rule.ID, f.Want, f.Got)
 			}
+		}
+		if r.Record != nil {
 			for _, e := range r.Record.Trace {
 				t.Logf("  %9s %s %s", harness.Format(e.At), e.Dir, e.What)
 			}
 		}
 	}
+}
+
+// certificate is a self-signed one for the test.
+func certificate(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 // Every fault breaks exactly the rules that are meant for it, and every rule

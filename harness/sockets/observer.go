@@ -24,7 +24,7 @@ const (
 	familySockDiag = 4       // NETLINK_SOCK_DIAG
 	destroyTCP4    = 1       // SKNLGRP_INET_TCP_DESTROY
 	destroyTCP6    = 3       // SKNLGRP_INET6_TCP_DESTROY
-	eventBuffer    = 4 << 20 // bytes of receive buffer; about 0.7 KiB hold one destroy event
+	eventBuffer    = 4 << 20 // bytes of receive buffer, for bursts of destroy events
 	messageSize    = 8 << 10 // bytes; an answer or event is below 1 KiB
 
 	pollFloor  = time.Millisecond      // shortest pause between two rounds of queries
@@ -53,9 +53,7 @@ type Observer struct {
 // to be watched. The error wraps [errors.ErrUnsupported] off Linux and where
 // sock_diag is refused.
 func Open() (*Observer, error) {
-	o := &Observer{
-		wake: make(chan struct{}, 1), done: make(chan struct{}), byCookie: map[uint64]*Watch{},
-	}
+	o := &Observer{wake: make(chan struct{}, 1), done: make(chan struct{}), byCookie: map[uint64]*Watch{}}
 	if err := o.connect(); err != nil {
 		_ = o.Close()
 		return nil, fmt.Errorf("observe sockets of this host by sock_diag: %w: %w", errors.ErrUnsupported, err)
