@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,7 +29,8 @@ type Batch struct {
 	atOnce   int
 	profile  Profile
 	has      map[Capability]bool
-	observer *sockets.Observer // nil: sockets are not observed, unseen says why
+	lies     map[Capability]string // commands of the contract that are claimed and not obeyed
+	observer *sockets.Observer     // nil: sockets are not observed, unseen says why
 	unseen   string
 	run      *Run
 
@@ -61,7 +64,7 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 		o.AtOnce = len(scenarios)
 	}
 	b := &Batch{
-		target: t, atOnce: o.AtOnce, profile: profile, has: map[Capability]bool{},
+		target: t, atOnce: o.AtOnce, profile: profile, has: map[Capability]bool{}, lies: map[Capability]string{},
 		gate:    make(chan struct{}, dialing),
 		results: make(chan *Result, len(scenarios)),
 		slots:   map[string]*slot{},
@@ -77,7 +80,10 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 	if b.observer, err = sockets.Open(); err != nil {
 		b.unseen = err.Error()
 	}
-	if err := b.preflight(ctx); err != nil {
+	wanted := func(c Capability) bool {
+		return c == CanEvents || slices.ContainsFunc(scenarios, func(s *Scenario) bool { return slices.Contains(s.Needs, c) })
+	}
+	if err := b.preflight(ctx, wanted); err != nil {
 		b.close()
 		return nil, err
 	}
@@ -146,6 +152,10 @@ func (b *Batch) one(ctx context.Context, s *Scenario) *Result {
 	r := &Result{Scenario: s, Started: time.Now()}
 	defer func() { r.Took = time.Since(r.Started) }()
 	for _, c := range s.Needs {
+		if lie, ok := b.lies[c]; ok {
+			r.Verdict, r.Err = Errored, lie
+			return r
+		}
 		if !b.has[c] {
 			r.Missing = append(r.Missing, c)
 		}
@@ -154,13 +164,21 @@ func (b *Batch) one(ctx context.Context, s *Scenario) *Result {
 		r.Verdict = Skip
 		return r
 	}
-	r.Record = b.play(ctx, s)
+	token := newToken()
+	r.Record = b.play(ctx, s, token)
+	r.Record.Events = b.events(ctx, token, r.Record)
 	if ctx.Err() == nil {
 		r.Record.Alive = b.probe(ctx)
+	}
+	if again := b.events(ctx, token, nil); len(again.List) > len(r.Record.Events.List) {
+		r.Record.Events = again // a second event came later
 	}
 	switch dead := r.Record.Alive.Tried && !r.Record.Alive.OK && b.dead(ctx); {
 	case r.Record.Err != "":
 		r.Verdict, r.Err = Errored, r.Record.Err
+		return r
+	case r.Record.Events.Err != "":
+		r.Verdict, r.Err = Errored, r.Record.Events.Err
 		return r
 	case dead && b.atOnce > 1: // another scenario may have killed it, and this record may show its death
 		r.Verdict, r.Err = Errored, fmt.Sprint(context.Cause(ctx))
@@ -176,12 +194,16 @@ func (b *Batch) one(ctx context.Context, s *Scenario) *Result {
 }
 
 // play runs the script with the server's socket in sight.
-func (b *Batch) play(ctx context.Context, s *Scenario) *Record {
+func (b *Batch) play(ctx context.Context, s *Scenario, token string) *Record {
 	b.gate <- struct{}{}
 	leave := sync.OnceFunc(func() { <-b.gate })
 	defer leave()
 	var watch *sockets.Watch
 	opt := b.options(0, b.profile.Patience)
+	opt.Query = s.Query
+	if b.has[CanEvents] {
+		opt.Query = strings.TrimPrefix(opt.Query+"&finwait="+token, "&")
+	}
 	opt.Connected = func(peer, server netip.AddrPort) peers.Sight {
 		leave()
 		if !b.has[Local] {

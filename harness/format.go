@@ -2,22 +2,22 @@ package harness
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
 // Format writes a duration with three significant digits: 0.32 ms, 1.25 s,
-// 35.0 s. Below 10 microseconds it writes 0.01 ms: finwait does not see finer.
+// 35.0 s. Finwait does not see finer than 0.01 ms.
 func Format(d time.Duration) string {
-	unit, name := float64(time.Second), "s"
-	if d > -time.Second && d < time.Second {
-		unit, name = float64(time.Millisecond), "ms"
+	v, unit := d.Seconds(), "s"
+	if math.Abs(v) < 0.9995 {
+		v, unit = v*1000, "ms"
 	}
-	v := float64(d) / unit
-	switch abs := max(v, -v); {
-	case abs < 10:
-		return fmt.Sprintf("%.2f %s", v, name)
-	case abs < 100:
-		return fmt.Sprintf("%.1f %s", v, name)
+	switch abs := math.Abs(v); {
+	case abs < 9.995:
+		return fmt.Sprintf("%.2f %s", v, unit)
+	case abs < 99.95:
+		return fmt.Sprintf("%.1f %s", v, unit)
 	}
-	return fmt.Sprintf("%.0f %s", v, name)
+	return fmt.Sprintf("%.0f %s", v, unit)
 }

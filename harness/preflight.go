@@ -5,17 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/finwait/finwait/harness/sockets"
 	"github.com/finwait/finwait/peers"
 )
 
 // preflight opens one connection: a dead target is one clear error. It finds
-// out whether the target echoes, and whether this host shows its sockets.
-func (b *Batch) preflight(ctx context.Context) error {
+// out whether the target echoes, whether it obeys the control contract, and
+// whether this host shows its sockets.
+func (b *Batch) preflight(ctx context.Context, wanted func(Capability) bool) error {
 	b.has[Dark] = peers.Dark() == nil
 	b.has[NetAdmin] = peers.NetAdmin() == nil
-	script := peers.Opened(peers.Trigger{}, peers.Send{peers.Text(probeText)}, peers.AwaitText{Text: probeText},
+	script := peers.Opened(peers.Trigger{}, peers.Send{peers.Text(probeText), peers.Command(hello)}, peers.AwaitMessages{N: 2},
 		peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
 	opt := b.options(0, b.profile.Response)
 	var watch *sockets.Watch
@@ -35,6 +37,9 @@ func (b *Batch) preflight(ctx context.Context) error {
 	}
 	for _, m := range rec.Messages {
 		b.has[Echo] = b.has[Echo] || string(m.Payload) == probeText
+		if claims, ok := strings.CutPrefix(string(m.Payload), greeting); ok {
+			b.believe(b.contract(ctx, strings.Fields(claims), wanted))
+		}
 	}
 	if !b.has[Echo] {
 		b.run.Notes = append(b.run.Notes, fmt.Sprintf("the target did not echo a text within %s: what needs an echo is skipped", Format(b.profile.Response)))
@@ -54,4 +59,15 @@ func (b *Batch) preflight(ctx context.Context) error {
 		b.run.Notes = append(b.run.Notes, b.unseen)
 	}
 	return nil
+}
+
+// believe takes over what the contract's trials showed.
+func (b *Batch) believe(checks []*Check) {
+	for _, c := range checks {
+		b.has[c.Command] = c.Works
+		if c.Claimed && !c.Works && c.Command != CanOpen {
+			b.lies[c.Command] = fmt.Sprintf("the target claims %s but does not obey it: %s", c.Command, c.Got)
+			b.run.Notes = append(b.run.Notes, b.lies[c.Command])
+		}
+	}
 }

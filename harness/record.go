@@ -10,6 +10,7 @@ import (
 type Record struct {
 	*peers.Record
 	Socket Socket
+	Events AppEvents // of the server's application
 	Alive  Liveness
 	Has    map[Capability]bool // what the target and this host can do
 }

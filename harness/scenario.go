@@ -24,6 +24,7 @@ type Scenario struct {
 	Title  string // one sentence: what the peer does
 	Needs  []Capability
 	Labels []string
+	Query  string // added to the URL's query
 	Script peers.Script
 	Rules  []Rule
 }

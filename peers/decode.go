@@ -17,6 +17,8 @@ const (
 // decoder turns the server's bytes into frames, however they are cut. It
 // keeps at most a header and a payload prefix, whatever the header announces.
 type decoder struct {
+	keepMessage int // bytes of a message that are kept
+
 	head    []byte // bytes of a header not yet complete
 	frame   Header
 	mask    [4]byte
@@ -27,7 +29,6 @@ type decoder struct {
 	message Message // the data message under way
 	partial bool    // it has more fragments to come
 
-	onHeader  func(Header)                   // a header was read; may be nil
 	onFrame   func(h Header, payload []byte) // a frame is complete
 	onMessage func(Message)
 	malformed func(what string)
@@ -93,9 +94,6 @@ func (d *decoder) begin(head []byte) {
 	}
 	d.left = d.frame.Length
 	d.check(head)
-	if d.onHeader != nil {
-		d.onHeader(d.frame)
-	}
 }
 
 func (d *decoder) check(head []byte) {
@@ -125,7 +123,7 @@ func (d *decoder) check(head []byte) {
 }
 
 func (d *decoder) keep(b []byte) {
-	limit := keepMessage
+	limit := d.keepMessage
 	if d.frame.Opcode >= OpClose {
 		limit = keepControl
 	}
@@ -152,7 +150,7 @@ func (d *decoder) assemble(h Header, payload []byte) {
 		d.message = Message{Text: h.Opcode == OpText}
 	}
 	d.message.Length += h.Length
-	if room := keepMessage - len(d.message.Payload); room > 0 {
+	if room := d.keepMessage - len(d.message.Payload); room > 0 {
 		d.message.Payload = append(d.message.Payload, payload[:min(room, len(payload))]...)
 	}
 	d.partial = !h.Fin

@@ -131,7 +131,10 @@ func Opened(rest ...Step) Script {
 }
 
 func (p *Peer) request() []byte {
-	u := p.opt.URL
+	u := *p.opt.URL
+	if p.opt.Query != "" {
+		u.RawQuery = strings.TrimPrefix(u.RawQuery+"&"+p.opt.Query, "&")
+	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "GET %s HTTP/1.1\r\n", u.RequestURI())
 	h := p.opt.Header.Clone()

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -41,6 +42,8 @@ type Options struct {
 	TLS      *tls.Config   // for wss; nil: the system's roots
 	Setup    time.Duration // limit for everything before the trigger; default 10 s
 	Patience time.Duration // limit for everything after it, from the trigger; default 35 s
+	Query    string        // added to the URL's query, such as "finwait=TOKEN"
+	Keep     int           // bytes kept of each message; default 1 KiB
 
 	// Connected is called once, when TCP is connected and before anything is
 	// sent; nil where nobody observes the server's socket.
@@ -91,18 +94,14 @@ type Peer struct {
 // cancelled ctx ends it at once. The peer's own end is closed by an RST unless
 // both sides have sent FIN.
 func Run(ctx context.Context, script Script, opt Options) *Record {
-	if opt.Setup == 0 {
-		opt.Setup = 10 * time.Second
-	}
-	if opt.Patience == 0 {
-		opt.Patience = 35 * time.Second
-	}
+	opt.Setup = cmp.Or(opt.Setup, 10*time.Second)
+	opt.Patience = cmp.Or(opt.Patience, 35*time.Second)
 	now := time.Now()
 	p := &Peer{
 		opt: opt, start: now, deadline: now.Add(opt.Setup), changed: make(chan struct{}),
 		rec: &Record{Start: now, Ending: Open},
 	}
-	p.decoder = decoder{onFrame: p.onFrame, onMessage: p.onMessage, malformed: p.onMalformed}
+	p.decoder = decoder{keepMessage: cmp.Or(opt.Keep, keepMessage), onFrame: p.onFrame, onMessage: p.onMessage, malformed: p.onMalformed}
 	err := p.play(ctx, script)
 	if err == nil && (p.sight.Gone != nil || p.vanished) {
 		err = HoldOpen{}.Do(ctx, p)

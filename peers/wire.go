@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -24,6 +25,9 @@ type wire struct {
 
 	closing atomic.Bool // our own FIN or close was sent: an EPIPE is ours
 	stopped atomic.Bool // reading is stopped
+	pace    atomic.Pointer[SlowReading]
+	over    chan struct{} // closed with the descriptor
+	ending  sync.Once
 }
 
 // connect dials TCP, without keepalive and with the receive buffer asked for
@@ -43,7 +47,7 @@ func connect(ctx context.Context, address string, buffer int, onEnd func(Ending,
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{TCPConn: c.(*net.TCPConn), onEnd: onEnd}
+	w := &wire{TCPConn: c.(*net.TCPConn), onEnd: onEnd, over: make(chan struct{})}
 	w.top = tap{w}
 	return w, nil
 }
@@ -55,9 +59,17 @@ type tap struct{ *wire }
 // watches the connection, until that is closed.
 func (t tap) Read(b []byte) (int, error) {
 	for !t.stopped.Load() {
+		pace := t.pace.Load()
+		if pace != nil {
+			b = b[:min(len(b), pace.Bytes)]
+			if !t.rest(pace.Every) {
+				return 0, net.ErrClosed
+			}
+		}
 		n, err := t.TCPConn.Read(b)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			continue // by stopReading
+			_ = t.SetReadDeadline(time.Time{})
+			continue // interrupted: reading was stopped or slowed
 		}
 		if err != nil {
 			t.ended(err)
@@ -66,6 +78,19 @@ func (t tap) Read(b []byte) (int, error) {
 	}
 	t.watch()
 	return 0, net.ErrClosed
+}
+
+// rest waits between two reads of a slow reader; false: the peer has closed
+// its descriptor meanwhile.
+func (w *wire) rest(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-w.over:
+		return false
+	}
 }
 
 // Write writes to TCP.
@@ -121,6 +146,7 @@ func (w *wire) end(quietly bool) {
 		_ = w.SetLinger(0)
 	}
 	_ = w.TCPConn.Close()
+	w.ending.Do(func() { close(w.over) })
 }
 
 // halfClose sends FIN, after a close_notify where there is TLS.
@@ -144,6 +170,12 @@ func (w *wire) addrs() (peer, server netip.AddrPort) {
 // interrupts a read under way.
 func (w *wire) stopReading() {
 	w.stopped.Store(true)
+	_ = w.SetReadDeadline(time.Unix(1, 0))
+}
+
+// slowReading paces the reads from now on; it interrupts one under way.
+func (w *wire) slowReading(s SlowReading) {
+	w.pace.Store(&s)
 	_ = w.SetReadDeadline(time.Unix(1, 0))
 }
 

@@ -1,0 +1,41 @@
+# Everything a contributor runs. CI runs `.ci/run`, which calls these.
+GO ?= go
+GOLANGCI ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.8.0
+FUZZTIME ?= 20s
+
+.PHONY: build test race lint vet cross golden docs fuzz accuracy real-servers
+
+build: ## the binary, ./finwait
+	$(GO) build -o finwait ./cmd/finwait
+
+test: ## all tests
+	$(GO) test ./...
+
+race: ## all tests with the race detector
+	$(GO) test -race ./...
+
+vet: ## what needs no tool beyond Go: formatting, vet
+	@test -z "$$(gofmt -l .)" || { echo "not gofmt'ed:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+
+lint: vet ## golangci-lint, with ginkgolinter
+	$(GOLANGCI) run ./...
+
+cross: ## the platforms finwait builds on
+	GOOS=linux $(GO) build ./... && GOOS=darwin $(GO) build ./... && GOOS=windows $(GO) build ./...
+
+golden: ## rewrite the golden files of the reports
+	$(GO) test ./reports -update
+
+docs: ## rewrite what is generated: the catalogue
+	$(GO) run ./cmd/finwait list --markdown > docs/scenarios.md
+
+fuzz: ## every fuzz target, $(FUZZTIME) each
+	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$p || exit 1; done; done
+
+accuracy: ## finwait's times against a packet capture and the server's own log; needs tcpdump and the right to capture
+	$(GO) run ./accuracy
+
+real-servers: ## the url catalogue against real libraries, three times each; writes docs/real-servers.md
+	$(GO) run ./targets/figures -runs 3 -out docs/real-servers.md

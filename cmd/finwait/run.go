@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/reference"
+	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/scenarios"
+)
+
+func runCommand() *cobra.Command {
+	var t targetFlags
+	var selection scenarios.Selection
+	var junit, json string
+	var junitStrict, verbose bool
+	var options harness.Options
+	c := &cobra.Command{
+		Use:   "run [URL]",
+		Short: "Run the catalogue against a server",
+		Long: `Run the catalogue against the WebSocket server at URL (ws:// or wss://). All
+scenarios run at the same time. Without a URL, finwait's own reference server
+is the target.`,
+		Example: `  finwait run
+  finwait run ws://127.0.0.1:8080/ --junit finwait.xml
+  finwait run wss://staging.example.org/socket --header 'Authorization: Bearer …' --close-timeout 30s
+  finwait run ws://127.0.0.1:8080/ --only 'bad-close/*' --only linger/no-fin -v`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(c *cobra.Command, args []string) error {
+			chosen, err := selection.Apply(scenarios.All())
+			if err != nil {
+				return err
+			}
+			for _, file := range []string{junit, json} {
+				if file == "" {
+					continue
+				}
+				if err := reports.CheckWritable(file); err != nil {
+					return err
+				}
+			}
+			if len(args) == 0 {
+				address, stop, err := embedded()
+				if err != nil {
+					return err
+				}
+				defer stop()
+				args = []string{"ws://" + address + "/"}
+				if t.profile.PingInterval == 0 {
+					t.profile.PingInterval = embeddedPing
+				}
+			}
+			target, err := t.target(args[0])
+			if err != nil {
+				return err
+			}
+			batch, err := harness.Start(c.Context(), target, chosen, options)
+			if err != nil {
+				return fmt.Errorf("%s: %w", target.URL.Redacted(), err)
+			}
+			run := show(c.OutOrStdout(), batch, len(chosen), verbose)
+			if junit != "" {
+				err = reports.WriteFile(junit, func(w io.Writer) error { return reports.JUnit(w, run, junitStrict) })
+				if err != nil {
+					return err
+				}
+			}
+			if json != "" {
+				if err := reports.WriteFile(json, func(w io.Writer) error { return reports.JSON(w, run) }); err != nil {
+					return err
+				}
+			}
+			return outcome(c.Context(), run)
+		},
+	}
+	t.add(c)
+	f := c.Flags()
+	f.StringArrayVar(&selection.Only, "only", nil, "run only scenarios with this `id` or pattern (repeatable)")
+	f.StringArrayVar(&selection.Skip, "skip", nil, "leave out scenarios with this `id` or pattern (repeatable)")
+	f.StringArrayVar(&selection.Labels, "label", nil, "run only scenarios with this `label` (repeatable)")
+	f.IntVar(&options.AtOnce, "at-once", 0, "how many scenarios run at the same time (default all); 1 shows which one kills a server")
+	f.StringVar(&junit, "junit", "", "write a JUnit report to `file`")
+	f.BoolVar(&junitStrict, "junit-strict", false, "leave out of it what Jenkins' schema forbids (properties of a test case)")
+	f.StringVar(&json, "json", "", "write everything that was measured to `file`")
+	f.BoolVarP(&verbose, "verbose", "v", false, "show passes and traces too")
+	for _, flag := range []string{"only", "skip"} {
+		_ = c.RegisterFlagCompletionFunc(flag, completeIDs)
+	}
+	return c
+}
+
+// embeddedPing is the ping interval of the embedded server, and so its
+// declared one.
+const embeddedPing = time.Second
+
+// embedded starts the reference server on a free loopback port.
+func embedded() (address string, stop func(), err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = reference.Serve(ctx, l, reference.Options{PingInterval: embeddedPing}) // ends with ctx
+	}()
+	return l.Addr().String(), func() { cancel(); <-done }, nil
+}
+
+// show prints results as they come, and returns the whole run.
+func show(w io.Writer, batch *harness.Batch, total int, verbose bool) *harness.Run {
+	o := reports.TerminalOptions{Width: 100, Verbose: verbose}
+	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		o.Live = os.Getenv("TERM") != "dumb"
+		o.Color = o.Live && os.Getenv("NO_COLOR") == ""
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+			o.Width = width
+		}
+	}
+	t := reports.NewTerminal(w, o)
+	t.Begin(batch.Target(), total, batch.Notes()...)
+	for r := range batch.Results() {
+		t.Result(r)
+	}
+	run := batch.Wait()
+	t.End(run)
+	return run
+}
+
+// outcome turns a run into the command's result.
+func outcome(ctx context.Context, run *harness.Run) error {
+	n := run.Count()
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case n[harness.Fail]+n[harness.Errored] > 0:
+		return errFailed
+	}
+	return nil
+}
+
+func completeIDs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var ids []string
+	for _, s := range scenarios.All() {
+		ids = append(ids, s.ID+"\t"+s.Title)
+	}
+	return ids, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/finwait/finwait/reference"
+	"github.com/finwait/finwait/reports"
+)
+
+func serveCommand() *cobra.Command {
+	var o reference.Options
+	var listen, cert, key string
+	var listFaults bool
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the reference server, right or with one named fault",
+		Example: `  finwait serve --listen 127.0.0.1:9001
+  finwait serve --fault never-fin
+  finwait serve --list-faults`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			out := c.OutOrStdout()
+			if listFaults {
+				w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+				for _, f := range reference.Faults() {
+					fmt.Fprintf(w, "%s\t%s\tbreaks %s\n", f.Name, f.Text, words(f.Breaks))
+				}
+				return w.Flush()
+			}
+			l, err := net.Listen("tcp", listen)
+			if err != nil {
+				return err
+			}
+			scheme := "ws"
+			if cert != "" {
+				pair, err := tls.LoadX509KeyPair(cert, key)
+				if err != nil {
+					l.Close()
+					return fmt.Errorf("--cert and --key: %w", err)
+				}
+				l, scheme = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}}), "wss"
+			}
+			fmt.Fprintf(out, "listening on %s://%s/\n", scheme, l.Addr())
+			if o.Fault != "" {
+				fmt.Fprintf(out, "fault: %s\n", reports.OneLine(o.Fault))
+			}
+			return reference.Serve(c.Context(), l, o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&listen, "listen", "127.0.0.1:0", "`address` to listen on; port 0 takes a free one")
+	f.StringVar(&o.Fault, "fault", "", "misbehave in this one `way`")
+	f.BoolVar(&listFaults, "list-faults", false, "list the faults and the rules that each breaks")
+	f.DurationVar(&o.CloseTimeout, "close-timeout", 2*time.Second, "limit for everything after a close began")
+	f.DurationVar(&o.PingInterval, "ping-interval", time.Second, "time between pings; a negative one sends none")
+	f.StringVar(&cert, "cert", "", "serve wss with the certificate in this PEM `file`")
+	f.StringVar(&key, "key", "", "its private key, a PEM `file`")
+	c.MarkFlagsRequiredTogether("cert", "key")
+	_ = c.RegisterFlagCompletionFunc("fault", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var names []string
+		for _, f := range reference.Faults() {
+			names = append(names, f.Name+"\t"+f.Text)
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	})
+	return c
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/finwait/finwait/harness"
+)
+
+// targetFlags are the flags that say how a server is reached and judged.
+type targetFlags struct {
+	profile              harness.Profile
+	headers              []string
+	origin, subprotocols string
+	ca                   string
+	insecure             bool
+}
+
+func (t *targetFlags) add(c *cobra.Command) {
+	f := c.Flags()
+	p := &t.profile
+	f.DurationVar(&p.CloseTimeout, "close-timeout", 10*time.Second, "declared limit for letting go once a close began; judged with +20 % and 1 s")
+	f.DurationVar(&p.Response, "response", time.Second, "limit for what needs no waiting, such as the answer to a Close frame")
+	f.DurationVar(&p.Patience, "patience", 0, "how long to look, from the trigger (default 35s, or more where the close timeout needs it)")
+	f.DurationVar(&p.PingInterval, "ping-interval", 0, "declared keepalive interval; a vanished peer must be let go of within two")
+	f.BoolVar(&p.Strict, "strict", false, "a breached SHOULD fails")
+	f.BoolVar(&p.Orphans, "orphans", false, "look on until the kernel freed the socket, not only until the process let go")
+	f.StringArrayVar(&t.headers, "header", nil, "add this `'Name: value'` to the handshake request (repeatable)")
+	f.StringVar(&t.origin, "origin", "", "Origin of the handshake request")
+	f.StringVar(&t.subprotocols, "subprotocol", "", "Sec-WebSocket-Protocol of the handshake request, comma separated")
+	f.StringVar(&t.ca, "ca", "", "trust the certificates in this PEM `file` (wss)")
+	f.BoolVar(&t.insecure, "insecure", false, "do not verify the server's certificate (wss)")
+}
+
+// target checks the flags and the URL.
+func (t *targetFlags) target(raw string) (*harness.Target, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the URL %q cannot be read: give one such as ws://127.0.0.1:8080/", raw)
+	case u.Scheme != "ws" && u.Scheme != "wss":
+		return nil, fmt.Errorf("the URL %q has no ws:// or wss:// in front: give one such as ws://127.0.0.1:8080/", raw)
+	case u.Hostname() == "":
+		return nil, fmt.Errorf("the URL %q names no host: give one such as ws://127.0.0.1:8080/", raw)
+	case u.Fragment != "":
+		return nil, fmt.Errorf("the URL %q has a fragment, which a WebSocket URL may not have (RFC 6455, 3): leave out #%s", raw, u.Fragment)
+	}
+	target := &harness.Target{URL: u, Header: http.Header{}, Profile: t.profile}
+	for _, h := range t.headers {
+		name, value, ok := strings.Cut(h, ":")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+			return nil, fmt.Errorf("--header %q is not of the form 'Name: value'", h)
+		}
+		target.Header.Add(textproto.CanonicalMIMEHeaderKey(name), value)
+	}
+	if t.origin != "" {
+		target.Header.Set("Origin", t.origin)
+	}
+	if t.subprotocols != "" {
+		target.Header.Set("Sec-WebSocket-Protocol", t.subprotocols)
+	}
+	if t.ca == "" && !t.insecure {
+		return target, nil
+	}
+	target.TLS = &tls.Config{InsecureSkipVerify: t.insecure}
+	if t.ca != "" {
+		pem, err := os.ReadFile(t.ca)
+		if err != nil {
+			return nil, fmt.Errorf("--ca: %w", err)
+		}
+		target.TLS.RootCAs = x509.NewCertPool()
+		if !target.TLS.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("--ca %s holds no PEM certificate", t.ca)
+		}
+	}
+	return target, nil
+}

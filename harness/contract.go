@@ -1,0 +1,229 @@
+package harness
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/finwait/finwait/peers"
+)
+
+// The commands of the control contract, v1 (docs/contract.md), as capabilities.
+const (
+	CanClose     Capability = "finwait:close"
+	CanTerminate Capability = "finwait:terminate"
+	CanFill      Capability = "finwait:fill"
+	CanKickAll   Capability = "finwait:kick-all"
+	CanEvents    Capability = "finwait:events"
+	CanOpen      Capability = "?finwait-open"
+)
+
+// hello is the command that asks for the others, and greeting what its answer
+// begins with.
+const (
+	hello    = "hello"
+	greeting = "finwait:v1 "
+)
+
+// Check is what became of one command of the contract on trial.
+type Check struct {
+	Command Capability
+	Claimed bool   // hello named it; ?finwait-open is not named there and is always tried
+	Works   bool   // it was obeyed
+	Got     string // what was seen
+}
+
+// contract tries every command that the target claims and that is wanted. A
+// claim alone is not believed: what does not work is told in Check.Got.
+func (b *Batch) contract(ctx context.Context, claimed []string, wanted func(Capability) bool) []*Check {
+	trials := []struct {
+		command Capability
+		try     func(context.Context) (bool, string)
+	}{
+		{CanClose, b.tryClose}, {CanTerminate, b.tryTerminate}, {CanFill, b.tryFill}, {CanEvents, b.tryEvents}, {CanOpen, b.tryOpen}, {CanKickAll, b.tryKickAll},
+	}
+	var checks []*Check
+	var trying sync.WaitGroup
+	for _, t := range trials {
+		if !wanted(t.command) {
+			continue
+		}
+		name := strings.TrimPrefix(string(t.command), "finwait:")
+		c := &Check{Command: t.command, Claimed: slices.Contains(claimed, name) || t.command == CanOpen, Got: "not claimed by hello"}
+		if c.Claimed && t.command == CanKickAll {
+			trying.Wait() // it closes every connection
+		}
+		if c.Claimed {
+			trying.Go(func() { c.Works, c.Got = t.try(ctx) })
+		}
+		checks = append(checks, c)
+	}
+	trying.Wait()
+	return checks
+}
+
+// trial runs a script with short patience and the given query.
+func (b *Batch) trial(ctx context.Context, query string, steps ...peers.Step) *Record {
+	opt := b.options(0, b.profile.Response)
+	opt.Query, opt.Keep = query, 64<<10
+	return &Record{Record: peers.Run(ctx, peers.Opened(append([]peers.Step{peers.Trigger{}}, steps...)...), opt)}
+}
+
+func (b *Batch) tryClose(ctx context.Context) (bool, string) {
+	r := b.trial(ctx, "", peers.Ask{Command: "close 4321 finwait"}, peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{})
+	if len(r.Closes) == 0 {
+		return false, "asked to close 4321: no Close frame within " + Format(b.profile.Response)
+	}
+	return true, r.Closes[0].String()
+}
+
+func (b *Batch) tryTerminate(ctx context.Context) (bool, string) {
+	r := b.trial(ctx, "", peers.Ask{Command: "terminate"}, peers.AwaitEnd{})
+	if r.Ending == peers.Open {
+		return false, "TCP still open after " + Format(b.profile.Response)
+	}
+	return true, string(r.Ending) + " at " + Format(r.EndedAt)
+}
+
+func (b *Batch) tryFill(ctx context.Context) (bool, string) {
+	const bytes = 200_000
+	r := b.trial(ctx, "", peers.Ask{Command: fmt.Sprintf("fill %d", bytes)}, peers.AwaitBytes{N: bytes})
+	return r.BytesRead >= bytes, fmt.Sprintf("asked for %d bytes: %d came", bytes, r.BytesRead)
+}
+
+func (b *Batch) tryOpen(ctx context.Context) (bool, string) {
+	r := b.trial(ctx, "finwait-open=close%204321", peers.AwaitEnd{}, peers.Finish{})
+	opened := slices.ContainsFunc(r.Messages, func(m peers.Message) bool { return string(m.Payload) == "finwait:opened" })
+	if opened && len(r.Closes) > 0 {
+		return true, "opened, then " + r.Closes[0].String()
+	}
+	return false, fmt.Sprintf("opened with ?finwait-open=close 4321: message %t, Close frame %t", opened, len(r.Closes) > 0)
+}
+
+func (b *Batch) tryKickAll(ctx context.Context) (bool, string) {
+	r := b.trial(ctx, "", peers.Ask{Command: "kick-all 4321"}, peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{})
+	if len(r.Closes) == 0 {
+		return false, "the connection that asked was not closed within " + Format(b.profile.Response)
+	}
+	return true, r.Closes[0].String()
+}
+
+// tryEvents closes a connection and asks for its event, and for that of a
+// connection that never was.
+func (b *Batch) tryEvents(ctx context.Context) (bool, string) {
+	token := newToken()
+	b.trial(ctx, "finwait="+token, peers.Send{peers.CloseFrame(4321, "finwait")}, peers.AwaitEnd{}, peers.Finish{})
+	own := b.fetchEvents(ctx, token, time.Now().Add(b.profile.Response))
+	other := b.fetchEvents(ctx, newToken(), time.Now())
+	switch {
+	case own.Err != "":
+		return false, own.Err
+	case len(own.List) == 0:
+		return false, "no event for a connection that was closed with 4321"
+	case own.List[0].Code != nil && *own.List[0].Code != 4321:
+		return false, fmt.Sprintf("the event of a connection that was closed with 4321 says %s", own.List[0])
+	case other.Err != "" || len(other.List) > 0:
+		return false, "a token that was never used must be answered with []"
+	}
+	return true, own.List[0].String()
+}
+
+// AppEvent is one close event of the server's application, as it reports it.
+// What its library does not tell is nil.
+type AppEvent struct {
+	Code   *int       `json:"code"`
+	Reason *string    `json:"reason"`
+	Clean  *bool      `json:"clean"`
+	At     *time.Time `json:"at"`
+	Error  string     `json:"error,omitempty"`
+}
+
+// String is the event in one line.
+func (e AppEvent) String() string {
+	parts := []string{"code null"}
+	if e.Code != nil {
+		parts[0] = fmt.Sprintf("code %d", *e.Code)
+	}
+	if e.Reason != nil && *e.Reason != "" {
+		parts = append(parts, fmt.Sprintf("reason %+q", *e.Reason))
+	}
+	if e.Clean != nil {
+		parts = append(parts, map[bool]string{true: "clean", false: "not clean"}[*e.Clean])
+	}
+	if e.Error != "" {
+		parts = append(parts, fmt.Sprintf("error %+q", e.Error))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// AppEvents are the close events that the application had for one connection.
+type AppEvents struct {
+	Asked bool // the target was asked
+	List  []AppEvent
+	Err   string // the answer was none, or malformed
+}
+
+// fetchEvents asks for the close events of a token until there is one, or the
+// limit has passed. There is no event for the event: it asks again at growing
+// intervals of 20 ms to 1 s.
+func (b *Batch) fetchEvents(ctx context.Context, token string, limit time.Time) AppEvents {
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		e := b.askEvents(ctx, token)
+		if e.Err != "" || len(e.List) > 0 || !time.Now().Add(pause).Before(limit) {
+			return e
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return e
+		}
+	}
+}
+
+func (b *Batch) askEvents(ctx context.Context, token string) AppEvents {
+	r := b.trial(ctx, "", peers.Ask{Command: "events " + token}, peers.AwaitAnswer{Prefix: "["},
+		peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
+	e := AppEvents{Asked: true}
+	i := slices.IndexFunc(r.Messages, func(m peers.Message) bool { return m.At > 0 })
+	switch {
+	case r.Err != "":
+		e.Err = "finwait:events: " + r.Err
+	case i < 0:
+		e.Err = "finwait:events was not answered within " + Format(b.profile.Response)
+	default:
+		if err := json.Unmarshal(r.Messages[i].Payload, &e.List); err != nil {
+			e.List, e.Err = nil, fmt.Sprintf("finwait:events was answered with %+.80q, not with a JSON array of events", r.Messages[i].Payload)
+		}
+	}
+	return e
+}
+
+// newToken names a connection for finwait:events.
+func newToken() string { return rand.Text() }
+
+// events asks for the application's close events of a scenario: at once where
+// the process still holds the socket or r is nil, else until the close limit.
+func (b *Batch) events(ctx context.Context, token string, r *Record) AppEvents {
+	if !b.has[CanEvents] || ctx.Err() != nil {
+		return AppEvents{}
+	}
+	limit := time.Now()
+	if r != nil && !(r.Socket.Observed && r.Socket.Held.Censored) {
+		limit = later(limit.Add(b.profile.Response), r.Trigger.Add(b.profile.CloseLimit()))
+	}
+	return b.fetchEvents(ctx, token, limit)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,85 @@
+package reports
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/finwait/finwait/harness"
+)
+
+// alike are results that say the same: their ids differ in one part, and the
+// same rules were breached with the same figures to two digits.
+type alike struct {
+	pattern string // id with * for the part that differs
+	ids     []string
+	result  *harness.Result // the first
+}
+
+func (a *alike) name() string { return name(a.pattern, a.ids) }
+
+// name is the id; of a few the ids in short, family/{one,two}; of more the
+// pattern with their count.
+func name(pattern string, ids []string) string {
+	if len(ids) == 1 {
+		return ids[0]
+	}
+	if len(ids) > 4 {
+		return fmt.Sprintf("%s (%d)", pattern, len(ids))
+	}
+	before, after, _ := strings.Cut(pattern, "*")
+	parts := make([]string, len(ids))
+	for i, id := range ids {
+		parts[i] = strings.TrimSuffix(strings.TrimPrefix(id, before), after)
+	}
+	return before + "{" + strings.Join(parts, ",") + "}" + after
+}
+
+// group puts results that are not passes together where they are alike.
+func group(results []*harness.Result) []*alike {
+	var out []*alike
+	byKey := map[string]*alike{}
+	for _, r := range results {
+		if r.Verdict != harness.Fail && r.Verdict != harness.Errored && r.Verdict != harness.Warn {
+			continue
+		}
+		pattern := pattern(r.Scenario.ID)
+		key := pattern + "\x00" + string(r.Verdict) + "\x00" + signature(r)
+		g := byKey[key]
+		if g == nil {
+			g = &alike{pattern: pattern, result: r}
+			byKey[key] = g
+			out = append(out, g)
+		}
+		g.ids = append(g.ids, r.Scenario.ID)
+	}
+	return out
+}
+
+// pattern is the id without the part that a family varies: family/*/variant,
+// or family/*.
+func pattern(id string) string {
+	parts := strings.Split(id, "/")
+	if len(parts) > 1 {
+		parts[1] = "*"
+	}
+	return strings.Join(parts, "/")
+}
+
+// signature tells what was breached, and how long the hang was, roughly.
+func signature(r *harness.Result) string {
+	var b strings.Builder
+	if r.Verdict == harness.Errored {
+		b.WriteString(r.Err)
+	}
+	for _, f := range r.Findings {
+		if f.Outcome == harness.Breached {
+			fmt.Fprintf(&b, "%s %s %s\n", f.Rule.ID, f.Want, rough(f.Got))
+		}
+	}
+	return b.String()
+}
+
+// rough leaves out figures: milliseconds of latency differ from case to case.
+func rough(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r >= '0' && r <= '9' || r == '.' }), "#")
+}

@@ -1,0 +1,43 @@
+package reports
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// OneLine makes s safe for a terminal, in one line: what is not printable
+// (control and format characters, bidi overrides, invalid UTF-8) is shown as
+// an escape such as \x1b or \u202e.
+func OneLine(s string) string { return escape(s, unicode.IsPrint) }
+
+// escape shows runes that are not allowed, and bytes that are not UTF-8, as
+// Go escapes.
+func escape(s string, allowed func(rune) bool) string {
+	var b strings.Builder
+	for i, r := range s {
+		_, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case allowed(r):
+			b.WriteRune(r)
+		case r < 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+	}
+	return b.String()
+}
+
+// clip shortens what a server made long.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}

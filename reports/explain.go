@@ -1,0 +1,100 @@
+package reports
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/peers"
+)
+
+// Explain tells in several lines why a scenario did not pass: what each
+// breached rule wants, what was seen, and the clause.
+func Explain(r *harness.Result) string {
+	var b strings.Builder
+	if r.Err != "" {
+		fmt.Fprintf(&b, "not carried out: %s\n", OneLine(clip(r.Err, 1000)))
+	}
+	for _, f := range r.Findings {
+		if f.Outcome == harness.Breached {
+			fmt.Fprintf(&b, "want    %s\ngot     %s\nclause  %s: %s (%s, %s)\n",
+				OneLine(f.Want), OneLine(clip(f.Got, 1000)), OneLine(f.Rule.Clause), OneLine(f.Rule.Text), f.Rule.Grade, f.Rule.ID)
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// breach is the first breached finding that made the verdict; nil: none.
+func breach(r *harness.Result) *harness.Finding {
+	var warning *harness.Finding
+	for i, f := range r.Findings {
+		switch {
+		case f.Outcome != harness.Breached:
+		case f.Rule.Grade != harness.Should:
+			return &r.Findings[i]
+		case warning == nil:
+			warning = &r.Findings[i]
+		}
+	}
+	return warning
+}
+
+// facts are what was measured, as names and values.
+func facts(r *harness.Result) [][2]string {
+	out := [][2]string{{"verdict", string(r.Verdict)}}
+	add := func(name, format string, args ...any) {
+		out = append(out, [2]string{name, fmt.Sprintf(format, args...)})
+	}
+	rec := r.Record
+	if rec == nil {
+		return out
+	}
+	if len(rec.Closes) > 0 {
+		add("wire close", "%s at %s", rec.Closes[0], harness.Format(rec.Closes[0].At))
+	} else {
+		add("wire close", "none")
+	}
+	add("wire end", "%s at %s", rec.Ending, harness.Format(rec.EndedAt))
+	for _, e := range rec.Events.List {
+		add("close event", "%s", e)
+	}
+	if rec.Socket.Observed {
+		add("socket held", "%s", Lifetime(rec.Socket.Held))
+		if o := rec.Socket.Orphan; o != nil {
+			add("socket orphan", "%s", Lifetime(*o))
+		}
+	} else {
+		add("socket held", "not observed: %s", rec.Socket.Why)
+	}
+	for _, f := range r.Findings {
+		if f.Outcome == harness.Measured || f.Outcome == harness.Breached {
+			add(f.Rule.ID, "%s", f.Got)
+		}
+	}
+	return out
+}
+
+// Lifetime writes a survival time: 2.00 s, "2.00 s ±0.05 s" where the error
+// bound is above one per cent, "> 35.0 s" where it is censored.
+func Lifetime(s harness.Survival) string {
+	switch {
+	case s.Censored:
+		return "> " + harness.Format(s.Until)
+	case s.Bound > s.Until/100:
+		return fmt.Sprintf("%s −%s", harness.Format(s.Until), harness.Format(s.Bound))
+	}
+	return harness.Format(s.Until)
+}
+
+// traceLines are the trace, a line each.
+func traceLines(rec *harness.Record) []string {
+	arrow := map[peers.Dir]string{peers.Sent: "→", peers.Received: "←", peers.Local: "·"}
+	var out []string
+	for _, e := range rec.Trace {
+		out = append(out, fmt.Sprintf("%10s %s %s", harness.Format(e.At), arrow[e.Dir], OneLine(clip(e.What, 400))))
+	}
+	if rec.Elided > 0 {
+		out = append(out, fmt.Sprintf("%10s   %d more events", "", rec.Elided))
+	}
+	return out
+}

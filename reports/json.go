@@ -1,0 +1,287 @@
+package reports
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/peers"
+)
+
+// Format and Version name the JSON report; docs/report.schema.json is its
+// schema. A version only gains fields.
+const (
+	Format  = "finwait-report"
+	Version = 1
+)
+
+// Report is the JSON report: everything that was measured. All durations are
+// seconds, those of a scenario since its trigger, to the microsecond.
+type Report struct {
+	Format    string         `json:"format"`
+	Version   int            `json:"version"`
+	Target    string         `json:"target"`
+	Started   time.Time      `json:"started"`
+	Took      float64        `json:"took"`
+	Profile   Profile        `json:"profile"`
+	Has       []string       `json:"has"`
+	Notes     []string       `json:"notes"`
+	Stopped   string         `json:"stopped,omitempty"`
+	Totals    map[string]int `json:"totals"`
+	Scenarios []Scenario     `json:"scenarios"`
+}
+
+// Profile are the limits in force.
+type Profile struct {
+	CloseTimeout float64 `json:"closeTimeout"`
+	Response     float64 `json:"response"`
+	Patience     float64 `json:"patience"`
+	PingInterval float64 `json:"pingInterval,omitempty"`
+	Strict       bool    `json:"strict"`
+}
+
+// Scenario is one scenario's result.
+type Scenario struct {
+	ID       string     `json:"id"`
+	Family   string     `json:"family"`
+	Title    string     `json:"title"`
+	Verdict  string     `json:"verdict"`
+	Missing  []string   `json:"missing,omitempty"`
+	Error    string     `json:"error,omitempty"`
+	Script   []string   `json:"script"`
+	Started  time.Time  `json:"started"`
+	Took     float64    `json:"took"`
+	Findings []Finding  `json:"findings"`
+	Wire     *Wire      `json:"wire,omitempty"`
+	Events   []AppEvent `json:"events,omitempty"`
+	Socket   *Socket    `json:"socket,omitempty"`
+	Alive    *Alive     `json:"alive,omitempty"`
+	Trace    []Event    `json:"trace,omitempty"`
+	Elided   int        `json:"elided,omitempty"`
+}
+
+// Finding is one rule's outcome.
+type Finding struct {
+	Rule    string `json:"rule"`
+	Req     string `json:"req"`
+	Grade   string `json:"grade"`
+	Clause  string `json:"clause"`
+	Text    string `json:"text"`
+	Outcome string `json:"outcome"`
+	Want    string `json:"want,omitempty"`
+	Got     string `json:"got"`
+	Missing string `json:"missing,omitempty"`
+}
+
+// Wire is what the peer saw. A missing time did not happen while it looked.
+type Wire struct {
+	Peer        string    `json:"peer"`
+	Server      string    `json:"server"`
+	Trigger     time.Time `json:"trigger"`
+	Status      int       `json:"status,omitempty"`
+	CloseSent   []Close   `json:"closeSent"`
+	Closes      []Close   `json:"closes"`
+	Messages    int       `json:"messages"`
+	AfterClose  int       `json:"afterClose"`
+	Malformed   []string  `json:"malformed,omitempty"`
+	Ending      string    `json:"ending"`
+	EndedAt     float64   `json:"endedAt"`
+	FIN         *float64  `json:"fin,omitempty"`
+	RST         *float64  `json:"rst,omitempty"`
+	CloseNotify *float64  `json:"closeNotify,omitempty"`
+	PeerFIN     *float64  `json:"peerFin,omitempty"`
+	PeerRST     *float64  `json:"peerRst,omitempty"`
+	Dark        *float64  `json:"dark,omitempty"`
+	Dropped     uint32    `json:"dropped,omitempty"`
+	BytesRead   uint64    `json:"bytesRead"`
+	Stopped     float64   `json:"stopped"`
+}
+
+// Close is a Close frame. Code is null where the body holds none; Reason is
+// escaped where it is not printable UTF-8, Body is its bytes in hexadecimal.
+type Close struct {
+	At     float64 `json:"at"`
+	Code   *int    `json:"code"`
+	Reason string  `json:"reason"`
+	Body   string  `json:"body"`
+}
+
+// AppEvent is a close event of the server's application; null is what its
+// library does not tell.
+type AppEvent struct {
+	Code   *int       `json:"code"`
+	Reason *string    `json:"reason"`
+	Clean  *bool      `json:"clean"`
+	At     *time.Time `json:"at"`
+	Error  string     `json:"error,omitempty"`
+}
+
+// Socket is the server's end of the connection as the kernel told it.
+type Socket struct {
+	Observed bool      `json:"observed"`
+	Why      string    `json:"why,omitempty"`
+	Held     *Survival `json:"held,omitempty"`
+	Orphan   *Survival `json:"orphan,omitempty"`
+	TimeWait bool      `json:"timeWait"`
+	State    string    `json:"state,omitempty"`
+	States   []State   `json:"states,omitempty"`
+	Lost     bool      `json:"lost,omitempty"`
+}
+
+// Survival is a lifetime: it ended in [until-bound, until], or, censored, had
+// not ended at until.
+type Survival struct {
+	Until    float64 `json:"until"`
+	Bound    float64 `json:"bound"`
+	Censored bool    `json:"censored"`
+}
+
+// State is one state of the server's socket.
+type State struct {
+	At   float64 `json:"at"`
+	Name string  `json:"name"`
+	Held bool    `json:"held"`
+}
+
+// Alive is the probe after the scenario.
+type Alive struct {
+	Tried bool    `json:"tried"`
+	OK    bool    `json:"ok"`
+	Took  float64 `json:"took"`
+	Error string  `json:"error,omitempty"`
+}
+
+// Event is a line of the trace.
+type Event struct {
+	At   float64 `json:"at"`
+	Dir  string  `json:"dir"`
+	What string  `json:"what"`
+}
+
+// JSON writes the run as a [Report].
+func JSON(w io.Writer, run *harness.Run) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", " ")
+	return e.Encode(report(run))
+}
+
+// ReadJSON reads a report that [JSON] wrote.
+func ReadJSON(r io.Reader) (*Report, error) {
+	var out Report
+	if err := json.NewDecoder(r).Decode(&out); err != nil {
+		return nil, fmt.Errorf("read a finwait report: %w", err)
+	}
+	if out.Format != Format || out.Version != Version {
+		return nil, fmt.Errorf("read a finwait report: format %q, version %d is not %q, version %d", clip(out.Format, 40), out.Version, Format, Version)
+	}
+	return &out, nil
+}
+
+func report(run *harness.Run) *Report {
+	p := run.Profile
+	out := &Report{
+		Format: Format, Version: Version, Target: run.Target, Started: run.Started.UTC(), Took: sec(run.Took),
+		Profile: Profile{sec(p.CloseTimeout), sec(p.Response), sec(p.Patience), sec(p.PingInterval), p.Strict},
+		Has:     []string{}, Notes: append([]string{}, run.Notes...), Stopped: run.Stopped,
+		Totals: map[string]int{}, Scenarios: []Scenario{},
+	}
+	for c, has := range run.Has {
+		if has {
+			out.Has = append(out.Has, string(c))
+		}
+	}
+	slices.Sort(out.Has)
+	for verdict, n := range run.Count() {
+		out.Totals[string(verdict)] = n
+	}
+	for _, r := range run.Results {
+		out.Scenarios = append(out.Scenarios, scenario(r))
+	}
+	return out
+}
+
+func scenario(r *harness.Result) Scenario {
+	out := Scenario{
+		ID: r.Scenario.ID, Family: r.Scenario.Family(), Title: r.Scenario.Title, Verdict: string(r.Verdict),
+		Error: r.Err, Script: strings.Split(r.Scenario.Script.String(), "\n"),
+		Started: r.Started.UTC(), Took: sec(r.Took), Findings: []Finding{},
+	}
+	for _, c := range r.Missing {
+		out.Missing = append(out.Missing, string(c))
+	}
+	for _, f := range r.Findings {
+		out.Findings = append(out.Findings, Finding{f.Rule.ID, f.Rule.Req, string(f.Rule.Grade), f.Rule.Clause, f.Rule.Text,
+			string(f.Outcome), f.Want, f.Got, string(f.Missing)})
+	}
+	rec := r.Record
+	if rec == nil {
+		return out
+	}
+	out.Wire, out.Socket = wire(rec.Record), socket(rec.Socket)
+	for _, e := range rec.Events.List {
+		out.Events = append(out.Events, AppEvent(e))
+	}
+	out.Alive = &Alive{rec.Alive.Tried, rec.Alive.OK, sec(rec.Alive.Took), rec.Alive.Err}
+	for _, e := range rec.Trace {
+		out.Trace = append(out.Trace, Event{sec(e.At), string(e.Dir), e.What})
+	}
+	out.Elided = rec.Elided
+	return out
+}
+
+func wire(r *peers.Record) *Wire {
+	return &Wire{
+		Peer: r.Peer, Server: r.Server, Trigger: r.Trigger.UTC(), Status: r.Status,
+		CloseSent: closes(r.CloseSent), Closes: closes(r.Closes), Messages: len(r.Messages), AfterClose: r.AfterClose,
+		Malformed: r.Malformed, Ending: string(r.Ending), EndedAt: sec(r.EndedAt),
+		FIN: secs(r.FIN), RST: secs(r.RST), CloseNotify: secs(r.CloseNotify), PeerFIN: secs(r.PeerFIN), PeerRST: secs(r.PeerRST),
+		Dark: secs(r.Dark), Dropped: r.Dropped, BytesRead: r.BytesRead, Stopped: sec(r.Stopped),
+	}
+}
+
+func closes(list []peers.Close) []Close {
+	out := []Close{}
+	for _, c := range list {
+		j := Close{At: sec(c.At), Reason: OneLine(c.Reason()), Body: hex.EncodeToString(c.Body)}
+		if code, ok := c.Code(); ok {
+			j.Code = &code
+		}
+		out = append(out, j)
+	}
+	return out
+}
+
+func socket(s harness.Socket) *Socket {
+	out := &Socket{Observed: s.Observed, Why: s.Why, TimeWait: s.TimeWait, State: s.State, Lost: s.Lost}
+	if s.Observed {
+		out.Held = survival(&s.Held)
+	}
+	out.Orphan = survival(s.Orphan)
+	for _, st := range s.States {
+		out.States = append(out.States, State{sec(st.At), st.Name, st.Held})
+	}
+	return out
+}
+
+func survival(s *harness.Survival) *Survival {
+	if s == nil {
+		return nil
+	}
+	return &Survival{sec(s.Until), sec(s.Bound), s.Censored}
+}
+
+func sec(d time.Duration) float64 { return math.Round(d.Seconds()*1e6) / 1e6 }
+
+func secs(d *time.Duration) *float64 {
+	if d == nil {
+		return nil
+	}
+	s := sec(*d)
+	return &s
+}

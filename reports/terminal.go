@@ -1,0 +1,274 @@
+package reports
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+)
+
+// The rules of the terminal output:
+//
+//   - A pass is quiet. In a log, what fails is a line as soon as it is there;
+//     on a terminal one live line counts, and is never left behind.
+//   - The end is enough: there stands every failure, error and warning with
+//     want, got and clause. What fails alike is told once: the same rules in
+//     scenarios whose ids differ in one part are one entry with a count.
+//   - Then how long hanging sockets lived, a bar each on one axis; a censored
+//     one has an open end. Then one sentence of totals.
+//   - Colour only repeats what a word already says.
+//   - Nothing that a server sent reaches the terminal unescaped.
+
+// TerminalOptions say what the output may use.
+type TerminalOptions struct {
+	Width   int  // columns; at least 40 are used
+	Color   bool // ANSI colours
+	Live    bool // one line is redrawn while scenarios are under way
+	Verbose bool // passes and traces too
+}
+
+// Terminal prints a run as it goes. Its methods are called from one goroutine.
+type Terminal struct {
+	w     io.Writer
+	o     TerminalOptions
+	total int
+	done  int
+	bad   int
+	began time.Time
+}
+
+// NewTerminal prints on w.
+func NewTerminal(w io.Writer, o TerminalOptions) *Terminal {
+	o.Width = max(o.Width, 40)
+	return &Terminal{w: w, o: o, began: time.Now()}
+}
+
+// Begin names the target and what the reader must know beforehand.
+func (t *Terminal) Begin(target string, total int, notes ...string) {
+	t.total = total
+	t.line("%d scenarios against %s", total, OneLine(target))
+	for _, n := range notes {
+		t.wrapped("note    ", n)
+	}
+	t.live()
+}
+
+// Result shows a result as soon as it is there.
+func (t *Terminal) Result(r *harness.Result) {
+	t.done++
+	failed := r.Verdict == harness.Fail || r.Verdict == harness.Errored
+	if failed {
+		t.bad++
+	}
+	switch {
+	case t.o.Verbose:
+		t.clear()
+		t.verbose(r)
+	case failed && !t.o.Live:
+		t.wrapped(t.word(r.Verdict)+"  "+r.Scenario.ID+": ", inShort(r))
+	}
+	t.live()
+}
+
+func inShort(r *harness.Result) string {
+	if f := breach(r); f != nil && r.Verdict != harness.Errored {
+		return fmt.Sprintf("%s %s, got %s", f.Rule.ID, f.Rule.Grade, f.Got)
+	}
+	return r.Err
+}
+
+// End shows everything that is not a pass, the lifetimes and the totals.
+func (t *Terminal) End(run *harness.Run) {
+	t.clear()
+	groups := group(run.Results)
+	for _, verdict := range []harness.Verdict{harness.Fail, harness.Errored, harness.Warn} {
+		for _, g := range groups {
+			if g.result.Verdict == verdict {
+				t.entry(g)
+			}
+		}
+	}
+	t.measured(run.Results)
+	t.skipped(run.Results)
+	t.bars(run.Results)
+	t.totals(run)
+}
+
+func (t *Terminal) verbose(r *harness.Result) {
+	t.line("%s  %s  %s (%s)", t.word(r.Verdict), r.Scenario.ID, OneLine(r.Scenario.Title), harness.Format(r.Took))
+	for _, f := range r.Findings {
+		if f.Outcome != harness.Moot && f.Outcome != harness.Unmeasured {
+			t.wrapped(fmt.Sprintf("      %-12s %-8s ", f.Rule.ID, f.Outcome), f.Got)
+		}
+	}
+	if r.Record == nil {
+		return
+	}
+	for _, line := range traceLines(r.Record) {
+		t.line("      %s", line)
+	}
+	if s := r.Record.Socket; s.Observed {
+		t.wrapped("      socket ", socketLine(s))
+	}
+}
+
+func socketLine(s harness.Socket) string {
+	var parts []string
+	for _, st := range s.States {
+		name := st.Name
+		if !st.Held {
+			name += " (orphan)"
+		}
+		parts = append(parts, fmt.Sprintf("%s %s", harness.Format(st.At), name))
+	}
+	return strings.Join(append(parts, "held "+Lifetime(s.Held)), ", ")
+}
+
+// entry is a failure, an error or a warning, or several that are alike.
+func (t *Terminal) entry(g *alike) {
+	r := g.result
+	t.line("")
+	t.line("%s  %s", t.word(r.Verdict), g.name())
+	if len(g.ids) == 1 {
+		t.wrapped("        ", r.Scenario.Title)
+	}
+	for _, line := range strings.Split(Explain(r), "\n") {
+		label, text, _ := strings.Cut(line, " ")
+		t.wrapped(fmt.Sprintf("%-8s", label), strings.TrimSpace(text))
+	}
+}
+
+func (t *Terminal) measured(results []*harness.Result) {
+	first := true
+	for _, r := range results {
+		for _, f := range r.Findings {
+			if r.Verdict != harness.Noted || f.Outcome != harness.Measured {
+				continue
+			}
+			if first {
+				t.line("\nmeasured, not judged")
+				first = false
+			}
+			t.wrapped("  "+r.Scenario.ID+": ", f.Got)
+		}
+	}
+}
+
+func (t *Terminal) skipped(results []*harness.Result) {
+	ids := map[string][]string{}
+	for _, r := range results {
+		if r.Verdict == harness.Skip {
+			missing := capabilities(r.Missing)
+			ids[missing] = append(ids[missing], r.Scenario.ID)
+		}
+	}
+	for _, missing := range sorted(ids) {
+		t.line("")
+		t.wrapped(t.word(harness.Skip)+"  ", fmt.Sprintf("%d scenarios: needs %s: %s", len(ids[missing]), missing, strings.Join(ids[missing], " ")))
+	}
+}
+
+func (t *Terminal) totals(run *harness.Run) {
+	n := run.Count()
+	parts := []string{
+		fmt.Sprintf("%d passed", n[harness.Pass]), fmt.Sprintf("%d failed", n[harness.Fail]),
+		fmt.Sprintf("%d warned", n[harness.Warn]), fmt.Sprintf("%d measured", n[harness.Noted]),
+		fmt.Sprintf("%d skipped", n[harness.Skip]), fmt.Sprintf("%d not carried out", n[harness.Errored]),
+	}
+	if run.Stopped != "" {
+		t.line("")
+		t.wrapped("stopped ", run.Stopped)
+	}
+	t.line("")
+	text := fmt.Sprintf("%d scenarios in %s: %s.", len(run.Results), harness.Format(run.Took), strings.Join(parts, ", "))
+	if r := longest(run.Results); r != nil {
+		text += fmt.Sprintf(" The longest hang was %s, held %s.", r.Scenario.ID, Lifetime(r.Record.Socket.Held))
+	}
+	t.wrapped("", text)
+}
+
+func longest(results []*harness.Result) *harness.Result {
+	var out *harness.Result
+	for _, r := range results {
+		if r.Record != nil && r.Record.Socket.Observed && (out == nil || r.Record.Socket.Held.Until > out.Record.Socket.Held.Until) {
+			out = r
+		}
+	}
+	return out
+}
+
+// word is a verdict in a column of its own, coloured.
+func (t *Terminal) word(v harness.Verdict) string {
+	word := fmt.Sprintf("%-6s", v)
+	colour := map[harness.Verdict]string{harness.Fail: "31", harness.Errored: "35", harness.Warn: "33", harness.Pass: "32", harness.Skip: "36"}[v]
+	if !t.o.Color || colour == "" {
+		return word
+	}
+	return "\x1b[" + colour + "m" + word + "\x1b[0m"
+}
+
+func (t *Terminal) line(format string, args ...any) {
+	for _, l := range strings.Split(fmt.Sprintf(format, args...), "\n") {
+		fmt.Fprintln(t.w, strings.TrimRight(l, " "))
+	}
+}
+
+// wrapped prints text behind a label, broken at the width and indented.
+func (t *Terminal) wrapped(label, text string) {
+	indent := min(len([]rune(plain(label))), t.o.Width/3)
+	column, b := len([]rune(plain(label))), strings.Builder{}
+	b.WriteString(label)
+	for i, word := range strings.Fields(OneLine(text)) {
+		length := len([]rune(word))
+		switch {
+		case i > 0 && column+1+length > t.o.Width:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			column = indent
+		case i > 0:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += length
+	}
+	t.line("%s", b.String())
+}
+
+// plain is a label without its colour.
+func plain(s string) string {
+	for {
+		before, rest, ok := strings.Cut(s, "\x1b[")
+		if !ok {
+			return s
+		}
+		_, after, _ := strings.Cut(rest, "m")
+		s = before + after
+	}
+}
+
+func (t *Terminal) live() {
+	if !t.o.Live || t.done == t.total {
+		return
+	}
+	text := fmt.Sprintf("%d of %d done, %d failed, %s", t.done, t.total, t.bad, harness.Format(time.Since(t.began)))
+	fmt.Fprintf(t.w, "\r\x1b[K%s", clip(text, t.o.Width-1))
+}
+
+func (t *Terminal) clear() {
+	if t.o.Live {
+		fmt.Fprint(t.w, "\r\x1b[K")
+	}
+}
+
+func sorted[K cmp.Ordered, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
