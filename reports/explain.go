@@ -13,7 +13,7 @@ import (
 func Explain(r *harness.Result) string {
 	var b strings.Builder
 	if r.Err != "" {
-		fmt.Fprintf(&b, "not carried out: %s\n", OneLine(clip(r.Err, 1000)))
+		fmt.Fprintf(&b, "got     not carried out: %s\n", OneLine(clip(r.Err, 1000)))
 	}
 	for _, f := range r.Findings {
 		if f.Outcome == harness.Breached {
@@ -74,14 +74,14 @@ func facts(r *harness.Result) [][2]string {
 	return out
 }
 
-// Lifetime writes a survival time: 2.00 s, "2.00 s ±0.05 s" where the error
-// bound is above one per cent, "> 35.0 s" where it is censored.
+// Lifetime writes a survival time: "2.00 s"; "2.00 s, 0.05 s less at most" where
+// the error bound is above one per cent; "> 35.0 s" where it is censored.
 func Lifetime(s harness.Survival) string {
 	switch {
 	case s.Censored:
 		return "> " + harness.Format(s.Until)
 	case s.Bound > s.Until/100:
-		return fmt.Sprintf("%s −%s", harness.Format(s.Until), harness.Format(s.Bound))
+		return fmt.Sprintf("%s, %s less at most", harness.Format(s.Until), harness.Format(s.Bound))
 	}
 	return harness.Format(s.Until)
 }

@@ -95,7 +95,7 @@ type xmlCase struct {
 	Skipped    *xmlOutcome    `xml:"skipped"`
 	Error      *xmlOutcome    `xml:"error"`
 	Failure    *xmlOutcome    `xml:"failure"`
-	Out        string         `xml:"system-out,omitempty"`
+	Out        xmlBody        `xml:"system-out"`
 }
 
 type xmlProperties struct {
@@ -110,7 +110,13 @@ type xmlProperty struct {
 type xmlOutcome struct {
 	Type    string `xml:"type,attr,omitempty"`
 	Message string `xml:"message,attr"`
-	Body    string `xml:",chardata"`
+	Body    string `xml:",innerxml"`
+}
+
+// xmlBody is text whose line breaks stay readable in the file; encoding/xml
+// would write them as references.
+type xmlBody struct {
+	Text string `xml:",innerxml"`
 }
 
 func testCase(r *harness.Result, strict bool) xmlCase {
@@ -126,7 +132,7 @@ func testCase(r *harness.Result, strict bool) xmlCase {
 	if !strict {
 		c.Properties = properties
 	}
-	body := xmlText(body(r))
+	body := innerText(bodyText(r))
 	switch r.Verdict {
 	case harness.Skip:
 		c.Skipped = &xmlOutcome{Message: "needs " + capabilities(r.Missing)}
@@ -137,14 +143,14 @@ func testCase(r *harness.Result, strict bool) xmlCase {
 		message := fmt.Sprintf("want %s; got %s (%s)", f.Want, f.Got, f.Rule.Clause)
 		c.Failure = &xmlOutcome{Type: string(f.Rule.Grade), Message: xmlText(OneLine(clip(message, 500))), Body: body}
 	case harness.Warn:
-		out.WriteString("warning:\n" + body)
+		out.WriteString("warning:" + bodyText(r))
 	}
-	c.Out = xmlText(out.String())
+	c.Out.Text = innerText(out.String())
 	return c
 }
 
-// body is everything that a reader of a failure needs.
-func body(r *harness.Result) string {
+// bodyText is everything that a reader of a failure needs.
+func bodyText(r *harness.Result) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s\n\nscript:\n%s\n", Explain(r), indent(r.Scenario.Script.String()))
 	if r.Record != nil {
@@ -164,6 +170,11 @@ func capabilities(list []harness.Capability) string {
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", max(0, d.Seconds())) }
+
+// innerText escapes text that stands between tags.
+func innerText(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(xmlText(s))
+}
 
 // xmlText shows what an XML 1.0 document cannot hold (Char in the XML
 // recommendation, 2.2) as an escape.

@@ -219,7 +219,7 @@ func (t *Terminal) line(format string, args ...any) {
 
 // wrapped prints text behind a label, broken at the width and indented.
 func (t *Terminal) wrapped(label, text string) {
-	indent := min(len([]rune(plain(label))), t.o.Width/3)
+	indent := min(len([]rune(plain(label))), 8)
 	column, b := len([]rune(plain(label))), strings.Builder{}
 	b.WriteString(label)
 	for i, word := range strings.Fields(OneLine(text)) {

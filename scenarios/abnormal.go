@@ -44,7 +44,7 @@ func Abnormal() []*harness.Scenario {
 			ID: "abnormal/rst-while-server-writes", Title: "resets the connection while the server is blocked in writing echoes",
 			Needs: []harness.Capability{harness.Local, harness.Echo}, Labels: []string{tcp},
 			Script: append(peers.Script{peers.Connect{ReceiveBuffer: 4 << 10}}, peers.Opened(
-				peers.StopReading{}, peers.SendUntilBlocked{Frame: peers.Filler(64 << 10), Max: 16 << 20, Stall: 250 * time.Millisecond},
+				peers.StopReading{}, peers.SendUntilBlocked{Frame: peers.Filler(16 << 10), Max: 16 << 20, Stall: 250 * time.Millisecond},
 				peers.Trigger{}, peers.Reset{}, peers.HoldOpen{})[1:]...),
 			Rules: released,
 		},
