@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,7 +66,7 @@ is the target.`,
 			}
 			batch, err := harness.Start(c.Context(), target, chosen, options)
 			if err != nil {
-				return fmt.Errorf("%s: %w", target.URL.Redacted(), err)
+				return fmt.Errorf("%s: %w%s", target.URL.Redacted(), err, hint(err))
 			}
 			run := show(c.OutOrStdout(), batch, len(chosen), verbose)
 			if junit != "" {
@@ -96,6 +97,21 @@ is the target.`,
 		_ = c.RegisterFlagCompletionFunc(flag, completeIDs)
 	}
 	return c
+}
+
+// hint says what to do about an error of the first connection.
+func hint(err error) string {
+	for text, advice := range map[string]string{
+		"connection refused":           ": is the server listening there?",
+		"no such host":                 ": is the host's name right?",
+		"failed to verify certificate": ": trust its issuer with --ca FILE, or give --insecure",
+		"first record does not look":   ": does the server speak TLS there? try ws://",
+	} {
+		if strings.Contains(err.Error(), text) {
+			return advice
+		}
+	}
+	return ""
 }
 
 // embeddedPing is the ping interval of the embedded server, and so its
