@@ -170,7 +170,7 @@ func faults() []fault {
 		{Fault{"ignores-violation", "passes over an offending frame", []string{"R27-close", "R27-send", "R28-held", "R28-process", "R28-wait"}}, func(b *behaviour) {
 			b.onOffence = func(*conn, offence) verdict { return skip }
 		}},
-		{Fault{"never-ends-violation", "sends Close on an offence, but never closes TCP", []string{"R27-close", "R28-held", "R33"}}, func(b *behaviour) {
+		{Fault{"never-ends-violation", "sends Close on an offence, but never closes TCP", []string{"R27-close", "R28-held"}}, func(b *behaviour) {
 			b.onOffence = func(c *conn, o offence) verdict {
 				c.fail(o)
 				c.park()

@@ -7,15 +7,20 @@ import (
 	"github.com/finwait/finwait/harness"
 )
 
-// alike are results that say the same: their ids differ in one part, and the
-// same rules were breached with the same figures to two digits.
-type alike struct {
-	pattern string // id with * for the part that differs
+// Alike are results that say the same: their ids differ in one part, and the
+// same rules were breached in the same words, figures aside.
+type Alike struct {
+	Result  *harness.Result // the first
+	pattern string          // id with * for the part that differs
 	ids     []string
-	result  *harness.Result // the first
 }
 
-func (a *alike) name() string { return name(a.pattern, a.ids) }
+// Name is the ids in short.
+func (a *Alike) Name() string { return name(a.pattern, a.ids) }
+
+// Breach is the finding that made the verdict; nil for one that could not be
+// carried out.
+func (a *Alike) Breach() *harness.Finding { return breach(a.Result) }
 
 // name is the id; of a few the ids in short, family/{one,two}; of more the
 // pattern with their count.
@@ -34,10 +39,11 @@ func name(pattern string, ids []string) string {
 	return before + "{" + strings.Join(parts, ",") + "}" + after
 }
 
-// group puts results that are not passes together where they are alike.
-func group(results []*harness.Result) []*alike {
-	var out []*alike
-	byKey := map[string]*alike{}
+// Group puts results that failed, warned or could not be carried out together
+// where they are alike, in their order.
+func Group(results []*harness.Result) []*Alike {
+	var out []*Alike
+	byKey := map[string]*Alike{}
 	for _, r := range results {
 		if r.Verdict != harness.Fail && r.Verdict != harness.Errored && r.Verdict != harness.Warn {
 			continue
@@ -46,7 +52,7 @@ func group(results []*harness.Result) []*alike {
 		key := pattern + "\x00" + string(r.Verdict) + "\x00" + signature(r)
 		g := byKey[key]
 		if g == nil {
-			g = &alike{pattern: pattern, result: r}
+			g = &Alike{pattern: pattern, Result: r}
 			byKey[key] = g
 			out = append(out, g)
 		}

@@ -84,10 +84,10 @@ func inShort(r *harness.Result) string {
 // End shows everything that is not a pass, the lifetimes and the totals.
 func (t *Terminal) End(run *harness.Run) {
 	t.clear()
-	groups := group(run.Results)
+	groups := Group(run.Results)
 	for _, verdict := range []harness.Verdict{harness.Fail, harness.Errored, harness.Warn} {
 		for _, g := range groups {
-			if g.result.Verdict == verdict {
+			if g.Result.Verdict == verdict {
 				t.entry(g)
 			}
 		}
@@ -129,10 +129,10 @@ func socketLine(s harness.Socket) string {
 }
 
 // entry is a failure, an error or a warning, or several that are alike.
-func (t *Terminal) entry(g *alike) {
-	r := g.result
+func (t *Terminal) entry(g *Alike) {
+	r := g.Result
 	t.line("")
-	t.line("%s  %s", t.word(r.Verdict), g.name())
+	t.line("%s  %s", t.word(r.Verdict), g.Name())
 	if len(g.ids) == 1 {
 		t.wrapped("        ", r.Scenario.Title)
 	}
