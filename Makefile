@@ -1,6 +1,6 @@
 # Everything a contributor runs. CI runs `.ci/run`, which calls these.
 GO ?= go
-GOLANGCI ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.8.0
+GOLANGCI ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 20s
 
 .PHONY: build test race lint vet cross golden docs fuzz accuracy real-servers

@@ -24,7 +24,7 @@ var Alive = Rule{
 }
 
 // probeText is what liveness probes and the preflight send to be echoed.
-const probeText = "finwait: are you there?"
+const probeText = "are you there? asks finwait"
 
 // probe opens a connection, lets it echo where the target echoes, and closes it.
 func (b *Batch) probe(ctx context.Context) Liveness {
@@ -33,6 +33,7 @@ func (b *Batch) probe(ctx context.Context) Liveness {
 		steps = append(steps, peers.Send{peers.Text(probeText)}, peers.AwaitText{Text: probeText})
 	}
 	steps = append(steps, peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
+	defer b.turn()()
 	start := time.Now()
 	rec := peers.Run(ctx, peers.Opened(steps...), b.options(b.profile.CloseTimeout, b.profile.Response))
 	took := time.Since(start)

@@ -14,9 +14,16 @@ import (
 	"github.com/finwait/finwait/peers"
 )
 
-// dialing bounds how many scenarios open their connection at the same moment:
-// a listen backlog that overflows delays a SYN by a second (tcp(7)).
-const dialing = 32
+// All scenarios are under way at the same time, and nearly all of their time
+// is waiting. What is not is rationed, because times are only as true as the
+// CPUs are free: a few peers at a time have their turn, from dialing until the
+// first reactions to the trigger have had their time; and so have probes.
+// (A listen backlog that overflows would also delay a SYN by a second, tcp(7).)
+const (
+	turns     = 3
+	opening   = 25 * time.Millisecond // from connect until the turn ends without a trigger
+	reactions = 8 * time.Millisecond  // from the trigger; a server on loopback answers within one
+)
 
 // Options say how a batch runs.
 type Options struct {
@@ -35,7 +42,7 @@ type Batch struct {
 	run      *Run
 
 	cancel  context.CancelCauseFunc
-	gate    chan struct{}
+	turns   chan struct{}
 	results chan *Result
 	slots   map[string]*slot // by scenario id
 	ended   chan struct{}
@@ -65,7 +72,7 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 	}
 	b := &Batch{
 		target: t, atOnce: o.AtOnce, profile: profile, has: map[Capability]bool{}, lies: map[Capability]string{},
-		gate:    make(chan struct{}, dialing),
+		turns:   make(chan struct{}, turns),
 		results: make(chan *Result, len(scenarios)),
 		slots:   map[string]*slot{},
 		ended:   make(chan struct{}),
@@ -120,15 +127,32 @@ func (b *Batch) Wait() *Run {
 func (b *Batch) all(ctx context.Context, scenarios []*Scenario) {
 	var running sync.WaitGroup
 	atOnce := make(chan struct{}, b.atOnce)
-	for i, s := range scenarios {
+	play := func(i int, s *Scenario) (rally *peers.Rally, done <-chan struct{}) {
 		atOnce <- struct{}{}
+		rally = peers.NewRally(s.others())
 		running.Go(func() {
 			defer func() { <-atOnce }()
-			r := b.one(ctx, s)
+			r := b.one(ctx, s, rally)
 			b.run.Results[i], b.slots[s.ID].result = r, r
 			close(b.slots[s.ID].done)
 			b.results <- r
 		})
+		return rally, b.slots[s.ID].done
+	}
+	for i, s := range scenarios {
+		if !s.Alone {
+			continue
+		}
+		rally, done := play(i, s)
+		select {
+		case <-rally.Finished():
+		case <-done:
+		}
+	}
+	for i, s := range scenarios {
+		if !s.Alone {
+			play(i, s)
+		}
 	}
 	running.Wait()
 	if err := context.Cause(ctx); err != nil {
@@ -148,7 +172,7 @@ func (b *Batch) close() {
 }
 
 // one runs a scenario, probes the target, and judges the record.
-func (b *Batch) one(ctx context.Context, s *Scenario) *Result {
+func (b *Batch) one(ctx context.Context, s *Scenario, rally *peers.Rally) *Result {
 	r := &Result{Scenario: s, Started: time.Now()}
 	defer func() { r.Took = time.Since(r.Started) }()
 	for _, c := range s.Needs {
@@ -165,7 +189,7 @@ func (b *Batch) one(ctx context.Context, s *Scenario) *Result {
 		return r
 	}
 	token := newToken()
-	r.Record = b.play(ctx, s, token)
+	r.Record = b.play(ctx, s, token, rally)
 	r.Record.Events = b.events(ctx, token, r.Record)
 	if ctx.Err() == nil {
 		r.Record.Alive = b.probe(ctx)
@@ -193,19 +217,41 @@ func (b *Batch) one(ctx context.Context, s *Scenario) *Result {
 	return r
 }
 
-// play runs the script with the server's socket in sight.
-func (b *Batch) play(ctx context.Context, s *Scenario, token string) *Record {
-	b.gate <- struct{}{}
-	leave := sync.OnceFunc(func() { <-b.gate })
-	defer leave()
+// play runs the scenario's script, and its crowd at the same time.
+func (b *Batch) play(ctx context.Context, s *Scenario, token string, rally *peers.Rally) *Record {
+	var scripts []peers.Script
+	for _, c := range s.Crowd {
+		scripts = append(scripts, slices.Repeat([]peers.Script{c.Script}, c.Count)...)
+	}
+	crowd := make([]*Record, len(scripts))
+	var running sync.WaitGroup
+	for i, script := range scripts {
+		running.Go(func() { crowd[i] = b.peer(ctx, script, "", rally) })
+	}
+	query := s.Query
+	if b.has[CanEvents] {
+		query = strings.TrimPrefix(query+"&finwait="+token, "&")
+	}
+	rec := b.peer(ctx, s.Script, query, rally)
+	running.Wait()
+	rec.Crowd = crowd
+	for _, r := range crowd {
+		if r.Err != "" && rec.Err == "" {
+			rec.Err = "a peer of the crowd: " + r.Err
+		}
+	}
+	return rec
+}
+
+// peer runs one script with the server's socket in sight.
+func (b *Batch) peer(ctx context.Context, script peers.Script, query string, rally *peers.Rally) *Record {
+	done := b.turn()
+	defer done()
 	var watch *sockets.Watch
 	opt := b.options(0, b.profile.Patience)
-	opt.Query = s.Query
-	if b.has[CanEvents] {
-		opt.Query = strings.TrimPrefix(opt.Query+"&finwait="+token, "&")
-	}
+	opt.Query, opt.Rally = query, rally
 	opt.Connected = func(peer, server netip.AddrPort) peers.Sight {
-		leave()
+		time.AfterFunc(opening, done)
 		if !b.has[Local] {
 			return peers.Sight{}
 		}
@@ -216,9 +262,21 @@ func (b *Batch) play(ctx context.Context, s *Scenario, token string) *Record {
 		}
 		return sight
 	}
-	rec := &Record{Record: peers.Run(ctx, s.Script, opt), Has: b.has}
+	opt.Triggered = func() {
+		time.AfterFunc(reactions, done)
+		if watch != nil {
+			watch.Urgent()
+		}
+	}
+	rec := &Record{Record: peers.Run(ctx, script, opt), Has: b.has}
 	rec.Socket = b.socket(watch, rec.Record)
 	return rec
+}
+
+// turn waits for a turn; done ends it.
+func (b *Batch) turn() (done func()) {
+	b.turns <- struct{}{}
+	return sync.OnceFunc(func() { <-b.turns })
 }
 
 // dead tells, after a probe has failed, whether the target answers nobody any

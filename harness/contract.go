@@ -215,7 +215,7 @@ func (b *Batch) events(ctx context.Context, token string, r *Record) AppEvents {
 		return AppEvents{}
 	}
 	limit := time.Now()
-	if r != nil && !(r.Socket.Observed && r.Socket.Held.Censored) {
+	if r != nil && (!r.Socket.Observed || !r.Socket.Held.Censored) {
 		limit = later(limit.Add(b.profile.Response), r.Trigger.Add(b.profile.CloseLimit()))
 	}
 	return b.fetchEvents(ctx, token, limit)

@@ -11,6 +11,7 @@ type Record struct {
 	*peers.Record
 	Socket Socket
 	Events AppEvents // of the server's application
+	Crowd  []*Record // of the scenario's crowd, in its order
 	Alive  Liveness
 	Has    map[Capability]bool // what the target and this host can do
 }

@@ -26,7 +26,15 @@ type Scenario struct {
 	Labels []string
 	Query  string // added to the URL's query
 	Script peers.Script
+	Crowd  []Crowd // peers besides the one that Script plays; Gather starts all of them
+	Alone  bool    // it disturbs others: they start when its peers have left the rally
 	Rules  []Rule
+}
+
+// Crowd is a number of peers that do the same.
+type Crowd struct {
+	Count  int
+	Script peers.Script
 }
 
 // Family is the part of the id before the first slash.
@@ -46,4 +54,13 @@ func (s *Scenario) Clauses() []string {
 		}
 	}
 	return out
+}
+
+// others is the size of the crowd.
+func (s *Scenario) others() int {
+	n := 0
+	for _, c := range s.Crowd {
+		n += c.Count
+	}
+	return n
 }

@@ -25,6 +25,23 @@ type Profile struct {
 	Strict       bool          // a breached SHOULD fails
 	Orphans      bool          // look on until the kernel freed the socket, not only until the process let go
 	PingInterval time.Duration // declared keepalive interval; 0: none declared, R32 is measured only
+	NoCode       Convention    // how the application is told of a Close without a code; 1005 where none is declared
+	LostCode     Convention    // how it is told that TCP was gone without a Close; 1006 where none is declared
+}
+
+// Convention is what a library declares to report instead of a code of RFC
+// 6455: another code, or null.
+type Convention struct {
+	Declared bool
+	Code     *int
+}
+
+// String is the code, or null.
+func (c Convention) String() string {
+	if c.Code == nil {
+		return "code null"
+	}
+	return fmt.Sprintf("code %d", *c.Code)
 }
 
 // Tolerance on BUDGET limits: 20 % and 1 s.

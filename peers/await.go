@@ -18,21 +18,37 @@ const sighting = time.Second
 
 // Do implements [Step].
 func (Trigger) Do(ctx context.Context, p *Peer) error {
-	if p.sight.Accepted != nil {
-		timer := time.NewTimer(sighting)
-		defer timer.Stop()
-		select {
-		case <-p.sight.Accepted:
-		case <-timer.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	if err := p.sighted(ctx); err != nil {
+		return err
+	}
+	p.startClock()
+	return nil
+}
+
+// sighted waits, at most sighting, until the server's socket is in sight.
+func (p *Peer) sighted(ctx context.Context) error {
+	if p.sight.Accepted == nil {
+		return nil
+	}
+	timer := time.NewTimer(sighting)
+	defer timer.Stop()
+	select {
+	case <-p.sight.Accepted:
+	case <-timer.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func (p *Peer) startClock() {
+	if p.opt.Triggered != nil {
+		p.opt.Triggered()
 	}
 	p.update(func() {
 		p.trigger, p.rec.Triggered = p.now(), true
 		p.deadline = p.start.Add(p.trigger + p.opt.Patience)
 	})
-	return nil
 }
 
 func (Trigger) String() string { return "trigger" }
@@ -111,15 +127,21 @@ type Pause struct{ For time.Duration }
 
 // Do implements [Step].
 func (s Pause) Do(ctx context.Context, p *Peer) error {
-	until, limit := time.Now().Add(s.For), p.until()
+	return p.pauseUntil(ctx, time.Now().Add(s.For))
+}
+
+func (s Pause) String() string { return "pause " + s.For.String() }
+
+// pauseUntil lets time pass until the instant, at most until the deadline in
+// force (errOver).
+func (p *Peer) pauseUntil(ctx context.Context, until time.Time) error {
+	limit := p.until()
 	err := p.awaitUntil(ctx, earlier(until, limit), func() bool { return false })
 	if errors.Is(err, errOver) && until.Before(limit) {
 		return nil
 	}
 	return err
 }
-
-func (s Pause) String() string { return "pause " + s.For.String() }
 
 // NoPong answers no Ping from now on.
 type NoPong struct{}

@@ -145,9 +145,13 @@ func (d *decoder) complete() {
 	d.onFrame(h, payload)
 }
 
+// assemble adds a fragment to its message; a stray one has none.
 func (d *decoder) assemble(h Header, payload []byte) {
-	if h.Opcode != OpContinuation {
+	switch {
+	case h.Opcode != OpContinuation:
 		d.message = Message{Text: h.Opcode == OpText}
+	case !d.partial:
+		return
 	}
 	d.message.Length += h.Length
 	if room := d.keepMessage - len(d.message.Payload); room > 0 {

@@ -32,6 +32,9 @@ func (HalfClose) Do(_ context.Context, p *Peer) error {
 			p.note(at, Sent, "FIN")
 		}
 	})
+	// A close_notify behind a full send buffer would wait for longer.
+	limit := time.AfterFunc(time.Until(p.until()), func() { _ = p.wire.SetWriteDeadline(time.Unix(1, 0)) })
+	defer limit.Stop()
 	_ = p.wire.halfClose() // fails where TCP has ended: the record has that
 	return nil
 }

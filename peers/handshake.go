@@ -3,6 +3,7 @@ package peers
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha1"
@@ -38,7 +39,7 @@ func (s Connect) Do(run context.Context, p *Peer) error {
 		p.onEnd(p.now(), how, what)
 	})
 	if err != nil {
-		return err
+		return cmp.Or(context.Cause(run), err)
 	}
 	p.wire = w
 	peer, server := w.addrs()
@@ -59,7 +60,7 @@ func (s Connect) Do(run context.Context, p *Peer) error {
 		}
 		c := tls.Client(w.top, config)
 		if err := c.HandshakeContext(ctx); err != nil {
-			return fmt.Errorf("TLS handshake: %w", err)
+			return fmt.Errorf("TLS handshake: %w", cmp.Or(context.Cause(run), err))
 		}
 		w.top = c
 	}
@@ -86,7 +87,7 @@ type SendRequest struct {
 func (s SendRequest) Do(ctx context.Context, p *Peer) error {
 	var nonce [16]byte
 	_, _ = rand.Read(nonce[:])
-	p.key = base64.StdEncoding.EncodeToString(nonce[:])
+	p.update(func() { p.key = base64.StdEncoding.EncodeToString(nonce[:]) })
 	b := p.request()
 	if s.Half {
 		b = b[:len(b)/2]
@@ -202,13 +203,14 @@ func (p *Peer) receive(at time.Duration, b []byte) {
 	if p.failed != nil {
 		return
 	}
-	p.response = append(p.response, b[:min(len(b), maxResponse+4-len(p.response))]...)
+	before := len(p.response)
+	p.response = append(p.response, b[:min(len(b), maxResponse+4-before)]...)
 	head, _, complete := bytes.Cut(p.response, []byte("\r\n\r\n"))
 	switch {
 	case complete:
 		if p.failed = p.checkResponse(at); p.failed == nil {
 			p.upgraded = true
-			p.decoder.feed(b[len(b)-(len(p.response)-len(head)-4):])
+			p.decoder.feed(b[len(head)+4-before:])
 		}
 	case len(p.response) > maxResponse:
 		p.failed = fmt.Errorf("the handshake response has no end after %d KiB", maxResponse>>10)
@@ -226,10 +228,14 @@ func (p *Peer) checkResponse(at time.Duration) error {
 	p.note(at, Received, fmt.Sprintf("HTTP %d", resp.StatusCode))
 	sum := sha1.Sum([]byte(p.key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	switch {
+	case p.key == "":
+		return errors.New("the server sent a response before it had a request")
 	case resp.StatusCode != http.StatusSwitchingProtocols:
 		return fmt.Errorf("the server answered HTTP %d instead of 101 (no WebSocket at %s?)", resp.StatusCode, p.opt.URL.RequestURI())
 	case !strings.EqualFold(resp.Header.Get("Upgrade"), "websocket"):
 		return fmt.Errorf("the 101 response's Upgrade header is %+q, not websocket", clip(resp.Header.Get("Upgrade"), 60))
+	case !strings.Contains(strings.ToLower(strings.Join(resp.Header["Connection"], ",")), "upgrade"):
+		return fmt.Errorf("the 101 response's Connection header is %+q, not Upgrade", clip(resp.Header.Get("Connection"), 60))
 	case resp.Header.Get("Sec-WebSocket-Accept") != base64.StdEncoding.EncodeToString(sum[:]):
 		return fmt.Errorf("the 101 response's Sec-WebSocket-Accept is not that of the key (RFC 6455, 4.2.2)")
 	}

@@ -44,6 +44,9 @@ type Options struct {
 	Patience time.Duration // limit for everything after it, from the trigger; default 35 s
 	Query    string        // added to the URL's query, such as "finwait=TOKEN"
 	Keep     int           // bytes kept of each message; default 1 KiB
+	Rally    *Rally        // where Gather waits
+
+	Triggered func() // called at the trigger; may be nil
 
 	// Connected is called once, when TCP is connected and before anything is
 	// sent; nil where nobody observes the server's socket.
@@ -75,9 +78,10 @@ type Peer struct {
 	trigger  time.Duration // since start
 	vanished bool          // gone is closed
 	noPong   bool
-	hungUp   bool   // the peer closed its own descriptor
-	closed   bool   // TCP is closed in both directions
-	response []byte // of the handshake, until it is complete
+	ping     *[]byte // the payload of the latest Ping, while it is to be answered
+	hungUp   bool    // the peer closed its own descriptor
+	closed   bool    // TCP is closed in both directions
+	response []byte  // of the handshake, until it is complete
 	upgraded bool
 	failed   error  // of the handshake
 	key      string // Sec-WebSocket-Key
@@ -111,6 +115,12 @@ func Run(ctx context.Context, script Script, opt Options) *Record {
 
 func (p *Peer) play(ctx context.Context, script Script) error {
 	for _, step := range script {
+		switch _, connects := step.(Connect); {
+		case connects && p.wire != nil:
+			return fmt.Errorf("%s: already connected", step)
+		case !connects && p.wire == nil:
+			return fmt.Errorf("%s: not connected", step)
+		}
 		switch err := step.Do(ctx, p); {
 		case err == nil:
 		case errors.Is(err, errOver) && p.rec.Triggered:
@@ -137,6 +147,8 @@ func (p *Peer) why() string {
 		return "the server ended TCP (" + string(p.rec.Ending) + ")"
 	case len(p.rec.Closes) > 0:
 		return "the server sent " + p.rec.Closes[0].String()
+	case !p.upgraded && len(p.response) > 0:
+		return fmt.Sprintf("the handshake response has no end after %s", p.opt.Setup)
 	}
 	return fmt.Sprintf("the server said nothing for %s", p.opt.Setup)
 }
@@ -149,12 +161,13 @@ func (p *Peer) finish(err error) *Record {
 		r.Err = err.Error()
 	}
 	r.Stopped = time.Since(p.start)
+	bothFINs := r.FIN != nil && r.PeerFIN != nil
 	p.mu.Unlock()
 	if p.wire != nil {
 		if r.Dark != nil {
 			r.Dropped = p.wire.dropped()
 		}
-		p.wire.end(r.FIN != nil && r.PeerFIN != nil)
+		p.wire.end(bothFINs)
 		p.reading.Wait()
 	}
 	if r.Ending == Open {

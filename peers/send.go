@@ -32,21 +32,20 @@ type SendPart struct {
 // Do implements [Step].
 func (s SendPart) Do(ctx context.Context, p *Peer) error {
 	b := s.Frame.Encode()
-	b, rest := b[:len(b)-s.Leave], b[len(b)-s.Leave:]
+	cut := max(0, len(b)-s.Leave)
+	b, rest := b[:cut], b[cut:]
 	p.update(func() { p.begun, p.rest = s.Frame, rest })
 	if s.Every == 0 {
 		return p.send(ctx, s.String(), b)
 	}
-	tick := time.NewTicker(s.Every)
-	defer tick.Stop()
+	next := time.Now()
 	for i := range b {
 		if err := p.send(ctx, fmt.Sprintf("byte %d of %d of %s", i+1, len(b)+len(rest), s.Frame), b[i:i+1]); err != nil {
 			return err
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		next = next.Add(s.Every)
+		if err := p.pauseUntil(ctx, next); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -113,22 +112,25 @@ func (s SendUntilBlocked) Do(ctx context.Context, p *Peer) error {
 	defer p.writing.Unlock()
 	at, sent := p.now(), 0
 	b := s.Frame.Encode()
-	for sent < s.Max && ctx.Err() == nil {
+	for sent < s.Max {
 		_ = p.wire.SetWriteDeadline(earlier(time.Now().Add(s.Stall), p.until()))
+		if ctx.Err() != nil { // see send
+			break
+		}
 		n, err := p.wire.Write(b)
 		sent += n
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			break
 		}
 		if err != nil {
-			return p.sendError(err)
+			return p.sendError(ctx, err)
 		}
 	}
 	p.update(func() {
 		p.rest = b[:0] // possibly inside a frame: no Pong may follow
 		p.note(at, Sent, fmt.Sprintf("%d bytes in messages of %d bytes", sent, len(s.Frame.Payload)))
 	})
-	return nil
+	return context.Cause(ctx)
 }
 
 func (s SendUntilBlocked) String() string {
@@ -139,9 +141,6 @@ func (s SendUntilBlocked) String() string {
 // time is that before the write: on loopback an answer can come before the
 // write returns.
 func (p *Peer) send(ctx context.Context, what string, b []byte, frames ...Frame) error {
-	if p.wire == nil {
-		return errors.New("not connected")
-	}
 	p.writing.Lock()
 	defer p.writing.Unlock()
 	at := p.now()
@@ -159,7 +158,7 @@ func (p *Peer) send(ctx context.Context, what string, b []byte, frames ...Frame)
 		return context.Cause(ctx)
 	}
 	_, err := p.wire.Write(b)
-	return p.sendError(err)
+	return p.sendError(ctx, err)
 }
 
 func encode(frames []Frame) []byte {
@@ -170,16 +169,21 @@ func encode(frames []Frame) []byte {
 	return b
 }
 
-// sendError turns the end of the connection into errOver.
-func (p *Peer) sendError(err error) error {
+// sendError turns the end of the connection, or of the patience, into errOver.
+func (p *Peer) sendError(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case isReset(err), errors.Is(err, syscall.EPIPE),
-		errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed):
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case isReset(err), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
 		return errOver
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		return err
+	case time.Now().Before(p.until()):
+		return errors.New("TLS sends nothing more after a write that was stuck")
 	}
-	return err
+	return errOver
 }
 
 func join(frames []Frame) string {

@@ -103,12 +103,12 @@ func forget(fd uintptr) error {
 // (SIOCOUTQ in tcp(7)).
 func unacked(fd uintptr) (int, error) { return unix.IoctlGetInt(int(fd), unix.TIOCOUTQ) }
 
-// Dark tells whether this host lets a peer go dark without privilege, and
-// NetAdmin whether it lets it filter segments and forget connections
-// (CAP_NET_ADMIN). Both try it on a socket of their own.
+// Dark tells whether this host lets a peer go dark without privilege. It tries
+// on a socket of its own.
 func Dark() error { return try(goDark) }
 
-// NetAdmin: see [Dark].
+// NetAdmin tells whether this host lets a peer filter segments and forget
+// connections (CAP_NET_ADMIN). It tries on a socket of its own.
 func NetAdmin() error {
 	if err := try(dropFIN); err != nil {
 		return err

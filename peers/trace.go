@@ -24,24 +24,24 @@ func (p *Peer) note(at time.Duration, dir Dir, what string) {
 
 // onEnd dates an end of TCP by the server.
 func (p *Peer) onEnd(at time.Duration, how Ending, what string) {
+	dir := Received
+	if how == bothClosed {
+		dir = Local
+	}
 	p.update(func() {
 		switch {
-		case how == bothClosed:
-			p.closed = true
-			p.note(at, Local, what)
-			return
-		case how == FIN && p.rec.FIN == nil:
+		case p.closed || how == FIN && p.rec.FIN != nil:
+			return // nothing comes behind an RST
+		case how == FIN:
 			p.rec.FIN = &at
-		case how == RST && p.rec.RST == nil:
+		case how == RST:
 			p.rec.RST = &at
-		case how != Broken:
-			return
 		}
-		p.closed = p.closed || how != FIN
-		if p.rec.Ending == Open {
+		p.closed = how != FIN
+		p.note(at, dir, what)
+		if how != bothClosed && p.rec.Ending == Open {
 			p.rec.Ending, p.rec.EndedAt = how, at
 		}
-		p.note(at, Received, what)
 	})
 }
 
@@ -75,7 +75,10 @@ func (p *Peer) onFrame(h Header, payload []byte) {
 	}
 	p.note(at, Received, what)
 	if h.Opcode == OpPing && h.Length <= 125 && p.mayPong() {
-		p.reading.Go(func() { p.pong(payload) })
+		if p.ping == nil {
+			p.reading.Go(p.pong)
+		}
+		p.ping = &payload
 	}
 }
 
@@ -100,20 +103,20 @@ func (p *Peer) mayPong() bool {
 		p.rec.PeerFIN == nil && p.rec.Dark == nil && p.rec.Ending == Open
 }
 
-// pong answers a Ping unless something is being written: a peer whose writes
-// are stuck must go on reading.
-func (p *Peer) pong(payload []byte) {
-	if !p.writing.TryLock() {
-		return
-	}
+// pong answers the latest Ping (RFC 6455, 5.5.3) once nothing else is being
+// written: a peer whose writes are stuck must go on reading.
+func (p *Peer) pong() {
+	p.writing.Lock()
 	defer p.writing.Unlock()
 	p.mu.Lock()
-	may := p.mayPong()
+	payload, may := *p.ping, p.mayPong()
+	p.ping = nil
 	p.mu.Unlock()
 	if !may {
 		return
 	}
 	at := p.now()
+	_ = p.wire.SetWriteDeadline(p.until())
 	if _, err := p.wire.Write(Frame{Opcode: OpPong, Payload: payload}.Encode()); err == nil {
 		p.update(func() { p.note(at, Sent, fmt.Sprintf("pong %s", brief(payload, uint64(len(payload))))) })
 	}

@@ -105,15 +105,16 @@ func (t tap) Write(b []byte) (int, error) {
 // Write sends bytes to the server, through TLS where there is one.
 func (w *wire) Write(b []byte) (int, error) { return w.top.Write(b) }
 
-// ended dates the end that an error of read(2) or write(2) tells. A reset that
-// another call has already been told of shows as a bare EOF on a socket that
-// is closed, though the peer sent no FIN.
+// ended dates the end that an error of read(2) or write(2) tells. EOF on a
+// socket that is closed need not be a FIN alone: see [wire.closed].
 func (w *wire) ended(err error) {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed):
 	case errors.Is(err, io.EOF) && (w.closing.Load() || !w.tcpClosed()):
 		w.onEnd(FIN, "FIN")
-	case errors.Is(err, io.EOF), isReset(err):
+	case errors.Is(err, io.EOF):
+		w.closed()
+	case isReset(err):
 		w.onEnd(RST, "RST")
 	case errors.Is(err, syscall.EPIPE):
 		if !w.closing.Load() {
@@ -145,7 +146,7 @@ func (w *wire) end(quietly bool) {
 	if !quietly {
 		_ = w.SetLinger(0)
 	}
-	_ = w.TCPConn.Close()
+	_ = w.Close()
 	w.ending.Do(func() { close(w.over) })
 }
 
@@ -182,29 +183,38 @@ func (w *wire) slowReading(s SlowReading) {
 // watch blocks until TCP is closed in both directions, by FINs or by an RST,
 // without reading. It needs the kernel's events for that ([canWatch]).
 func (w *wire) watch() {
-	_ = w.SetReadDeadline(time.Time{})
 	raw, err := w.SyscallConn()
 	if err != nil || !canWatch {
 		return
 	}
-	fin := false
-	err = raw.Read(func(fd uintptr) bool {
-		switch state := tcpState(fd); {
-		case state == tcpClose:
-			return true
-		case state == tcpCloseWait && !fin:
-			fin = true
-			w.onEnd(FIN, "FIN")
-		}
-		return false
-	})
-	if err != nil {
-		return // the peer closed its descriptor
+	for err = os.ErrDeadlineExceeded; errors.Is(err, os.ErrDeadlineExceeded); { // which interrupts a read
+		_ = w.SetReadDeadline(time.Time{})
+		err = raw.Read(func(fd uintptr) bool {
+			state := tcpState(fd)
+			if state == tcpCloseWait {
+				w.onEnd(FIN, "FIN")
+			}
+			return state == tcpClose
+		})
 	}
+	if err == nil { // else the peer closed its descriptor
+		w.closed()
+	}
+}
+
+// closed dates what closed TCP in both directions. The socket's error is EPIPE
+// where an RST followed the server's FIN (tcp_reset in net/ipv4/tcp_input.c).
+// It is gone where another call was told of a reset; then no FIN came, unless
+// the peer sent its own.
+func (w *wire) closed() {
 	switch err := w.socketError(); {
-	case err == nil:
+	case err == nil && w.closing.Load():
+		w.onEnd(FIN, "FIN")
 		w.onEnd(bothClosed, "TCP closed in both directions")
-	case isReset(err), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, syscall.EPIPE):
+		w.onEnd(FIN, "FIN")
+		w.onEnd(RST, "RST")
+	case err == nil, isReset(err):
 		w.onEnd(RST, "RST")
 	default:
 		w.onEnd(Broken, "connection broken: "+errno(err))

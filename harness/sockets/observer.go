@@ -142,8 +142,8 @@ func (o *Observer) poll() {
 	}
 }
 
-// round looks at every socket not released yet, at the others in each orphanTurn
-// only. It returns how many it asked for, and whether any is left for the next.
+// round looks at every socket that is not accepted yet, or urgent and not
+// released yet; at the others in each orphanTurn only. It returns how many it asked for, and whether any is left for the next.
 func (o *Observer) round(turn int) (looked int, more bool) {
 	o.mu.Lock()
 	o.pending = slices.DeleteFunc(o.pending, func(w *Watch) bool { return w.over })
@@ -151,7 +151,7 @@ func (o *Observer) round(turn int) (looked int, more bool) {
 	o.mu.Unlock()
 	for _, w := range watches {
 		o.mu.Lock()
-		if !w.over && (w.life.Released.IsZero() || turn%orphanTurn == 0) {
+		if !w.over && (w.close() || turn%orphanTurn == 0) {
 			o.look(w)
 			looked++
 		}

@@ -52,6 +52,7 @@ type Watch struct {
 
 	// Guarded by o.mu.
 	over    bool // nothing more to see
+	urgent  bool
 	life    Lifetime
 	request []byte    // exact; by cookie too, once it is known
 	cookie  uint64    // 0: not known yet
@@ -84,6 +85,19 @@ func (w *Watch) Lifetime() Lifetime {
 	l := w.life
 	l.Transitions = slices.Clone(l.Transitions)
 	return l
+}
+
+// Urgent says that the socket's end is expected from now on: it is looked at in
+// every round. Before, an accepted socket is looked at in every eighth.
+func (w *Watch) Urgent() {
+	w.o.mu.Lock()
+	defer w.o.mu.Unlock()
+	w.urgent = true
+}
+
+// close tells whether the socket is to be looked at in every round.
+func (w *Watch) close() bool {
+	return w.life.Released.IsZero() && (w.urgent || w.life.Accepted.IsZero())
 }
 
 // Stop forgets the socket. Lifetime keeps what was seen; the channels close no more.

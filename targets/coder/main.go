@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -19,12 +20,13 @@ func echo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer c.CloseNow()
+	ctx := context.Background() // r.Context() ends with the handler's connection (Accept's documentation)
 	for {
-		kind, message, err := c.Reader(r.Context())
+		kind, message, err := c.Reader(ctx)
 		if err != nil {
 			return
 		}
-		answer, err := c.Writer(r.Context(), kind)
+		answer, err := c.Writer(ctx, kind)
 		if err != nil {
 			return
 		}

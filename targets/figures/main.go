@@ -1,7 +1,7 @@
 // Command figures runs the url catalogue against the real servers in targets/,
 // several times each, and writes what was measured as a table. It fails where
 // the verdicts of two runs differ, and where a failure has no explanation in
-// the target's target.yaml.
+// the target's target.yaml; the file of -out is then left as it was.
 package main
 
 import (
@@ -37,6 +37,14 @@ func main() {
 }
 
 func figures(ctx context.Context, dir, only string, runs, at int, out string) error {
+	if runs < 1 {
+		return fmt.Errorf("-runs %d: at least one run is needed", runs)
+	}
+	if out != "" {
+		if err := reports.CheckWritable(out); err != nil {
+			return err
+		}
+	}
 	targets, err := load(dir, only)
 	if err != nil {
 		return err
@@ -52,14 +60,15 @@ func figures(ctx context.Context, dir, only string, runs, at int, out string) er
 		})
 	}
 	running.Wait()
-	table := func(w io.Writer) error { return markdown(w, results, time.Now().UTC(), runs) }
-	if out == "" {
-		err = table(os.Stdout)
-	} else {
-		err = reports.WriteFile(out, table)
-	}
 	for _, r := range results {
 		err = errors.Join(err, r.err)
+	}
+	table := func(w io.Writer) error { return markdown(w, results, time.Now().UTC(), runs, err == nil) }
+	switch {
+	case out == "":
+		return errors.Join(err, table(os.Stdout))
+	case err == nil:
+		return reports.WriteFile(out, table)
 	}
 	return err
 }

@@ -12,11 +12,16 @@ import (
 )
 
 // markdown writes the table of all targets and, for each, what is not a pass.
-func markdown(w io.Writer, results []measured, at time.Time, runs int) error {
+// It says that the verdicts are the same only where it is told so.
+func markdown(w io.Writer, results []measured, at time.Time, runs int, agreed bool) error {
 	var b strings.Builder
 	p, _ := harness.Profile{}.WithDefaults()
-	fmt.Fprintf(&b, "# Real servers\n\nWritten by `go run ./targets/figures` on %s (%s/%s): each server with its library's defaults, %d runs of the\nurl catalogue with the same verdicts. Limits: close timeout %s with tolerance %s, response %s, patience %s.\n",
-		at.Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, runs, p.CloseTimeout, p.CloseLimit(), p.Response, p.Patience)
+	verdicts := "that did not all succeed"
+	if agreed {
+		verdicts = "with the same verdicts"
+	}
+	fmt.Fprintf(&b, "# Real servers\n\nWritten by `go run ./targets/figures` on %s (%s/%s): each server with its library's defaults, %d runs of the\nurl catalogue %s. Limits: close timeout %s (%s with its tolerance), response %s, patience %s.\n",
+		at.Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, runs, verdicts, p.CloseTimeout, p.CloseLimit(), p.Response, p.Patience)
 	b.WriteString("\n| target | library | version | pass | fail | warn | info | skip | error | longest hold of a peer that closed |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, m := range results {
 		if m.run == nil {

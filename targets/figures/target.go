@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -67,7 +69,8 @@ func (t target) because(g *reports.Alike) string {
 
 func (t target) install(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, "sh", "-c", t.Install)
-	cmd.Dir = t.dir
+	cmd.Dir, cmd.WaitDelay = t.dir, time.Second
+	ownGroup(cmd)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", t.Install, err, out)
 	}
@@ -81,7 +84,8 @@ type server struct {
 }
 
 // start runs the server on a free port and waits, ten seconds at most, until
-// it says that it listens. Its process is ended with ctx.
+// it says that it listens; an error ends with what it wrote to standard error.
+// It is ended with ctx, as by stop.
 func (t target) start(ctx context.Context) (*server, error) {
 	port, err := freePort()
 	if err != nil {
@@ -89,8 +93,11 @@ func (t target) start(ctx context.Context) (*server, error) {
 	}
 	fields := strings.Fields(t.Start)
 	cmd := exec.CommandContext(ctx, fields[0], fields[1:]...)
-	cmd.Dir = t.dir
+	cmd.Dir, cmd.WaitDelay = t.dir, time.Second
 	cmd.Env = append(os.Environ(), fmt.Sprintf("PORT=%d", port))
+	ownGroup(cmd)
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -101,16 +108,8 @@ func (t target) start(ctx context.Context) (*server, error) {
 	s := &server{url: &url.URL{Scheme: "ws", Host: fmt.Sprintf("127.0.0.1:%d", port), Path: "/"}, cmd: cmd}
 	ready := make(chan error, 1)
 	go func() {
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			if strings.HasPrefix(lines.Text(), "listening") {
-				ready <- nil
-			}
-		}
-		select {
-		case ready <- errors.New("ended before it was listening"):
-		default:
-		}
+		ready <- listening(out)
+		_, _ = io.Copy(io.Discard, out)
 	}()
 	select {
 	case err = <-ready:
@@ -119,14 +118,25 @@ func (t target) start(ctx context.Context) (*server, error) {
 	}
 	if err != nil {
 		s.stop()
-		return nil, fmt.Errorf("%s: %w", t.Start, err)
+		return nil, fmt.Errorf("%s: %w\n%s", t.Start, err, complaints.Bytes())
 	}
 	return s, nil
 }
 
-// stop ends the process.
+// listening blocks until a line says so, or no further line comes.
+func listening(out io.Reader) error {
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "listening") {
+			return nil
+		}
+	}
+	return errors.New("ended before it was listening")
+}
+
+// stop kills the process and its group, and returns when it has ended.
 func (s *server) stop() {
-	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Cancel()
 	_ = s.cmd.Wait()
 }
 

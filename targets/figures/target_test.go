@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/scenarios"
 )
 
@@ -39,10 +40,50 @@ func TestTargets(t *testing.T) {
 }
 
 func TestAServerThatIsNotOne(t *testing.T) {
-	for start, want := range map[string]string{"true": "ended before", "no-such-command": "no-such-command"} {
+	for start, want := range map[string]string{
+		"true":            "ended before",
+		"no-such-command": "no-such-command",
+		"ls no-such-file": "\nls: ", // what it complained of
+	} {
 		_, err := target{Start: start, dir: t.TempDir()}.start(t.Context())
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", start, err)
+			t.Errorf("%s: %v, want %q", start, err, want)
 		}
+	}
+}
+
+// Where something failed, the table that was there stays.
+func TestNoTableOfAFailure(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "table.md")
+	for name, text := range map[string]string{"table.md": "good", "some/target.yaml": "name: some\ninstall: exit 3\n"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for runs, want := range map[int]string{0: "at least one run", 1: "exit 3"} {
+		if err := figures(t.Context(), dir, "", runs, 1, out); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d runs: %v, want %q", runs, err, want)
+		}
+	}
+	if text, _ := os.ReadFile(out); string(text) != "good" {
+		t.Errorf("the table is now %q", text)
+	}
+}
+
+// A run that gave another verdict is told by scenario and run.
+func TestRunsThatDiffer(t *testing.T) {
+	run := func(v harness.Verdict) *harness.Run {
+		return &harness.Run{Results: []*harness.Result{{Scenario: &harness.Scenario{ID: "abnormal/fin"}, Verdict: v}}}
+	}
+	if err := same(run(harness.Pass), run(harness.Pass), 2); err != nil {
+		t.Error(err)
+	}
+	err := same(run(harness.Pass), run(harness.Fail), 3)
+	if err == nil || !strings.Contains(err.Error(), "abnormal/fin: pass in run 1, fail in run 3") {
+		t.Error(err)
 	}
 }

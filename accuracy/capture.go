@@ -1,0 +1,219 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+	"github.com/gopacket/gopacket/pcapgo"
+)
+
+// capture is a tcpdump under way.
+type capture struct {
+	file string
+	port int
+	cmd  *exec.Cmd
+	log  *bufio.Reader
+}
+
+// startCapture starts tcpdump on the loopback interface and returns when it
+// captures.
+func startCapture(file string, port int) (*capture, error) {
+	cmd := exec.Command("tcpdump", "-i", "lo", "-B", "65536", "-U", "-w", file, "tcp", "port", fmt.Sprint(port))
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("the witness is missing: %w: install tcpdump", err)
+	}
+	c := &capture{file: file, port: port, cmd: cmd, log: bufio.NewReader(stderr)}
+	var said strings.Builder
+	for {
+		line, err := c.log.ReadString('\n')
+		said.WriteString(line)
+		if strings.Contains(line, "listening on") {
+			return c, nil
+		}
+		if err != nil {
+			_ = cmd.Wait()
+			return nil, fmt.Errorf("tcpdump does not capture: %s", strings.TrimSpace(said.String()))
+		}
+	}
+}
+
+func (c *capture) stop() (string, error) {
+	if err := c.cmd.Process.Signal(os.Interrupt); err != nil {
+		return "", err
+	}
+	said, err := io.ReadAll(c.log)
+	return string(said), errors.Join(err, c.cmd.Wait())
+}
+
+func (c *capture) discard() error {
+	_, err := c.stop()
+	return err
+}
+
+// connection is what the capture has of one connection, by the peer's address.
+type connection struct {
+	serverClose, serverFIN, serverRST time.Time
+	peerFIN, peerRST                  time.Time
+	stream                            stream
+}
+
+// read ends the capture and sorts its packets by connection.
+func (c *capture) read() (map[netip.AddrPort]*connection, error) {
+	said, err := c.stop()
+	if err != nil {
+		return nil, err
+	}
+	if !strings.Contains(said, "\n0 packets dropped by kernel") {
+		return nil, fmt.Errorf("the capture is not complete: %s", strings.TrimSpace(said))
+	}
+	f, err := os.Open(c.file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r, err := pcapgo.NewReader(bufio.NewReaderSize(f, 1<<20))
+	if err != nil {
+		return nil, err
+	}
+	out := map[netip.AddrPort]*connection{}
+	for {
+		data, info, err := r.ReadPacketData()
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		packet := gopacket.NewPacket(data, r.LinkType(), gopacket.DecodeOptions{Lazy: true, NoCopy: true})
+		ip, ok := packet.Layer(layers.LayerTypeIPv4).(*layers.IPv4)
+		tcp, isTCP := packet.Layer(layers.LayerTypeTCP).(*layers.TCP)
+		if ok && isTCP {
+			c.packet(out, ip, tcp, info.Timestamp)
+		}
+	}
+}
+
+func (c *capture) packet(out map[netip.AddrPort]*connection, ip *layers.IPv4, tcp *layers.TCP, at time.Time) {
+	fromServer := int(tcp.SrcPort) == c.port
+	address, port := ip.SrcIP, tcp.SrcPort
+	if fromServer {
+		address, port = ip.DstIP, tcp.DstPort
+	}
+	host, _ := netip.AddrFromSlice(address)
+	peer := netip.AddrPortFrom(host.Unmap(), uint16(port))
+	conn := out[peer]
+	if conn == nil {
+		conn = &connection{}
+		out[peer] = conn
+	}
+	first := func(t *time.Time, happened bool) {
+		if happened && t.IsZero() {
+			*t = at
+		}
+	}
+	if !fromServer {
+		first(&conn.peerFIN, tcp.FIN)
+		first(&conn.peerRST, tcp.RST)
+		return
+	}
+	first(&conn.serverFIN, tcp.FIN)
+	first(&conn.serverRST, tcp.RST)
+	length := int(ip.Length) - int(ip.IHL)*4 - int(tcp.DataOffset)*4
+	first(&conn.serverClose, conn.stream.add(tcp.Seq, tcp.SYN, tcp.Payload, length))
+}
+
+// stream follows the server's bytes: the handshake response, then frames.
+type stream struct {
+	next    uint32 // the sequence number that comes next
+	head    []byte // of the response, or of a frame that is not complete
+	opened  bool   // the response is complete
+	skip    int    // payload bytes of a data frame still to come
+	closing bool   // the frame under way is a Close
+	done    bool
+}
+
+// add takes a segment, of which payload may be cut by the capture, and tells
+// whether it completes the first Close frame.
+func (s *stream) add(seq uint32, syn bool, payload []byte, length int) bool {
+	if syn {
+		s.next = seq + 1
+		return false
+	}
+	if s.done || length == 0 || seq != s.next { // a retransmission
+		return false
+	}
+	s.next += uint32(length)
+	if missing := length - len(payload); missing > 0 {
+		payload = append(bytes.Clone(payload), make([]byte, missing)...)
+	}
+	for len(payload) > 0 && !s.done {
+		payload = s.take(payload)
+	}
+	return s.done
+}
+
+// take consumes bytes and returns the rest.
+func (s *stream) take(b []byte) []byte {
+	if n := min(s.skip, len(b)); n > 0 {
+		s.skip -= n
+		s.done = s.closing && s.skip == 0
+		return b[n:]
+	}
+	before := len(s.head)
+	s.head = append(s.head, b...)
+	if !s.opened {
+		end := bytes.Index(s.head, []byte("\r\n\r\n"))
+		if end < 0 {
+			return nil
+		}
+		s.opened, s.head = true, nil
+		return b[end+4-before:]
+	}
+	size, length, ok := frameHead(s.head)
+	if !ok {
+		return nil
+	}
+	s.closing = s.head[0]&0xf == 8
+	s.head, s.skip = nil, length
+	s.done = s.closing && length == 0
+	return b[size-before:]
+}
+
+// frameHead reads a frame header of the reference server: its size and the
+// length of the payload.
+func frameHead(b []byte) (size, length int, ok bool) {
+	if len(b) < 2 {
+		return 0, 0, false
+	}
+	size = 2
+	switch b[1] & 0x7f {
+	case 126:
+		size = 4
+	case 127:
+		size = 10
+	}
+	if len(b) < size {
+		return 0, 0, false
+	}
+	if size == 2 {
+		return size, int(b[1] & 0x7f), true
+	}
+	for _, c := range b[2:size] {
+		length = length<<8 | int(c)
+	}
+	return size, length, true
+}

@@ -1,0 +1,181 @@
+// Command accuracy measures finwait against two independent witnesses: a
+// packet capture of the loopback interface, and the reference server's own
+// log. It runs the whole catalogue, compares every Close frame, FIN, RST and
+// release of a descriptor, and fails where a 99th percentile is over its limit
+// or where one side saw what the other did not.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/reference"
+	"github.com/finwait/finwait/scenarios"
+)
+
+// The limits on the 99th percentile.
+const (
+	wireLimit    = 2 * time.Millisecond
+	releaseLimit = 10 * time.Millisecond
+)
+
+func main() {
+	runs := flag.Int("runs", 1, "runs of the catalogue")
+	flag.Parse()
+	table := &table{}
+	for range *runs {
+		if err := measure(table); err != nil {
+			fmt.Fprintln(os.Stderr, "accuracy:", err)
+			os.Exit(2)
+		}
+	}
+	fmt.Printf("%s/%s, %d CPUs, %s, %s\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpu(), runtime.Version())
+	if !table.print(os.Stdout) {
+		os.Exit(1)
+	}
+}
+
+// measure runs the catalogue once against a reference server under capture.
+func measure(t *table) error {
+	dir, err := os.MkdirTemp("", "finwait-accuracy")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	capture, err := startCapture(filepath.Join(dir, "packets"), l.Addr().(*net.TCPAddr).Port)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	released := &log{at: map[netip.AddrPort]time.Time{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- reference.Serve(ctx, l, reference.Options{Log: released.event}) }()
+
+	target := &harness.Target{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}}
+	batch, err := harness.Start(ctx, target, scenarios.All(), harness.Options{})
+	if err != nil {
+		cancel()
+		return errors.Join(err, capture.discard())
+	}
+	run := batch.Wait()
+	cancel()
+	if err := <-served; err != nil {
+		return errors.Join(err, capture.discard())
+	}
+	connections, err := capture.read()
+	if err != nil {
+		return err
+	}
+	for _, r := range run.Results {
+		if r.Record != nil && r.Record.Err == "" {
+			compare(t, r, connections, released)
+		}
+	}
+	return nil
+}
+
+// log is the server's own account of when it released each connection.
+type log struct {
+	mu sync.Mutex
+	at map[netip.AddrPort]time.Time
+}
+
+func (l *log) event(e reference.Event) {
+	if e.What != "released" {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.at[e.Peer] = e.At
+}
+
+func compare(t *table, r *harness.Result, connections map[netip.AddrPort]*connection, released *log) {
+	rec := r.Record
+	peer, err := netip.ParseAddrPort(rec.Peer)
+	if err != nil {
+		t.missing("%s has no address", r.Scenario.ID)
+		return
+	}
+	seen := connections[peer]
+	if seen == nil {
+		t.missing("%s: the capture has no packet of %s", r.Scenario.ID, peer)
+		return
+	}
+	// A peer that is dark, or has closed its descriptor, sees no more of the wire,
+	// and what came after it stopped looking is not its own.
+	until := rec.Stopped
+	for _, blind := range []*time.Duration{rec.Dark, rec.PeerRST} {
+		if blind != nil {
+			until = min(until, *blind)
+		}
+	}
+	if rec.Ending == peers.Unseen && rec.PeerFIN != nil {
+		until = min(until, *rec.PeerFIN)
+	}
+	pair := func(figure string, own *time.Duration, wire time.Time) {
+		switch {
+		case filtered(r.Scenario.Script):
+		case own != nil && !wire.IsZero():
+			t.add(figure, r.Scenario.ID, rec.Trigger.Add(*own).Sub(wire))
+		case own != nil:
+			t.missing("%s: finwait has the %s at %s, the capture has not", r.Scenario.ID, figure, harness.Format(*own))
+		case !wire.IsZero() && wire.Before(rec.Trigger.Add(until-time.Millisecond)):
+			t.missing("%s: the capture has the %s at %s, finwait has not", r.Scenario.ID, figure, harness.Format(wire.Sub(rec.Trigger)))
+		}
+	}
+	var own *time.Duration
+	if len(rec.Closes) > 0 {
+		own = &rec.Closes[0].At
+	}
+	pair("server Close", own, seen.serverClose)
+	pair("server FIN", rec.FIN, seen.serverFIN)
+	if rec.FIN == nil || rec.RST != nil { // an RST behind a FIN may answer finwait's own end
+		pair("server RST", rec.RST, seen.serverRST)
+	}
+	if rec.PeerFIN != nil {
+		pair("peer FIN", rec.PeerFIN, seen.peerFIN)
+	}
+	if rec.PeerRST != nil {
+		pair("peer RST", rec.PeerRST, seen.peerRST)
+	}
+	released.mu.Lock()
+	at, logged := released.at[peer]
+	released.mu.Unlock()
+	switch held := rec.Socket.Held; {
+	case !rec.Socket.Observed:
+		t.missing("%s: the server's socket was not observed: %s", r.Scenario.ID, rec.Socket.Why)
+	case !logged:
+		t.missing("%s: the server did not log a release", r.Scenario.ID)
+	case !held.Censored:
+		t.add("release", r.Scenario.ID, rec.Trigger.Add(held.Until).Sub(at))
+	}
+}
+
+// filtered tells whether the peer, by its script, does not see all that is on
+// the wire: it drops FINs, or was dark for a while.
+func filtered(script peers.Script) bool {
+	return slices.ContainsFunc(script, func(step peers.Step) bool {
+		switch step.(type) {
+		case peers.DropFIN, peers.Return:
+			return true
+		}
+		return false
+	})
+}

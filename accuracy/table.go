@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+)
+
+// table collects differences, finwait's time minus the witness's.
+type table struct {
+	figures []string
+	off     map[string][]difference // by figure
+	absent  []string
+}
+
+// difference is how far finwait was off in a scenario, absolute.
+type difference struct {
+	off time.Duration
+	id  string
+}
+
+func (t *table) add(figure, id string, d time.Duration) {
+	if t.off == nil {
+		t.off = map[string][]difference{}
+	}
+	if t.off[figure] == nil {
+		t.figures = append(t.figures, figure)
+	}
+	t.off[figure] = append(t.off[figure], difference{max(d, -d), id})
+}
+
+func (t *table) missing(format string, args ...any) {
+	t.absent = append(t.absent, fmt.Sprintf(format, args...))
+}
+
+// print tells the percentiles, and whether all are within their limits and
+// nothing was missed.
+func (t *table) print(w io.Writer) bool {
+	ok := len(t.absent) == 0
+	slices.Sort(t.figures)
+	fmt.Fprintf(w, "%-14s %6s %10s %10s %10s %10s  %s\n", "figure", "n", "p50", "p99", "max", "limit p99", "worst")
+	for _, figure := range t.figures {
+		off := t.off[figure]
+		slices.SortFunc(off, func(a, b difference) int { return int(a.off - b.off) })
+		worst := off[len(off)-1]
+		limit := wireLimit
+		if figure == "release" {
+			limit = releaseLimit
+		}
+		p99 := percentile(off, 99)
+		mark := ""
+		if p99 > limit {
+			ok, mark = false, "  over"
+		}
+		fmt.Fprintf(w, "%-14s %6d %10s %10s %10s %10s  %s\n", figure, len(off), harness.Format(percentile(off, 50)), harness.Format(p99),
+			harness.Format(worst.off), harness.Format(limit), worst.id+mark)
+	}
+	for _, line := range t.absent {
+		fmt.Fprintln(w, line)
+	}
+	return ok
+}
+
+// percentile of sorted values, by the nearest rank.
+func percentile(sorted []difference, p int) time.Duration {
+	return sorted[max(0, (len(sorted)*p+99)/100-1)].off
+}
+
+// cpu is the processor's model name.
+func cpu() string {
+	text, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(text)) {
+		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown CPU"
+}

@@ -1,0 +1,134 @@
+package peers
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestCancel: whatever a peer waits for, a cancelled run ends it at once, and
+// the record has the cause.
+func TestCancel(t *testing.T) {
+	silent := func(c *conn) { _, _ = c.drain() }
+	echo := func(c *conn) { c.upgrade(); _, _ = c.drain() }
+	stuck := func(c *conn) { c.upgrade(); <-c.over }
+	opened := func(s ...Step) Script { return Opened(append(Script{Trigger{}}, s...)...) }
+	tests := []struct {
+		name   string
+		tls    bool
+		behave func(*conn)
+		script Script
+	}{
+		{"TLS handshake", true, func(c *conn) { <-c.over }, Script{Connect{}}},
+		{"upgrade", false, silent, Opened()},
+		{"close", false, echo, opened(AwaitClose{})},
+		{"text", false, echo, opened(AwaitText{"a"})},
+		{"answer", false, echo, opened(AwaitAnswer{"a"})},
+		{"messages", false, echo, opened(AwaitMessages{1})},
+		{"bytes", false, echo, opened(AwaitBytes{1 << 20})},
+		{"end", false, echo, opened(AwaitEnd{})},
+		{"end, not reading", false, echo, opened(StopReading{}, AwaitEnd{})},
+		{"end, reading slowly", false, echo, opened(SlowReading{1, never}, AwaitEnd{})},
+		{"hold open", false, echo, opened(HoldOpen{})},
+		{"finish", false, stuck, opened(Finish{})},
+		{"pause", false, echo, opened(Pause{never})},
+		{"keep sending", false, echo, opened(KeepSending{Text("a"), never})},
+		{"keep sending fast", false, echo, opened(KeepSending{Text("a"), time.Millisecond})},
+		{"drip", false, echo, opened(SendPart{Frame: Text("abc"), Every: never})},
+		{"send", false, stuck, opened(KeepSending{Frame: Filler(64 << 10)})},
+		{"send, TLS", true, stuck, opened(KeepSending{Frame: Filler(64 << 10)})},
+		{"send until blocked", false, stuck, opened(SendUntilBlocked{Filler(64 << 10), 64 << 20, never})},
+		{"ACK", false, stuck, opened(Send{Filler(1 << 20)}, AwaitAcked{})},
+		{"before anything", false, echo, opened()},
+	}
+	cause := errors.New("the test has seen enough")
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			listen := serve
+			if test.tls {
+				listen = serveTLS
+			}
+			o := listen(t, test.behave)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			var at time.Time
+			stop := func() { at = time.Now(); cancel(cause) }
+			if test.name == "before anything" {
+				stop()
+			} else {
+				defer time.AfterFunc(150*time.Millisecond, stop).Stop()
+			}
+			r := Run(ctx, test.script, o)
+			if at.IsZero() {
+				t.Fatalf("it did not wait: %s, error %q", r.Ending, r.Err)
+			}
+			within(t, "the end after the cancellation", time.Since(at), 0)
+			if !strings.Contains(r.Err, cause.Error()) {
+				t.Errorf("error %q", r.Err)
+			}
+		})
+	}
+}
+
+// TestCancelTrigger: the wait for a server's socket to come in sight.
+func TestCancelTrigger(t *testing.T) {
+	t.Parallel()
+	o := serve(t, func(c *conn) { _, _ = c.drain() })
+	o.Connected = func(_, _ netip.AddrPort) Sight { return Sight{Accepted: make(chan struct{})} }
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, errors.New("enough"))
+	defer cancel()
+	if r := Run(ctx, Script{Connect{}, Trigger{}}, o); r.Err != "trigger: enough" || r.Triggered {
+		t.Errorf("error %q, triggered %t", r.Err, r.Triggered)
+	}
+}
+
+// TestSight: an observed peer holds on until the server's socket is gone, and
+// no longer.
+func TestSight(t *testing.T) {
+	tests := []struct {
+		name   string
+		gone   time.Duration // after the trigger; 0: never
+		end    func(*conn)
+		script Script
+		want   Ending
+		at     time.Duration
+	}{
+		{"FIN long before", 100 * time.Millisecond, (*conn).fin, nil, FIN, 100 * time.Millisecond},
+		{"never gone", 0, (*conn).fin, nil, FIN, 1500 * time.Millisecond},
+		{"the peer reset", 100 * time.Millisecond, nil, Script{Reset{}}, Unseen, 100 * time.Millisecond},
+		{"the peer keeps sending", 100 * time.Millisecond, (*conn).fin, Script{KeepSending{Text("a"), 10 * time.Millisecond}}, FIN, 100 * time.Millisecond},
+		{"gone, and no packet came", 100 * time.Millisecond, nil, Script{HoldOpen{}}, Open, 100*time.Millisecond + lastPacket},
+		{"a hung server", 0, nil, Script{HoldOpen{}}, Open, 1500 * time.Millisecond},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			o := serve(t, func(c *conn) {
+				c.upgrade()
+				if test.end != nil {
+					test.end(c)
+				}
+				_, _ = c.drain()
+			})
+			o.Patience = 1500 * time.Millisecond
+			accepted, gone := make(chan struct{}), make(chan struct{})
+			close(accepted)
+			o.Connected = func(_, _ netip.AddrPort) Sight { return Sight{Accepted: accepted, Gone: gone} }
+			leave := do(func(context.Context, *Peer) error {
+				if test.gone > 0 {
+					time.AfterFunc(test.gone, func() { close(gone) })
+				}
+				return nil
+			})
+			r := play(t, o, Opened(append(Script{Trigger{}, leave}, test.script...)...)...)
+			if r.Ending != test.want {
+				t.Errorf("ending %s", r.Ending)
+			}
+			within(t, "the end", r.Stopped, test.at)
+		})
+	}
+}

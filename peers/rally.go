@@ -1,0 +1,101 @@
+package peers
+
+import (
+	"context"
+	"sync"
+)
+
+// Rally is where the peers of a crowd wait for each other, so that all of them
+// share one trigger.
+type Rally struct {
+	mu       sync.Mutex
+	missing  int
+	present  int
+	ready    chan struct{} // closed when nobody is missing
+	start    chan struct{} // closed at the trigger
+	finished chan struct{} // closed when everybody has left
+}
+
+// NewRally is a rally of a leader and n others.
+func NewRally(n int) *Rally {
+	r := &Rally{missing: n, present: n + 1, ready: make(chan struct{}), start: make(chan struct{}), finished: make(chan struct{})}
+	if n == 0 {
+		close(r.ready)
+	}
+	return r
+}
+
+// Finished is closed when the leader and all others have done [Leave].
+func (r *Rally) Finished() <-chan struct{} { return r.finished }
+
+func (r *Rally) arrive() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.missing--; r.missing == 0 {
+		close(r.ready)
+	}
+}
+
+// Leave says that what the crowd met for has happened to this peer. The server
+// may be left to others when all have left.
+type Leave struct{}
+
+// Do implements [Step].
+func (Leave) Do(_ context.Context, p *Peer) error {
+	r := p.opt.Rally
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.present--; r.present == 0 {
+		close(r.finished)
+	}
+	return nil
+}
+
+func (Leave) String() string { return "leave the crowd" }
+
+// Gather waits until every peer of the rally is there, at most until the
+// setup's limit; then it is the trigger of all. One of them leads.
+type Gather struct{ Lead bool }
+
+// Do implements [Step].
+func (s Gather) Do(ctx context.Context, p *Peer) error {
+	if err := p.sighted(ctx); err != nil {
+		return err
+	}
+	r := p.opt.Rally
+	if s.Lead {
+		if err := p.awaitEvent(ctx, r.ready); err != nil {
+			return err
+		}
+		close(r.start)
+		return Trigger{}.Do(ctx, p)
+	}
+	r.arrive()
+	if err := p.awaitEvent(ctx, r.start); err != nil {
+		return err
+	}
+	p.startClock()
+	return nil
+}
+
+func (s Gather) String() string {
+	if s.Lead {
+		return "gather the crowd, trigger"
+	}
+	return "join the crowd, trigger"
+}
+
+// awaitEvent waits until event is closed.
+func (p *Peer) awaitEvent(ctx context.Context, event <-chan struct{}) error {
+	stop := make(chan struct{})
+	defer close(stop)
+	happened := false
+	go func() {
+		select {
+		case <-event:
+			p.update(func() { happened = true })
+		case <-stop:
+		}
+	}()
+	return p.await(ctx, func() bool { return happened })
+}
