@@ -50,7 +50,7 @@ func NewTerminal(w io.Writer, o TerminalOptions) *Terminal {
 // Begin names the target and what the reader must know beforehand.
 func (t *Terminal) Begin(target string, total int, notes ...string) {
 	t.total = total
-	t.line("%d scenarios against %s", total, OneLine(target))
+	t.line("%s against %s", count(total), OneLine(target))
 	for _, n := range notes {
 		t.wrapped("note    ", n)
 	}
@@ -168,7 +168,7 @@ func (t *Terminal) skipped(results []*harness.Result) {
 	}
 	for _, missing := range sorted(ids) {
 		t.line("")
-		t.wrapped(t.word(harness.Skip)+"  ", fmt.Sprintf("%d scenarios: needs %s: %s", len(ids[missing]), missing, strings.Join(ids[missing], " ")))
+		t.wrapped(t.word(harness.Skip)+"  ", fmt.Sprintf("%s: needs %s: %s", count(len(ids[missing])), missing, strings.Join(ids[missing], " ")))
 	}
 }
 
@@ -184,11 +184,18 @@ func (t *Terminal) totals(run *harness.Run) {
 		t.wrapped("stopped ", run.Stopped)
 	}
 	t.line("")
-	text := fmt.Sprintf("%d scenarios in %s: %s.", len(run.Results), harness.Format(run.Took), strings.Join(parts, ", "))
+	text := fmt.Sprintf("%s in %s: %s.", count(len(run.Results)), harness.Format(run.Took), strings.Join(parts, ", "))
 	if r := longest(run.Results); r != nil {
 		text += fmt.Sprintf(" The longest hang was %s, held %s.", r.Scenario.ID, Lifetime(r.Record.Socket.Held))
 	}
 	t.wrapped("", text)
+}
+
+func count(n int) string {
+	if n == 1 {
+		return "1 scenario"
+	}
+	return fmt.Sprintf("%d scenarios", n)
 }
 
 func longest(results []*harness.Result) *harness.Result {
