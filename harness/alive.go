@@ -26,6 +26,10 @@ var Alive = Rule{
 // probeText is what liveness probes and the preflight send to be echoed.
 const probeText = "are you there? asks finwait"
 
+// goodbye is how long a connection of finwait's own waits for the server to end
+// TCP; then it is reset.
+const goodbye = 100 * time.Millisecond
+
 // probe opens a connection, lets it echo where the target echoes, and closes it.
 func (b *Batch) probe(ctx context.Context) Liveness {
 	var steps []peers.Step
@@ -35,7 +39,7 @@ func (b *Batch) probe(ctx context.Context) Liveness {
 	steps = append(steps, peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
 	defer b.turn()()
 	start := time.Now()
-	rec := peers.Run(ctx, peers.Opened(steps...), b.options(b.profile.CloseTimeout, b.profile.Response))
+	rec := peers.Run(ctx, peers.Opened(steps...), b.options(b.profile.CloseTimeout, goodbye))
 	took := time.Since(start)
 	if rec.Triggered {
 		took = rec.Trigger.Sub(start)

@@ -139,20 +139,22 @@ func (b *Batch) all(ctx context.Context, scenarios []*Scenario) {
 		})
 		return rally, b.slots[s.ID].done
 	}
-	for i, s := range scenarios {
-		if !s.Alone {
-			continue
+	// Those that disturb others go first, one after another; while the last one
+	// may still hang, what it has done to others is over when its crowd has left.
+	alone, rest := partition(scenarios)
+	for n, i := range alone {
+		rally, done := play(i, scenarios[i])
+		left := rally.Finished()
+		if n < len(alone)-1 {
+			left = nil
 		}
-		rally, done := play(i, s)
 		select {
-		case <-rally.Finished():
+		case <-left:
 		case <-done:
 		}
 	}
-	for i, s := range scenarios {
-		if !s.Alone {
-			play(i, s)
-		}
+	for _, i := range rest {
+		play(i, scenarios[i])
 	}
 	running.Wait()
 	if err := context.Cause(ctx); err != nil {
@@ -163,6 +165,18 @@ func (b *Batch) all(ctx context.Context, scenarios []*Scenario) {
 	b.run.Took = time.Since(b.run.Started)
 	close(b.results)
 	close(b.ended)
+}
+
+// partition tells which scenarios run alone and which do not, by index.
+func partition(scenarios []*Scenario) (alone, rest []int) {
+	for i, s := range scenarios {
+		if s.Alone {
+			alone = append(alone, i)
+		} else {
+			rest = append(rest, i)
+		}
+	}
+	return alone, rest
 }
 
 func (b *Batch) close() {
@@ -201,7 +215,7 @@ func (b *Batch) one(ctx context.Context, s *Scenario, rally *peers.Rally) *Resul
 	case r.Record.Err != "":
 		r.Verdict, r.Err = Errored, r.Record.Err
 		return r
-	case r.Record.Events.Err != "":
+	case !dead && r.Record.Events.Err != "":
 		r.Verdict, r.Err = Errored, r.Record.Events.Err
 		return r
 	case dead && b.atOnce > 1: // another scenario may have killed it, and this record may show its death

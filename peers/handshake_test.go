@@ -60,7 +60,9 @@ func TestResponses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			o := serve(t, func(c *conn) { test.behave(c); _, _ = c.drain() })
-			o.Setup = limit
+			if o.Setup = 5 * time.Second; test.at > 0 {
+				o.Setup = test.at
+			}
 			r := Run(t.Context(), Opened(Trigger{}, HoldOpen{}), o)
 			if !strings.HasPrefix(r.Err, "await upgrade: ") || !strings.Contains(r.Err, test.err) || len(r.Err) > 300 {
 				t.Errorf("error: %s", r.Err)

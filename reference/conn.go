@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -40,6 +42,15 @@ type conn struct {
 	limit         time.Time // the absolute end of the handshake, or of the closing once it began; else zero
 	heard, pinged time.Time
 	closed        bool // the own Close is sent
+	aborted       bool // RST ends it
+
+	token    string               // for its close event; empty: nobody asks
+	kicked   atomic.Pointer[kick] // set by another connection
+	received *[]byte              // the body of the first Close that came
+
+	writing sync.Mutex // also held by a fill
+	filling sync.WaitGroup
+	stuck   atomic.Bool // a fill was cut inside a frame
 
 	message    bytes.Buffer // what came of a message
 	opcode     ws.OpCode    // its kind
@@ -77,6 +88,7 @@ func (c *conn) serve() {
 		c.onEnd(c)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		c.onGone(c)
+	case errors.Is(err, errTerminated):
 	case errors.Is(err, errVanished), errors.Is(err, errBlocked): // nobody listens
 		c.abort()
 	default:
@@ -91,6 +103,12 @@ func (c *conn) Read(b []byte) (int, error) {
 	for {
 		due := c.due()
 		_ = c.net.SetDeadline(due) // both: TLS may write while it reads
+		if k := c.kicked.Load(); k != nil && c.opened && c.limit.IsZero() {
+			if err := c.onAsk(c, k.code, k.reason); err != nil {
+				return 0, err
+			}
+			continue
+		}
 		switch {
 		case !c.stopping():
 		case !c.opened:
@@ -106,6 +124,7 @@ func (c *conn) Read(b []byte) (int, error) {
 		now := time.Now()
 		if n > 0 {
 			c.heard = now
+			c.onHeard(c)
 			return n, nil
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -162,8 +181,13 @@ func (c *conn) begin() {
 // send writes one frame; behind the own Close it writes nothing (RFC 6455,
 // 5.5.1). It blocks for CloseTimeout, or until the limit.
 func (c *conn) send(f ws.Frame) error {
-	if c.closed {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	switch {
+	case c.closed:
 		return nil
+	case c.stuck.Load():
+		return errBlocked
 	}
 	var b bytes.Buffer
 	for _, f := range c.onSend(f) {
@@ -231,11 +255,18 @@ func (c *conn) drain(limit time.Time) {
 
 // abort makes release send RST, so that the kernel keeps nothing for a peer
 // that takes nothing.
-func (c *conn) abort() { _ = c.tcp.SetLinger(0) }
+func (c *conn) abort() {
+	c.aborted = true
+	_ = c.tcp.SetLinger(0)
+}
 
 func (c *conn) release() {
 	_ = c.tcp.Close()
 	c.log("released", 0, "")
+	c.filling.Wait()
+	if c.token != "" {
+		c.onEvent(c, c.closeEvent())
+	}
 }
 
 func (c *conn) log(what string, code ws.StatusCode, reason string) {

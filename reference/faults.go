@@ -18,10 +18,16 @@ type Fault struct {
 	Breaks []string // the ids of the rules that it is meant to break
 }
 
-// Faults lists every fault, sorted by name.
-func Faults() []Fault {
+// Faults lists the faults that a peer can see by itself, sorted by name.
+func Faults() []Fault { return list(faults()) }
+
+// ControlFaults lists those of closes that the application starts and of what
+// it is told, sorted by name.
+func ControlFaults() []Fault { return list(controlFaults()) }
+
+func list(faults []fault) []Fault {
 	var list []Fault
-	for _, f := range faults() {
+	for _, f := range faults {
 		list = append(list, f.Fault)
 	}
 	slices.SortFunc(list, func(a, b Fault) int { return strings.Compare(a.Name, b.Name) })
@@ -39,6 +45,14 @@ type behaviour struct {
 	onClose   func(c *conn, body []byte) error         // a Close that may be sent came
 	onGone    func(*conn)                              // FIN came without a Close
 	onEnd     func(*conn)                              // the peer's Close came, the own is sent
+
+	onAsk       func(c *conn, code ws.StatusCode, reason string) error // the application closes
+	onTerminate func(*conn) error                                      // the application kills
+	onFill      func(c *conn, n int) error                             // the application sends much
+	onKick      func(c *conn, code ws.StatusCode, reason string)       // the application closes all others
+	onWelcome   func(c *conn, command string) error                    // a connection opened with a command
+	onHeard     func(*conn)                                            // bytes came
+	onEvent     func(*conn, CloseEvent)                                // the descriptor is released
 }
 
 // behave gives the right behaviour, with the fault that o names.
@@ -52,9 +66,17 @@ func behave(o Options) (behaviour, error) {
 		onClose:   (*conn).answer,
 		onGone:    (*conn).end,
 		onEnd:     (*conn).end,
+
+		onAsk:       (*conn).ask,
+		onTerminate: (*conn).terminate,
+		onFill:      (*conn).fill,
+		onKick:      (*conn).kickOthers,
+		onWelcome:   (*conn).welcome,
+		onHeard:     func(*conn) {},
+		onEvent:     func(c *conn, e CloseEvent) { c.told.add(c.token, e) },
 	}
 	var names []string
-	for _, f := range faults() {
+	for _, f := range slices.Concat(faults(), controlFaults()) {
 		if f.Name == o.Fault {
 			f.set(&b)
 			return b, nil
@@ -92,12 +114,12 @@ func faults() []fault {
 				return c.answer(body)
 			}
 		}},
-		{Fault{"echo-after-close", "goes on echoing for 200 ms before it answers a Close", []string{"R1", "R12"}}, func(b *behaviour) {
+		{Fault{"echo-after-close", "goes on echoing for 100 ms before it answers a Close", []string{"R1", "R12"}}, func(b *behaviour) {
 			b.onClose = func(c *conn, body []byte) error {
 				if !c.limit.IsZero() && !c.closed { // a second Close
 					return nil
 				}
-				c.limit = time.Now().Add(200 * time.Millisecond)
+				c.limit = time.Now().Add(100 * time.Millisecond)
 				if err := c.talk(); !errors.Is(err, errLimit) {
 					return err
 				}

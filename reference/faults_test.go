@@ -66,7 +66,7 @@ var exchanges = []exchange{
 	{fault: "no-answer", send: closeWith(1000, ""), want: "fin"},
 	{fault: "answer-late", send: closeWith(1000, ""), want: "late close 1000, late fin"},
 	{fault: "ignores-close-in-message", send: frame(0x01, "a") + closeWith(1000, ""), want: "open", held: true},
-	{fault: "echo-after-close", send: closeWith(1000, "") + text("hi") + closeWith(1000, ""), want: "text hi, late close 1000, late fin"},
+	{fault: "echo-after-close", send: closeWith(1000, "") + text("hi") + closeWith(1000, ""), want: "text hi, close 1000, fin"},
 	{fault: "answer-1005", send: frame(0x88, ""), want: "close 1005, fin"},
 	{fault: "body-one-byte", send: closeWith(1000, ""), want: "close of one byte, fin"},
 	{fault: "close-bad-utf8", send: closeWith(1000, ""), want: "close 1000, bad reason, fin"},

@@ -49,6 +49,11 @@ func (c *conn) open() error {
 	now := time.Now()
 	c.opened, c.heard, c.pinged = true, now, now
 	c.log("opened", 0, "")
+	query := c.query(head)
+	c.token = query.Get("finwait")
+	if command := query.Get("finwait-open"); command != "" {
+		return c.onWelcome(c, command)
+	}
 	return nil
 }
 

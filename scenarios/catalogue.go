@@ -14,6 +14,12 @@ func All() []*harness.Scenario {
 	return slices.Concat(Sanity(), PeerClose(), BadClose(), Violation(), Linger(), Abnormal(), Handshake())
 }
 
+// Control are the families that need the control contract, and keepalive. They
+// join All when each of their rules has its fault in the reference server.
+func Control() []*harness.Scenario {
+	return slices.Concat(ServerClose(), Terminate(), Kick(), Keepalive())
+}
+
 // The labels.
 const (
 	hang       = "hang"       // the peer keeps the connection

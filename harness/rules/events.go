@@ -1,0 +1,153 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/peers"
+)
+
+// What the server's own close event says: R21 to R26.
+var (
+	EventCode = harness.Rule{
+		ID: "R21", Req: "R21", Grade: harness.Must, Clause: "RFC 6455, 7.1.5 and 7.1.6",
+		Text:  "the close event has the code and reason of the first Close frame received",
+		Check: event(eventCode),
+	}
+	EventNoCode = harness.Rule{
+		ID: "R22", Req: "R22", Grade: harness.Must, Clause: "RFC 6455, 7.1.5",
+		Text:  "a Close without a code is reported as 1005, or as the library declares",
+		Check: event(eventNoCode),
+	}
+	EventLost = harness.Rule{
+		ID: "R23", Req: "R23", Grade: harness.Must, Clause: "RFC 6455, 7.1.5",
+		Text:  "TCP gone without a Close frame is reported as 1006, or as the library declares",
+		Check: event(eventLost),
+	}
+	EventClean = harness.Rule{
+		ID: "R24", Req: "R24", Grade: harness.Must, Clause: "RFC 6455, 7.1.4",
+		Text:  "the close event is clean only after a completed closing handshake",
+		Check: event(eventClean),
+	}
+	OneEvent = harness.Rule{
+		ID: "R25", Req: "R25", Grade: harness.Must, Clause: "operational",
+		Text:  "there is one close event per connection",
+		Check: oneEvent,
+	}
+	EventInTime = harness.Rule{
+		ID: "R26", Req: "R26", Grade: harness.Budget, Clause: "close timeout",
+		Text:  "the close event comes within the limit",
+		Check: event(eventInTime),
+	}
+)
+
+// Told are the rules on the event of a connection that was closed; how is
+// EventCode, EventNoCode or EventLost.
+func Told(how harness.Rule) []harness.Rule {
+	return []harness.Rule{how, EventClean, OneEvent, EventInTime}
+}
+
+// event judges the first close event; a missing one is R25's.
+func event(judge func(harness.AppEvent, *harness.Record, harness.Profile) harness.Finding) check {
+	return func(r *harness.Record, p harness.Profile) harness.Finding {
+		switch {
+		case !r.Events.Asked:
+			return unmeasured(harness.CanEvents, "the target does not report its close events")
+		case len(r.Events.List) == 0:
+			return moot("no close event")
+		}
+		return judge(r.Events.List[0], r, p)
+	}
+}
+
+func oneEvent(r *harness.Record, _ harness.Profile) harness.Finding {
+	const want = "1 close event"
+	n := len(r.Events.List)
+	switch {
+	case !r.Events.Asked:
+		return unmeasured(harness.CanEvents, "the target does not report its close events")
+	case n == 0 && r.Socket.Observed && r.Socket.Held.Censored:
+		return moot("none, and the process still holds the socket")
+	case n == 1:
+		return kept(want, r.Events.List[0].String())
+	}
+	return breached(want, fmt.Sprintf("%d close events", n))
+}
+
+func eventCode(e harness.AppEvent, r *harness.Record, _ harness.Profile) harness.Finding {
+	first, ok := firstClose(r)
+	if !ok || ended(r) && first.At > r.EndedAt {
+		return moot("the peer sent no Close frame with a code while TCP was open")
+	}
+	code, _ := first.Code()
+	want := first.String()
+	switch {
+	case e.Code == nil:
+		return moot("the library does not tell the code")
+	case *e.Code != code:
+		return breached(want, e.String())
+	case e.Reason != nil && *e.Reason != first.Reason():
+		return breached(want, e.String())
+	}
+	return kept(want, e.String())
+}
+
+// firstClose is the peer's first Close frame, if it has a code.
+func firstClose(r *harness.Record) (peers.Close, bool) {
+	if len(r.CloseSent) == 0 {
+		return peers.Close{}, false
+	}
+	_, ok := r.CloseSent[0].Code()
+	return r.CloseSent[0], ok
+}
+
+func eventNoCode(e harness.AppEvent, _ *harness.Record, p harness.Profile) harness.Finding {
+	return declared(e, 1005, p.NoCode)
+}
+
+func eventLost(e harness.AppEvent, _ *harness.Record, p harness.Profile) harness.Finding {
+	return declared(e, 1006, p.LostCode)
+}
+
+// declared judges a code for which a library may have declared its own
+// convention: another code, or null.
+func declared(e harness.AppEvent, code int, own harness.Convention) harness.Finding {
+	want := fmt.Sprintf("code %d", code)
+	if own.Declared {
+		want = own.String() + " (declared)"
+	}
+	got := e.Code
+	if own.Declared && own.Code == nil {
+		return judged(got == nil, want, e.String())
+	}
+	if own.Declared {
+		code = *own.Code
+	}
+	return judged(got != nil && *got == code, want, e.String())
+}
+
+func eventClean(e harness.AppEvent, r *harness.Record, _ harness.Profile) harness.Finding {
+	if e.Clean == nil {
+		return moot("the library does not tell whether the close was clean")
+	}
+	_, both := r.BothClosed()
+	want := "not clean, since not both Close frames have passed"
+	if both {
+		want = "clean or not"
+	}
+	return judged(both || !*e.Clean, want, e.String())
+}
+
+func eventInTime(e harness.AppEvent, r *harness.Record, p harness.Profile) harness.Finding {
+	if e.At == nil {
+		return moot("the event has no time")
+	}
+	if !r.Socket.Observed {
+		return moot("the target's clock is not this host's")
+	}
+	took := e.At.Sub(r.Trigger)
+	if took > r.Stopped { // brought about by the RST with which the peer gave up
+		return judged(r.Stopped <= p.CloseLimit(), "the event "+within(p.CloseLimit()), "no event until the peer gave up after "+harness.Format(r.Stopped))
+	}
+	return judged(took <= p.CloseLimit(), "the event "+within(p.CloseLimit()), "the event at "+harness.Format(took))
+}

@@ -1,0 +1,72 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/finwait/finwait/harness"
+)
+
+// Kicks: R38 and R39, judged over a crowd.
+var (
+	CrowdReleased = harness.Rule{
+		ID: "R16-crowd", Req: "R16", Grade: harness.Budget, Clause: "close timeout",
+		Text:  "the process lets go of every socket of the crowd",
+		Check: crowdReleased,
+	}
+	OthersUnharmed = harness.Rule{
+		ID: "R39", Req: "R39", Grade: harness.Must, Clause: "operational",
+		Text:  "when one connection ends the others still get their echoes",
+		Check: othersUnharmed,
+	}
+)
+
+// EveryoneTold is R38: each peer of the crowd gets a Close frame with the code.
+func EveryoneTold(code int) harness.Rule {
+	return harness.Rule{
+		ID: "R38", Req: "R38", Grade: harness.Must, Clause: "operational",
+		Text: "a kick of all closes every connection",
+		Check: func(r *harness.Record, _ harness.Profile) harness.Finding {
+			told := 0
+			for _, c := range r.Crowd {
+				if len(c.Closes) > 0 {
+					if got, ok := c.Closes[0].Code(); ok && got == code {
+						told++
+					}
+				}
+			}
+			return judged(told == len(r.Crowd), fmt.Sprintf("close %d for each of %d peers", code, len(r.Crowd)), fmt.Sprintf("%d were told", told))
+		},
+	}
+}
+
+func crowdReleased(r *harness.Record, p harness.Profile) harness.Finding {
+	want := "every one " + within(p.CloseLimit())
+	late := 0
+	var last harness.Survival
+	for _, c := range r.Crowd {
+		if !c.Socket.Observed {
+			return unmeasured(harness.Local, "the server sockets were not observed: "+c.Socket.Why)
+		}
+		if c.Socket.Held.Censored || c.Socket.Held.Until > p.CloseLimit() {
+			late++
+		}
+		if c.Socket.Held.Until > last.Until {
+			last = c.Socket.Held
+		}
+	}
+	got := "the last at " + harness.Format(last.Until)
+	if last.Censored {
+		got = "the last is still held after " + harness.Format(last.Until)
+	}
+	return judged(late == 0, want, fmt.Sprintf("%d of %d late, %s", late, len(r.Crowd), got))
+}
+
+func othersUnharmed(r *harness.Record, _ harness.Profile) harness.Finding {
+	echoed := 0
+	for _, c := range r.Crowd {
+		if len(c.Messages) > 0 {
+			echoed++
+		}
+	}
+	return judged(echoed == len(r.Crowd), fmt.Sprintf("an echo for each of %d others", len(r.Crowd)), fmt.Sprintf("%d were answered", echoed))
+}

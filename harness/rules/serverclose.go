@@ -1,0 +1,96 @@
+package rules
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/peers"
+)
+
+// The server closes first: R14 to R20.
+var (
+	BoundedWait = harness.Rule{
+		ID: "R16", Req: "R16", Grade: harness.Budget, Clause: "close timeout; RFC 6455, 7.1.1",
+		Text:  "the wait for the peer's Close is bounded",
+		Check: gone(harness.Profile.CloseLimit),
+	}
+	NotProlonged = harness.Rule{
+		ID: "R17", Req: "R17", Grade: harness.Budget, Clause: "close timeout",
+		Text:  "what the peer sends after the server's Close does not prolong the wait",
+		Check: gone(harness.Profile.CloseLimit),
+	}
+	NotBlocked = harness.Rule{
+		ID: "R18", Req: "R18", Grade: harness.Budget, Clause: "close timeout",
+		Text:  "a peer that does not read does not prolong the wait",
+		Check: gone(harness.Profile.CloseLimit),
+	}
+	Terminated = harness.Rule{
+		ID: "R20", Req: "R20", Grade: harness.Budget, Clause: "response limit",
+		Text:  "a hard kill lets go at once, whatever the peer does",
+		Check: gone(func(p harness.Profile) time.Duration { return p.Response }),
+	}
+	TerminatedSeen = harness.Rule{
+		ID: "R20-seen", Req: "R20", Grade: harness.Info, Clause: "operational",
+		Text: "how the peer sees a hard kill",
+		Check: func(r *harness.Record, _ harness.Profile) harness.Finding {
+			return measured(closeSeen(r) + "; " + endSeen(r))
+		},
+	}
+	BothClosed = harness.Rule{
+		ID: "R13", Req: "R13", Grade: harness.Must, Clause: "RFC 6455, 5.5.1",
+		Text:  "when both sides close at the same time TCP is closed",
+		Check: closesTCP,
+	}
+	RefusedCode = harness.Rule{
+		ID: "R15-asked", Req: "R15", Grade: harness.Info, Clause: "RFC 6455, 7.4.1",
+		Text: "what becomes of a close with a code that may not be sent",
+		Check: func(r *harness.Record, _ harness.Profile) harness.Finding {
+			return measured(closeSeen(r) + "; " + endSeen(r))
+		},
+	}
+	MessageFirst = harness.Rule{
+		ID: "R40", Req: "R40", Grade: harness.Must, Clause: "RFC 6455, 6.1",
+		Text:  "a message sent before a close is delivered before it",
+		Check: messageFirst,
+	}
+)
+
+// SendsCode is R14: the Close frame carries the code and reason that the
+// application chose.
+func SendsCode(code int, reason string) harness.Rule {
+	return harness.Rule{
+		ID: "R14", Req: "R14", Grade: harness.Must, Clause: "RFC 6455, 7.1.2",
+		Text: "the server's Close carries the code and reason that its application chose",
+		Check: func(r *harness.Record, _ harness.Profile) harness.Finding {
+			want := fmt.Sprintf("close %d %q", code, reason)
+			if len(r.Closes) == 0 {
+				return breached(want, "no Close frame; "+endSeen(r))
+			}
+			got, ok := r.Closes[0].Code()
+			return judged(ok && got == code && r.Closes[0].Reason() == reason, want, closeSeen(r))
+		},
+	}
+}
+
+// gone judges how long the process held the socket or, where that is not
+// observed, how long TCP stayed open on the wire.
+func gone(limit func(harness.Profile) time.Duration) check {
+	held := letsGo(limit)
+	return func(r *harness.Record, p harness.Profile) harness.Finding {
+		if r.Socket.Observed || r.Ending == peers.Unseen {
+			return held(r, p)
+		}
+		return judged(ended(r) && r.EndedAt <= limit(p), "the end of TCP "+within(limit(p)), endSeen(r)+" (the socket was not observed)")
+	}
+}
+
+func messageFirst(r *harness.Record, _ harness.Profile) harness.Finding {
+	const want = `the text "finwait:opened", then the Close frame`
+	for _, m := range r.Messages {
+		if string(m.Payload) == "finwait:opened" {
+			return judged(r.AfterClose == 0 && len(r.Closes) > 0, want, fmt.Sprintf("the text at %s; %s", harness.Format(m.At), closeSeen(r)))
+		}
+	}
+	return breached(want, "no such text; "+closeSeen(r)+"; "+endSeen(r))
+}

@@ -1,0 +1,65 @@
+package scenarios
+
+import (
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/harness/rules"
+	"github.com/finwait/finwait/peers"
+)
+
+// Kick is the family in which the server's application closes connections and
+// goes on.
+func Kick() []*harness.Scenario {
+	polite := []peers.Step{peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}}
+	kicked := append([]peers.Step{peers.AwaitClose{}, peers.Leave{}}, polite[1:]...)
+	kickAll := peers.Opened(append([]peers.Step{peers.Gather{Lead: true}, peers.Ask{Command: "kick-all 1001"}}, kicked...)...)
+	told := harness.Crowd{Count: 20, Script: peers.Opened(append([]peers.Step{peers.Gather{}}, kicked...)...)}
+	hangs := harness.Crowd{Count: 20, Script: peers.Opened(peers.Gather{}, peers.AwaitClose{}, peers.Leave{}, peers.HoldOpen{})}
+	everyone := []harness.Rule{rules.EveryoneTold(1001), rules.SendsCode(1001, ""), rules.CrowdReleased}
+	return []*harness.Scenario{
+		{
+			ID: "kick/all", Title: "asks for a kick of all, with 20 others that answer",
+			Needs: []harness.Capability{harness.CanKickAll}, Alone: true,
+			Script: kickAll, Crowd: []harness.Crowd{told}, Rules: everyone,
+		},
+		{
+			ID: "kick/one-of-50", Title: "sends a frame with a reserved opcode, while 49 others behave",
+			Needs: []harness.Capability{harness.Echo}, Labels: []string{malformed}, Alone: true,
+			Script: peers.Opened(peers.Gather{Lead: true}, peers.Send{{Opcode: 3, Payload: []byte("bad")}}, peers.Leave{}, peers.AwaitEnd{}, peers.Finish{}),
+			Crowd: []harness.Crowd{{Count: 49, Script: peers.Opened(peers.Gather{}, peers.Pause{For: 500 * time.Millisecond},
+				peers.Send{peers.Text("still here")}, peers.AwaitText{Text: "still here"}, peers.Leave{},
+				peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})}},
+			Rules: []harness.Rule{rules.FailsClosed, rules.OthersUnharmed},
+		},
+		{
+			ID: "kick/all-with-hangers", Title: "asks for a kick of all, with 20 others that answer and 20 that ignore the Close",
+			Needs: []harness.Capability{harness.CanKickAll}, Labels: []string{hang}, Alone: true,
+			Script: kickAll, Crowd: []harness.Crowd{told, hangs}, Rules: everyone,
+		},
+		{
+			ID: "kick/on-connect", Title: "answers a server that sends a text and closes with 1000 in its connection handler",
+			Needs: []harness.Capability{harness.CanOpen}, Query: "finwait-open=close%201000",
+			Script: append(peers.Script{peers.Connect{}, peers.Trigger{}, peers.SendRequest{}, peers.AwaitUpgrade{}}, polite...),
+			Rules:  append([]harness.Rule{rules.MessageFirst, rules.SendsCode(1000, ""), rules.BoundedWait}, rules.Told(rules.EventCode)...),
+		},
+	}
+}
+
+// Keepalive is the family of peers that do not answer a Ping.
+func Keepalive() []*harness.Scenario {
+	life := []harness.Rule{rules.Keepalive, rules.KeepaliveDeclared}
+	return []*harness.Scenario{
+		{
+			ID: "keepalive/no-pong", Title: "answers no Ping",
+			Labels: []string{hang}, Script: peers.Opened(peers.NoPong{}, peers.Trigger{}, peers.HoldOpen{}), Rules: life,
+		},
+		{
+			ID: "keepalive/vanish", Title: "vanishes without a packet after an echo",
+			Needs: []harness.Capability{harness.Dark, harness.Local, harness.Echo}, Labels: []string{dark, hang},
+			Script: peers.Opened(peers.Send{peers.Text("hello")}, peers.AwaitText{Text: "hello"}, peers.AwaitAcked{},
+				peers.Trigger{}, peers.Vanish{}, peers.HoldOpen{}),
+			Rules: life,
+		},
+	}
+}

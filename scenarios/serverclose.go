@@ -1,0 +1,125 @@
+package scenarios
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/harness/rules"
+	"github.com/finwait/finwait/peers"
+)
+
+// ServerClose is the family in which the server's application closes.
+func ServerClose() []*harness.Scenario {
+	var out []*harness.Scenario
+	add := func(name, title string, needs []harness.Capability, labels []string, script peers.Script, r ...[]harness.Rule) {
+		out = append(out, &harness.Scenario{
+			ID: "server-close/" + name, Title: title, Labels: labels,
+			Needs:  append([]harness.Capability{harness.CanClose}, needs...),
+			Script: script, Rules: append(slices.Concat(r...), rules.CloseFrames()...),
+		})
+	}
+	ask := peers.Ask{Command: "close 1000"}
+	asked := func(steps ...peers.Step) peers.Script {
+		return peers.Opened(append([]peers.Step{peers.Trigger{}, ask}, steps...)...)
+	}
+	sees := func(steps ...peers.Step) peers.Script {
+		return asked(append([]peers.Step{peers.AwaitClose{}}, steps...)...)
+	}
+	polite := []peers.Step{peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}}
+	sent := []harness.Rule{rules.SendsCode(1000, "")}
+	ends := []harness.Rule{rules.ClosesTCP, rules.ClosesFirst}
+	bounded, talked := []harness.Rule{rules.BoundedWait}, []harness.Rule{rules.NotProlonged}
+	answer := func(f peers.Frame) peers.Script {
+		return sees(peers.Send{f}, peers.AwaitEnd{}, peers.Finish{})
+	}
+	holds := []string{hang}
+	local := []harness.Capability{harness.Local}
+	lost := []harness.Capability{harness.Local, harness.Dark}
+	half := peers.SendPart{Frame: peers.Text("a frame that is cut in the middle"), Leave: 17}
+
+	add("polite", "answers the server's Close and ends TCP", nil, nil, asked(polite...), sent, ends, bounded, rules.Told(rules.EventCode))
+	add("slow-answer-1s", "answers the server's Close after 1 s", nil, nil,
+		sees(peers.Pause{For: time.Second}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}), sent, bounded, rules.Told(rules.EventCode))
+	add("ignores", "ignores the server's Close", nil, holds, asked(peers.HoldOpen{}), sent, bounded, rules.Told(rules.EventLost))
+	add("answers-other-code", "answers the server's Close with 4000", nil, nil, answer(peers.CloseFrame(4000, "other")), sent, ends, bounded, rules.Told(rules.EventCode))
+	add("answers-empty", "answers the server's Close without a code", nil, nil, answer(peers.CloseBody(nil)), sent, ends, bounded, rules.Told(rules.EventNoCode))
+	add("answers-bad-code", "answers the server's Close with 1006", nil, []string{malformed}, answer(peers.CloseFrame(1006, "")), sent, bounded,
+		[]harness.Rule{rules.OneEvent, rules.EventInTime})
+	add("keeps-talking", "answers with a text every 100 ms", nil, holds, asked(peers.KeepSending{Frame: peers.Text("still here"), Every: 100 * time.Millisecond}), sent, talked)
+	add("keeps-pinging", "answers with a Ping every 100 ms", nil, holds, asked(peers.KeepSending{Frame: peers.Ping("still here"), Every: 100 * time.Millisecond}), sent, talked)
+	add("slow-talker", "answers with a text every 2 s", nil, holds, asked(peers.KeepSending{Frame: peers.Text("still here"), Every: 2 * time.Second}), sent, talked)
+	add("drips-frame", "answers with a byte every second of a frame that is never finished", nil, holds,
+		asked(peers.SendPart{Frame: peers.Filler(120), Leave: 1, Every: time.Second}), sent, talked)
+	add("stalls-in-frame", "answers with half a frame and holds", nil, holds, asked(half, peers.HoldOpen{}), sent, talked)
+	add("close-frame-half-sent", "answers with half a Close frame and holds", nil, holds,
+		sees(peers.SendPart{Frame: peers.CloseFrame(1000, "bye"), Leave: 3}, peers.HoldOpen{}), sent, talked)
+	add("fins-without-close", "closes its socket instead of answering", local, []string{tcp}, sees(peers.HangUp{}, peers.HoldOpen{}), sent, bounded, rules.Told(rules.EventLost))
+	add("half-closes", "sends FIN instead of answering, and reads on", nil, []string{tcp, hang}, sees(peers.HalfClose{}, peers.HoldOpen{}), sent, bounded, rules.Told(rules.EventLost))
+	add("rst", "resets the connection instead of answering", local, []string{tcp}, sees(peers.Reset{}, peers.HoldOpen{}), sent, bounded, rules.Told(rules.EventLost))
+	add("vanishes", "is dark when the server closes", lost, []string{dark, hang}, peers.Opened(peers.Vanish{}, peers.Trigger{}, ask, peers.HoldOpen{}),
+		[]harness.Rule{rules.LetsGoOfVanished}, rules.Told(rules.EventLost))
+	add("vanishes-then-returns", "is dark for 3 s when the server closes, then answers", []harness.Capability{harness.Dark}, []string{dark},
+		peers.Opened(peers.Vanish{}, peers.Trigger{}, ask, peers.Pause{For: 3 * time.Second}, peers.Return{},
+			peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}), bounded)
+	stuck := func(read peers.Step) peers.Script {
+		return append(peers.Script{peers.Connect{ReceiveBuffer: 4 << 10}}, peers.Opened(
+			read, peers.Ask{Command: "fill 8388608"}, peers.Trigger{}, ask, peers.HoldOpen{})[1:]...)
+	}
+	fill := []harness.Capability{harness.CanFill, harness.Local}
+	blocked := []harness.Rule{rules.NotBlocked}
+	add("stops-reading", "stops reading, so that the server's Close is stuck behind a full send buffer", fill, holds, stuck(peers.StopReading{}), blocked)
+	add("drip-reader", "reads a byte every 100 ms, so that the server's Close is stuck behind a full send buffer", fill, holds,
+		stuck(peers.SlowReading{Bytes: 1, Every: 100 * time.Millisecond}), blocked)
+	add("mid-message", "is between two fragments of a message when the server closes, and answers", nil, nil,
+		peers.Opened(append([]peers.Step{peers.Trigger{},
+			peers.Send{peers.Command("close 1000"), {Opcode: peers.OpText, Part: true, Payload: []byte("half a message")}}}, polite...)...),
+		sent, ends, bounded, rules.Told(rules.EventCode))
+	add("closes-at-once", "closes with 1000 at the same time as the server", nil, nil,
+		peers.Opened(peers.Trigger{}, peers.Send{peers.Command("close 1000"), peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{}),
+		[]harness.Rule{rules.BothClosed}, bounded, rules.Told(rules.EventCode))
+
+	code := func(name, title, command string, r ...[]harness.Rule) {
+		add(name, title, nil, nil, peers.Opened(append([]peers.Step{peers.Trigger{}, peers.Ask{Command: command}}, polite...)...), r...)
+	}
+	for _, c := range []int{1000, 1001, 1008, 1011, 1012, 1013, 3000, 4999} {
+		code(fmt.Sprintf("code-%d", c), fmt.Sprintf("answers a server that closes with %d and a reason", c), fmt.Sprintf("close %d why not", c),
+			[]harness.Rule{rules.SendsCode(c, "why not")}, ends, bounded)
+	}
+	code("no-code", "answers a server that closes without a code", "close", ends, bounded)
+	for _, c := range []int{999, 1004, 1005, 1006, 1015} {
+		out = append(out, &harness.Scenario{
+			ID: fmt.Sprintf("server-close/refused-%d", c), Title: fmt.Sprintf("answers a server whose application closes with %d, which may not be sent", c),
+			Needs: []harness.Capability{harness.CanClose},
+			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: fmt.Sprintf("close %d", c)}, peers.Pause{For: time.Second},
+				peers.AnswerClose{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{}),
+			Rules: append(rules.CloseFrames(), rules.RefusedCode),
+		})
+	}
+	return out
+}
+
+// Terminate is the family in which the server's application kills the
+// connection.
+func Terminate() []*harness.Scenario {
+	ask := peers.Ask{Command: "terminate"}
+	told := append([]harness.Rule{rules.Terminated, rules.TerminatedSeen}, rules.Told(rules.EventLost)...)
+	scenario := func(name, title string, script peers.Script, needs ...harness.Capability) *harness.Scenario {
+		return &harness.Scenario{
+			ID: "terminate/" + name, Title: title, Needs: append([]harness.Capability{harness.CanTerminate}, needs...),
+			Script: script, Rules: told,
+		}
+	}
+	return []*harness.Scenario{
+		scenario("polite", "reads on, and ends TCP when the server does",
+			peers.Opened(peers.Trigger{}, ask, peers.AwaitEnd{}, peers.Finish{})),
+		scenario("ignores", "holds the connection", peers.Opened(peers.Trigger{}, ask, peers.HoldOpen{})),
+		scenario("vanished", "is dark", peers.Opened(peers.Vanish{}, peers.Trigger{}, ask, peers.HoldOpen{}), harness.Local, harness.Dark),
+		scenario("stops-reading", "has stopped reading, with the server's send buffer full",
+			append(peers.Script{peers.Connect{ReceiveBuffer: 4 << 10}}, peers.Opened(
+				peers.StopReading{}, peers.Ask{Command: "fill 8388608"}, peers.Trigger{}, ask, peers.HoldOpen{})[1:]...), harness.CanFill, harness.Local),
+		scenario("mid-message", "is between two fragments of a message",
+			peers.Opened(peers.Trigger{}, peers.Send{peers.Command("terminate"), {Opcode: peers.OpText, Part: true, Payload: []byte("half")}}, peers.AwaitEnd{}, peers.Finish{})),
+	}
+}
