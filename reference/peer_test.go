@@ -29,9 +29,9 @@ func TestMain(m *testing.M) {
 
 // The limits of the tests, far enough apart to tell them from each other.
 const (
-	soon  = 150 * time.Millisecond // what comes later is "late"
-	limit = 400 * time.Millisecond // CloseTimeout
-	quiet = 900 * time.Millisecond // a connection silent for so long is "open"
+	soon  = 300 * time.Millisecond // what comes later is "late"
+	limit = 800 * time.Millisecond // CloseTimeout
+	quiet = 1800 * time.Millisecond // a connection silent for so long is "open"
 )
 
 const request = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
