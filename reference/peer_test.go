@@ -29,8 +29,8 @@ func TestMain(m *testing.M) {
 
 // The limits of the tests, far enough apart to tell them from each other.
 const (
-	soon  = 300 * time.Millisecond // what comes later is "late"
-	limit = 800 * time.Millisecond // CloseTimeout
+	soon  = 300 * time.Millisecond  // what comes later is "late"
+	limit = 800 * time.Millisecond  // CloseTimeout
 	quiet = 1800 * time.Millisecond // a connection silent for so long is "open"
 )
 
