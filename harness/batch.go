@@ -17,11 +17,12 @@ import (
 // All scenarios are under way at the same time, and nearly all of their time
 // is waiting. What is not is rationed, because times are only as true as the
 // CPUs are free: a few peers at a time have their turn, from dialing until the
-// first reactions to the trigger have had their time; and so have probes.
+// first reactions to the trigger have had their time; and so have probes. A
+// server that is slow to connect, or to end a probe, must not hold up the rest.
 // (A listen backlog that overflows would also delay a SYN by a second, tcp(7).)
 const (
 	turns     = 3
-	opening   = 25 * time.Millisecond // from connect until the turn ends without a trigger
+	opening   = 25 * time.Millisecond // from dialing until the turn ends without a trigger
 	reactions = 8 * time.Millisecond  // from the trigger; a server on loopback answers within one
 )
 
@@ -265,7 +266,6 @@ func (b *Batch) peer(ctx context.Context, script peers.Script, query string, ral
 	opt := b.options(0, b.profile.Patience)
 	opt.Query, opt.Rally = query, rally
 	opt.Connected = func(peer, server netip.AddrPort) peers.Sight {
-		time.AfterFunc(opening, done)
 		if !b.has[Local] {
 			return peers.Sight{}
 		}
@@ -287,10 +287,12 @@ func (b *Batch) peer(ctx context.Context, script peers.Script, query string, ral
 	return rec
 }
 
-// turn waits for a turn; done ends it.
+// turn waits for a turn, which ends by done, or after the time for opening.
 func (b *Batch) turn() (done func()) {
 	b.turns <- struct{}{}
-	return sync.OnceFunc(func() { <-b.turns })
+	done = sync.OnceFunc(func() { <-b.turns })
+	time.AfterFunc(opening, done)
+	return done
 }
 
 // dead tells, after a probe has failed, whether the target answers nobody any

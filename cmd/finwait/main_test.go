@@ -21,6 +21,7 @@ import (
 
 	"github.com/gobwas/ws"
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/finwait/finwait/reference"
 )
@@ -123,6 +124,40 @@ func selfSigned(t *testing.T) (tls.Certificate, []byte) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
+// What a real run writes is what docs/report.schema.json says.
+func TestRealReportsFitTheSchema(t *testing.T) {
+	l := listen(t)
+	serveReference(t, l)
+	file := filepath.Join(t.TempDir(), "report.json")
+	var stdout, stderr bytes.Buffer
+	code := Main([]string{"run", "ws://" + l.Addr().String() + "/", "--skip", "abnormal/outage-5s", "--close-timeout", "800ms",
+		"--patience", "4s", "--json", file}, &stdout, &stderr)
+	if code != exitOK {
+		t.Fatalf("exit %d\n%s%s", code, stdout.String(), stderr.String())
+	}
+	fits(t, file)
+}
+
+func fits(t *testing.T, file string) {
+	t.Helper()
+	schema, err := jsonschema.NewCompiler().Compile(filepath.Join(repo(t), "docs", "report.schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer text.Close()
+	value, err := jsonschema.UnmarshalJSON(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(value); err != nil {
+		t.Error(err)
+	}
+}
+
 // An interrupt ends the run at once, with whole reports and exit status 2.
 func TestInterrupt(t *testing.T) {
 	exe, err := exec.LookPath("finwait") // where testscript.Main has put it
@@ -171,4 +206,5 @@ func TestInterrupt(t *testing.T) {
 			t.Errorf("%s: %v, %d bytes without %q", name, err, len(text), want)
 		}
 	}
+	fits(t, filepath.Join(dir, "report.json"))
 }
