@@ -70,7 +70,8 @@ Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
 	case errors.Is(err, errFailed):
 		return exitFailed
 	default:
-		fmt.Fprintf(stderr, "finwait: %s\n", reports.OneLine(strings.TrimSpace(err.Error())))
+		text := strings.NewReplacer("\n\n", "; ", "\n\t", " ").Replace(strings.TrimSpace(err.Error())) // of cobra's suggestions
+		fmt.Fprintf(stderr, "finwait: %s\n", reports.OneLine(text))
 		return exitNotDone
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -69,18 +70,10 @@ is the target.`,
 				return fmt.Errorf("%s: %w%s", target.URL.Redacted(), err, hint(err))
 			}
 			run := show(c.OutOrStdout(), batch, len(chosen), verbose)
-			if junit != "" {
-				err = reports.WriteFile(junit, func(w io.Writer) error { return reports.JUnit(w, run, junitStrict) })
-				if err != nil {
-					return err
-				}
-			}
-			if json != "" {
-				if err := reports.WriteFile(json, func(w io.Writer) error { return reports.JSON(w, run) }); err != nil {
-					return err
-				}
-			}
-			return outcome(c.Context(), run)
+			return cmp.Or( // one report that fails does not cost the other
+				write(junit, func(w io.Writer) error { return reports.JUnit(w, run, junitStrict) }),
+				write(json, func(w io.Writer) error { return reports.JSON(w, run) }),
+				outcome(c.Context(), run))
 		},
 	}
 	t.add(c)
@@ -151,6 +144,14 @@ func show(w io.Writer, batch *harness.Batch, total int, verbose bool) *harness.R
 	run := batch.Wait()
 	t.End(run)
 	return run
+}
+
+// write writes a report where it is wanted.
+func write(file string, report func(io.Writer) error) error {
+	if file == "" {
+		return nil
+	}
+	return reports.WriteFile(file, report)
 }
 
 // outcome turns a run into the command's result.

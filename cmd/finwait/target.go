@@ -45,15 +45,17 @@ func (t *targetFlags) add(c *cobra.Command) {
 // target checks the flags and the URL.
 func (t *targetFlags) target(raw string) (*harness.Target, error) {
 	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("the URL %q cannot be read: give one such as ws://127.0.0.1:8080/", raw)
+	if err != nil {
+		shown := raw[strings.LastIndex(raw, "@")+1:] // no password
+		return nil, fmt.Errorf("the URL %q cannot be read: give one such as ws://127.0.0.1:8080/", shown)
+	}
+	switch shown := u.Redacted(); {
 	case u.Scheme != "ws" && u.Scheme != "wss":
-		return nil, fmt.Errorf("the URL %q has no ws:// or wss:// in front: give one such as ws://127.0.0.1:8080/", raw)
+		return nil, fmt.Errorf("the URL %q has no ws:// or wss:// in front: give one such as ws://127.0.0.1:8080/", shown)
 	case u.Hostname() == "":
-		return nil, fmt.Errorf("the URL %q names no host: give one such as ws://127.0.0.1:8080/", raw)
+		return nil, fmt.Errorf("the URL %q names no host: give one such as ws://127.0.0.1:8080/", shown)
 	case u.Fragment != "":
-		return nil, fmt.Errorf("the URL %q has a fragment, which a WebSocket URL may not have (RFC 6455, 3): leave out #%s", raw, u.Fragment)
+		return nil, fmt.Errorf("the URL %q has a fragment, which a WebSocket URL may not have (RFC 6455, 3): leave out #%s", shown, u.Fragment)
 	}
 	target := &harness.Target{URL: u, Header: http.Header{}, Profile: t.profile}
 	for _, h := range t.headers {
