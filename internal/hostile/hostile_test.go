@@ -1,0 +1,131 @@
+package hostile_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/finwait/finwait/internal/hostile"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	request = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+	hello = "\x81\x82\x00\x00\x00\x00hi" // a text, masked by zeros
+)
+
+// What a client sees at last.
+const (
+	fin   = "FIN"
+	rst   = "RST"
+	open  = "open"  // nothing more comes
+	flood = "flood" // it was still coming
+)
+
+// Every server does to a client what its name says, and serves rightly before.
+func TestMisbehaviours(t *testing.T) {
+	want := map[string]struct{ begin, end string }{ // of what comes behind the head of a 101, or without one
+		"endless-data":        {"\x81\x7e\x0f\xa0datadata", flood},
+		"endless-fragments":   {"\x00\x04part\x00\x04part", flood},
+		"endless-pings":       {"\x89\x01?\x89\x01?", flood},
+		"endless-closes":      {"\x88\x07\x03\xe9again\x88\x07\x03\xe9again", flood},
+		"endless-head":        {"HTTP/1.1 101 Switching Protocols\r\nX-More: yyy", flood},
+		"endless-noise":       {"\xff\xff\xff", flood},
+		"no-handshake":        {"", open},
+		"no-handshake-later":  {"", open},
+		"half-response":       {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n", open},
+		"megabyte-header":     {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nX: yyy", open},
+		"not-http":            {hostile.Escapes, fin},
+		"not-http-later":      {hostile.Escapes, fin},
+		"hostile-reason":      {"\x88\x27\x03\xe8" + hostile.Escapes, fin},
+		"hostile-text":        {"\x81\x25" + hostile.Escapes, open},
+		"close-at-once":       {"\x88\x02\x03\xe9", open},
+		"frame-2^63":          {"\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x00x", open},
+		"frame-2^63-1":        {"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xffx", open},
+		"no-echo":             {"", open},
+		"never-reads":         {"", open},
+		"rst-on-accept":       {"", rst},
+		"rst-on-accept-later": {"", rst},
+		"rst-in-response":     {"", rst},
+		"rst-after-101":       {"", rst},
+		"rst-after-frame":     {"", rst},
+		"rst-in-close":        {"", rst},
+		"dies-second":         {"", rst},
+		"dies-halfway":        {"", rst},
+		"dies-later":          {"", rst},
+		"stops-accepting":     {"", open},
+	}
+	for _, m := range hostile.All() {
+		t.Run(m.Name, func(t *testing.T) {
+			t.Parallel()
+			s, err := hostile.Start(m.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			address := strings.Trim(s.URL, "ws:/")
+			for range m.Polite {
+				if got, end := talk(t, address, time.Second, hello+"\x88\x80\x00\x00\x00\x00"); got != "\x81\x02hi\x88\x00" || end != fin {
+					t.Fatalf("a polite connection: %q, %s", got, end)
+				}
+			}
+			got, end := talk(t, address, 500*time.Millisecond, hello)
+			w, ok := want[m.Name]
+			if !ok || !strings.HasPrefix(got, w.begin) || end != w.end {
+				t.Errorf("%.80q, %s; want %.80q, %s", got, end, w.begin, w.end)
+			}
+		})
+	}
+	if _, err := hostile.Start("no-such-server"); err == nil {
+		t.Error("a server of an unknown name started")
+	}
+}
+
+// talk sends the request and text, and returns what came until the end, or
+// until the time is over.
+func talk(t *testing.T, address string, limit time.Duration, text string) (got, end string) {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if errors.Is(err, syscall.ECONNRESET) {
+		return "", rst
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(limit))
+	if _, err := io.WriteString(c, request+text); err != nil { // a reset that came before tells itself once
+		return "", rst
+	}
+	b, last := []byte(nil), time.Time{}
+	for buf := make([]byte, 64<<10); err == nil; {
+		var n int
+		if n, err = c.Read(buf); n > 0 {
+			b, last = append(b, buf[:n]...), time.Now()
+		}
+	}
+	got = string(b)
+	if head, rest, ok := strings.Cut(got, "\r\n\r\n"); ok && strings.HasPrefix(head, "HTTP/1.1 101") && strings.Contains(head, "Accept") {
+		got = rest
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return got, fin
+	case errors.Is(err, syscall.ECONNRESET):
+		return got, rst
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		t.Errorf("ended with %v", err)
+		return got, ""
+	case time.Since(last) < limit/2:
+		return got, flood
+	}
+	return got, open
+}
