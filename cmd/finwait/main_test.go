@@ -13,13 +13,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/gobwas/ws"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -34,16 +32,18 @@ func TestMain(m *testing.M) {
 
 // TestScripts plays testdata/*.txt. Each script has a right server at $URL, the
 // same over TLS at $TLS with its certificate in cert.pem, one that answers 404
-// at $NOTFOUND, and one whose Close reason is hostile at $HOSTILE.
+// at $NOTFOUND, a port that nobody listens on at $FREE, and the commands of
+// commands_test.go.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+		Dir:  "testdata",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "hostile": hostileServer, "refserver": refserver, "fits": fitsSchema},
 		Setup: func(e *testscript.Env) error {
 			certificate, text := selfSigned(t)
 			if err := os.WriteFile(filepath.Join(e.WorkDir, "cert.pem"), text, 0o600); err != nil {
 				return err
 			}
-			plain, secure := listen(t), tls.NewListener(listen(t), &tls.Config{Certificates: []tls.Certificate{certificate}})
+			plain, secure, free := listen(t), tls.NewListener(listen(t), &tls.Config{Certificates: []tls.Certificate{certificate}}), listen(t)
 			for _, l := range []net.Listener{plain, secure} {
 				serveReference(t, l)
 			}
@@ -52,9 +52,9 @@ func TestScripts(t *testing.T) {
 			e.Setenv("URL", "ws://"+plain.Addr().String()+"/")
 			e.Setenv("TLS", "wss://"+secure.Addr().String()+"/")
 			e.Setenv("NOTFOUND", strings.Replace(notFound.URL, "http", "ws", 1)+"/")
-			e.Setenv("HOSTILE", "ws://"+hostile(t)+"/")
+			e.Setenv("FREE", free.Addr().String())
 			e.Setenv("REPO", repo(t))
-			return nil
+			return free.Close()
 		},
 	})
 }
@@ -85,29 +85,6 @@ func serveReference(t *testing.T, l net.Listener) {
 	t.Cleanup(func() { <-done })
 }
 
-// hostile answers everything with a Close whose reason breaks what it can.
-func hostile(t *testing.T) string {
-	l := listen(t)
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				if _, err := ws.Upgrade(c); err != nil {
-					return
-				}
-				_, _ = c.Read(make([]byte, 100))
-				_, _ = c.Write(ws.MustCompileFrame(ws.NewCloseFrame([]byte("\x03\xe8\x1b[2J]]></failure>\x00\xff"))))
-			}()
-		}
-	}()
-	return l.Addr().String()
-}
-
 func selfSigned(t *testing.T) (tls.Certificate, []byte) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -135,76 +112,25 @@ func TestRealReportsFitTheSchema(t *testing.T) {
 	if code != exitOK {
 		t.Fatalf("exit %d\n%s%s", code, stdout.String(), stderr.String())
 	}
-	fits(t, file)
-}
-
-func fits(t *testing.T, file string) {
-	t.Helper()
-	schema, err := jsonschema.NewCompiler().Compile(filepath.Join(repo(t), "docs", "report.schema.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer text.Close()
-	value, err := jsonschema.UnmarshalJSON(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := schema.Validate(value); err != nil {
+	if err := fits(file); err != nil {
 		t.Error(err)
 	}
 }
 
-// An interrupt ends the run at once, with whole reports and exit status 2.
-func TestInterrupt(t *testing.T) {
-	exe, err := exec.LookPath("finwait") // where testscript.Main has put it
+// fits tells what of a JSON report is not as docs/report.schema.json says.
+func fits(file string) error {
+	schema, err := jsonschema.NewCompiler().Compile(filepath.Join("..", "..", "docs", "report.schema.json"))
 	if err != nil {
-		t.Skip("needs the finwait command on PATH:", err)
+		return err
 	}
-	l := listen(t)
-	t.Cleanup(func() { _ = l.Close() })
-	go func() { // accepts and upgrades, and then does nothing at all
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() { _, _ = ws.Upgrade(c) }()
-		}
-	}()
-	dir := t.TempDir()
-	cmd := exec.Command(exe, "run", "ws://"+l.Addr().String()+"/", "--only", "abnormal/vanish-idle", "--only", "peer-close/code-1000",
-		"--junit", filepath.Join(dir, "junit.xml"), "--json", filepath.Join(dir, "report.json"))
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.StdoutPipe()
+	text, err := os.Open(file)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	defer text.Close()
+	value, err := jsonschema.UnmarshalJSON(text)
+	if err != nil {
+		return err
 	}
-	first := make([]byte, 100)
-	if _, err := out.Read(first); err != nil { // the run is under way
-		t.Fatal(err)
-	}
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Skip("needs signals:", err)
-	}
-	for err == nil {
-		_, err = out.Read(first)
-	}
-	_ = cmd.Wait()
-	if cmd.ProcessState.ExitCode() != exitNotDone || !strings.Contains(stderr.String(), "interrupted") {
-		t.Errorf("exit %d, %s", cmd.ProcessState.ExitCode(), stderr.String())
-	}
-	for name, want := range map[string]string{"junit.xml": "</testsuites>", "report.json": `"stopped": "interrupted`} {
-		if text, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !bytes.Contains(text, []byte(want)) {
-			t.Errorf("%s: %v, %d bytes without %q", name, err, len(text), want)
-		}
-	}
-	fits(t, filepath.Join(dir, "report.json"))
+	return schema.Validate(value)
 }

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/finwait/finwait/internal/hostile"
+	"github.com/finwait/finwait/reference"
+)
+
+// status CODE PROGRAM [ARG]... runs the program, which must end with that exit
+// status: with one line on stderr if it is 2, with none otherwise.
+func status(ts *testscript.TestScript, _ bool, args []string) {
+	err, code := ts.Exec(args[1], args[2:]...), 0
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit status %d, want %s", code, args[0])
+	}
+	stderr := ts.ReadFile("stderr")
+	if line := strings.HasPrefix(stderr, "finwait: ") && strings.Index(stderr, "\n") == len(stderr)-1; line != (code == exitNotDone) || !line && stderr != "" {
+		ts.Fatalf("exit status %d with %q on stderr", code, stderr)
+	}
+}
+
+// hostile NAME runs a hostile server at $URL until the script ends.
+func hostileServer(ts *testscript.TestScript, _ bool, args []string) {
+	s, err := hostile.Start(args[0])
+	ts.Check(err)
+	ts.Defer(s.Close)
+	ts.Setenv("URL", s.URL)
+}
+
+// refserver FAULT runs the reference server with a fault at $URL until the
+// script ends.
+func refserver(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error)
+	go func() { served <- reference.Serve(ctx, l, reference.Options{Fault: args[0]}) }()
+	ts.Defer(func() { cancel(); ts.Check(<-served) })
+	ts.Setenv("URL", "ws://"+l.Addr().String()+"/")
+}
+
+// fits FILE checks a JSON report against the schema.
+func fitsSchema(ts *testscript.TestScript, _ bool, args []string) { ts.Check(fits(ts.MkAbs(args[0]))) }

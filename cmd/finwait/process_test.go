@@ -1,0 +1,107 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/xml"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/finwait/finwait/internal/hostile"
+	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/scenarios"
+)
+
+// begin starts finwait as a process of its own, and waits for its first line.
+func begin(t *testing.T, args ...string) (cmd *exec.Cmd, line string, rest io.Reader, stderr *bytes.Buffer) {
+	t.Helper()
+	cmd = exec.CommandContext(t.Context(), "finwait", args...) // testscript.Main has put it on PATH
+	stderr = new(bytes.Buffer)
+	cmd.Stderr = stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(out)
+	if line, err = r.ReadString('\n'); err != nil {
+		t.Fatalf("%v: %s", err, stderr)
+	}
+	return cmd, strings.TrimSpace(line), r, stderr
+}
+
+// interrupt sends SIGINT and waits for the exit status.
+func interrupt(t *testing.T, cmd *exec.Cmd, out io.Reader) int {
+	t.Helper()
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, out); err != nil {
+		t.Error(err)
+	}
+	_ = cmd.Wait() // the exit status tells
+	return cmd.ProcessState.ExitCode()
+}
+
+// An interrupt ends the run at once, with whole reports of every scenario.
+func TestInterrupt(t *testing.T) {
+	s, err := hostile.Start("never-reads")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	junit, json := filepath.Join(t.TempDir(), "junit.xml"), filepath.Join(t.TempDir(), "report.json")
+	cmd, _, out, stderr := begin(t, "run", s.URL, "--junit", junit, "--json", json)
+	if code := interrupt(t, cmd, out); code != exitNotDone || stderr.String() != "finwait: interrupted by interrupt\n" {
+		t.Errorf("exit status %d, %q", code, stderr)
+	}
+	if err := fits(json); err != nil {
+		t.Error(err)
+	}
+	text, err := os.Open(json)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer text.Close()
+	report, err := reports.ReadJSON(text)
+	if want := len(scenarios.All()); err != nil || len(report.Scenarios) != want || report.Stopped != "interrupted by interrupt" {
+		t.Errorf("%v: %d scenarios, want %d; stopped: %q", err, len(report.Scenarios), want, report.Stopped)
+	}
+	var suites struct {
+		Suites []struct {
+			Cases []struct{} `xml:"testcase"`
+		} `xml:"testsuite"`
+	}
+	b, err := os.ReadFile(junit)
+	if err == nil {
+		err = xml.Unmarshal(b, &suites)
+	}
+	cases := 0
+	for _, suite := range suites.Suites {
+		cases += len(suite.Cases)
+	}
+	if err != nil || cases != len(scenarios.All()) {
+		t.Errorf("%v: %d test cases", err, cases)
+	}
+}
+
+// The reference server says where it listens, and ends by an interrupt.
+func TestServe(t *testing.T) {
+	cmd, line, out, stderr := begin(t, "serve", "--fault", "two-closes")
+	url, ok := strings.CutPrefix(line, "listening on ")
+	var stdout bytes.Buffer
+	if code := Main([]string{"run", url, "--only", "peer-close/code-1000"}, &stdout, &stdout); !ok || code != exitOK || !strings.Contains(stdout.String(), "1 warned") {
+		t.Errorf("%q: exit status %d\n%s", line, code, stdout.String())
+	}
+	if code := interrupt(t, cmd, out); code != exitOK || stderr.Len() > 0 {
+		t.Errorf("exit status %d, %q", code, stderr)
+	}
+}
