@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -78,15 +79,15 @@ func TestResponses(t *testing.T) {
 // TestResponseFirst: a server that answers before it was asked.
 func TestResponseFirst(t *testing.T) {
 	t.Parallel()
-	answered := make(chan struct{})
 	o := serve(t, func(c *conn) {
 		c.write("HTTP/1.1 101 A\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 			"Sec-WebSocket-Accept: Kfh9QIsMVZcl6xEPYxPHzW8SZ8w=\r\n\r\n") // for no key
-		time.Sleep(20 * time.Millisecond) // in which the peer reads it
-		close(answered)
 		_, _ = c.drain()
 	})
-	r := Run(t.Context(), Script{Connect{}, wait(answered), SendRequest{}, AwaitUpgrade{}}, o)
+	read := do(func(ctx context.Context, p *Peer) error {
+		return p.await(ctx, func() bool { return p.failed != nil })
+	})
+	r := Run(t.Context(), Script{Connect{}, read, SendRequest{}, AwaitUpgrade{}}, o)
 	if !strings.Contains(r.Err, "before it had a request") {
 		t.Errorf("error: %s", r.Err)
 	}
