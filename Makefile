@@ -3,7 +3,7 @@ GO ?= go
 GOLANGCI ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 20s
 
-.PHONY: build test race lint vet cross golden docs fuzz accuracy real-servers
+.PHONY: build test race lint vet cross golden docs fuzz accuracy targets matrix
 
 build: ## the binary, ./finwait
 	$(GO) build -o finwait ./cmd/finwait
@@ -37,5 +37,8 @@ fuzz: ## every fuzz target, $(FUZZTIME) each
 accuracy: ## finwait's times against a packet capture and the server's own log; needs tcpdump and the right to capture
 	$(GO) run ./accuracy
 
-real-servers: ## the url catalogue against real libraries, three times each; writes docs/real-servers.md
-	$(GO) run ./targets/figures -runs 3 -out docs/real-servers.md
+targets: ## install the real servers, and tell which cannot be
+	$(GO) run ./cmd/finwait matrix install targets/*
+
+matrix: ## the catalogue against them, three times each; writes docs/matrix.md, and goes on where it was interrupted
+	$(GO) run ./cmd/finwait matrix targets/* --runs 3 -j 4 --json matrix.json --markdown docs/matrix.md

@@ -213,6 +213,14 @@ func (b *Batch) one(ctx context.Context, s *Scenario, rally *peers.Rally) *Resul
 		r.Record.Events = again // a second event came later
 	}
 	switch dead := r.Record.Alive.Tried && !r.Record.Alive.OK && b.dead(ctx); {
+	case r.Record.refused:
+		r.Verdict = Skip
+		for _, c := range s.Needs {
+			if b.target.has(c) {
+				r.Missing = append(r.Missing, c)
+			}
+		}
+		return r
 	case r.Record.Err != "":
 		r.Verdict, r.Err = Errored, r.Record.Err
 		return r
@@ -229,6 +237,11 @@ func (b *Batch) one(ctx context.Context, s *Scenario, rally *peers.Rally) *Resul
 		r.Findings = append(r.Findings, f)
 	}
 	r.Verdict, r.Missing = verdict(r.Findings, b.profile.Strict)
+	for _, f := range r.Findings {
+		if lie := b.lies[f.Missing]; lie != "" && r.Verdict != Fail {
+			r.Verdict, r.Missing, r.Err = Errored, nil, lie
+		}
+	}
 	return r
 }
 
@@ -241,13 +254,9 @@ func (b *Batch) play(ctx context.Context, s *Scenario, token string, rally *peer
 	crowd := make([]*Record, len(scripts))
 	var running sync.WaitGroup
 	for i, script := range scripts {
-		running.Go(func() { crowd[i] = b.peer(ctx, script, "", rally) })
+		running.Go(func() { crowd[i] = b.peer(ctx, script, "", "", rally) })
 	}
-	query := s.Query
-	if b.has[CanEvents] {
-		query = strings.TrimPrefix(query+"&finwait="+token, "&")
-	}
-	rec := b.peer(ctx, s.Script, query, rally)
+	rec := b.peer(ctx, s.Script, s.Query, token, rally)
 	running.Wait()
 	rec.Crowd = crowd
 	for _, r := range crowd {
@@ -258,13 +267,18 @@ func (b *Batch) play(ctx context.Context, s *Scenario, token string, rally *peer
 	return rec
 }
 
-// peer runs one script with the server's socket in sight.
-func (b *Batch) peer(ctx context.Context, script peers.Script, query string, rally *peers.Rally) *Record {
+// peer runs one script with the server's socket in sight; token, if any, names
+// its connection to the application.
+func (b *Batch) peer(ctx context.Context, script peers.Script, query, token string, rally *peers.Rally) *Record {
 	done := b.turn()
 	defer done()
 	var watch *sockets.Watch
 	opt := b.options(0, b.profile.Patience)
 	opt.Query, opt.Rally = query, rally
+	execs := b.commanded(&opt, token)
+	if token != "" && (b.has[CanEvents] || opt.Command != nil) {
+		opt.Query = strings.TrimPrefix(query+"&finwait="+token, "&")
+	}
 	opt.Connected = func(peer, server netip.AddrPort) peers.Sight {
 		if !b.has[Local] {
 			return peers.Sight{}
@@ -283,6 +297,7 @@ func (b *Batch) peer(ctx context.Context, script peers.Script, query string, ral
 		}
 	}
 	rec := &Record{Record: peers.Run(ctx, script, opt), Has: b.has}
+	rec.refused = execs.refused.Load()
 	rec.Socket = b.socket(watch, rec.Record)
 	return rec
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -39,12 +40,14 @@ type Check struct {
 	Got     string // what was seen
 }
 
-// contract tries every command that the target claims and that is wanted. A
-// claim alone is not believed: what does not work is told in Check.Got.
+// contract tries every command that is wanted and that the target claims, or
+// for which the user gave a command line. A claim alone is not believed: what
+// does not work is told in Check.Got. Where hello was not answered, claimed is
+// nil.
 func (b *Batch) contract(ctx context.Context, claimed []string, wanted func(Capability) bool) []*Check {
 	trials := []struct {
 		command Capability
-		try     func(context.Context) (bool, string)
+		try     func(context.Context, *Check)
 	}{
 		{CanClose, b.tryClose}, {CanTerminate, b.tryTerminate}, {CanFill, b.tryFill}, {CanEvents, b.tryEvents}, {CanOpen, b.tryOpen}, {CanKickAll, b.tryKickAll},
 	}
@@ -55,12 +58,13 @@ func (b *Batch) contract(ctx context.Context, claimed []string, wanted func(Capa
 			continue
 		}
 		name := strings.TrimPrefix(string(t.command), "finwait:")
-		c := &Check{Command: t.command, Claimed: slices.Contains(claimed, name) || t.command == CanOpen, Got: "not claimed by hello"}
+		c := &Check{Command: t.command, Got: "not claimed by hello"}
+		c.Claimed = slices.Contains(claimed, name) || b.target.has(t.command) || t.command == CanOpen && claimed != nil
 		if c.Claimed && t.command == CanKickAll {
 			trying.Wait() // it closes every connection
 		}
 		if c.Claimed {
-			trying.Go(func() { c.Works, c.Got = t.try(ctx) })
+			trying.Go(func() { t.try(ctx, c) })
 		}
 		checks = append(checks, c)
 	}
@@ -68,68 +72,80 @@ func (b *Batch) contract(ctx context.Context, claimed []string, wanted func(Capa
 	return checks
 }
 
-// trial runs a script with short patience and the given query.
-func (b *Batch) trial(ctx context.Context, query string, steps ...peers.Step) *Record {
+// trial runs a script with short patience on a connection with the token and,
+// if any, a command on opening.
+func (b *Batch) trial(ctx context.Context, token, open string, steps ...peers.Step) *Record {
 	opt := b.options(0, b.profile.CloseTimeout)
-	opt.Query, opt.Keep = query, 64<<10
-	return &Record{Record: peers.Run(ctx, peers.Opened(append([]peers.Step{peers.Trigger{}}, steps...)...), opt)}
-}
-
-func (b *Batch) tryClose(ctx context.Context) (bool, string) {
-	r := b.trial(ctx, "", peers.Ask{Command: "close 4321 finwait"}, peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{})
-	if len(r.Closes) == 0 {
-		return false, "asked to close 4321: no Close frame within " + Format(b.profile.CloseTimeout)
+	opt.Query, opt.Keep = "finwait="+token, 64<<10
+	if open != "" {
+		opt.Query += "&finwait-open=" + url.PathEscape(open)
 	}
-	return true, r.Closes[0].String()
+	execs := b.commanded(&opt, token)
+	r := &Record{Record: peers.Run(ctx, peers.Opened(append([]peers.Step{peers.Trigger{}}, steps...)...), opt)}
+	r.refused = execs.refused.Load()
+	return r
 }
 
-func (b *Batch) tryTerminate(ctx context.Context) (bool, string) {
-	r := b.trial(ctx, "", peers.Ask{Command: "terminate"}, peers.AwaitEnd{})
-	if r.Ending == peers.Open {
-		return false, "TCP still open after " + Format(b.profile.CloseTimeout)
+func (b *Batch) tryClose(ctx context.Context, c *Check) {
+	c.closed(b, b.trial(ctx, newToken(), "", peers.Ask{Command: "close 4321 finwait"}, peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}))
+}
+
+// closed takes over whether the server sent a Close frame.
+func (c *Check) closed(b *Batch, r *Record) {
+	switch {
+	case len(r.Closes) > 0:
+		c.Works, c.Got = true, r.Closes[0].String()
+	case r.refused:
+		c.Claimed, c.Got = false, fmt.Sprintf("its command exits with %d: not supported", unsupported)
+	case r.Err != "":
+		c.Got = r.Err
+	default:
+		c.Got = "no Close frame within " + Format(b.profile.CloseTimeout)
 	}
-	return true, string(r.Ending) + " at " + Format(r.EndedAt)
 }
 
-func (b *Batch) tryFill(ctx context.Context) (bool, string) {
+func (b *Batch) tryTerminate(ctx context.Context, c *Check) {
+	r := b.trial(ctx, newToken(), "", peers.Ask{Command: "terminate"}, peers.AwaitEnd{})
+	if c.Works = r.Ending == peers.FIN || r.Ending == peers.RST; c.Works {
+		c.Got = strings.ToUpper(string(r.Ending)) + " at " + Format(r.EndedAt)
+	} else {
+		c.Got = "TCP still open after " + Format(b.profile.CloseTimeout)
+	}
+}
+
+func (b *Batch) tryFill(ctx context.Context, c *Check) {
 	const bytes = 200_000
-	r := b.trial(ctx, "", peers.Ask{Command: fmt.Sprintf("fill %d", bytes)}, peers.AwaitBytes{N: bytes})
-	return r.BytesRead >= bytes, fmt.Sprintf("asked for %d bytes: %d came", bytes, r.BytesRead)
+	r := b.trial(ctx, newToken(), "", peers.Ask{Command: fmt.Sprintf("fill %d", bytes)}, peers.AwaitBytes{N: bytes})
+	c.Works, c.Got = r.BytesRead >= bytes, fmt.Sprintf("asked for %d bytes: %d came", bytes, r.BytesRead)
 }
 
-func (b *Batch) tryOpen(ctx context.Context) (bool, string) {
-	r := b.trial(ctx, "finwait-open=close%204321", peers.AwaitEnd{}, peers.Finish{})
-	opened := slices.ContainsFunc(r.Messages, func(m peers.Message) bool { return string(m.Payload) == "finwait:opened" })
-	if opened && len(r.Closes) > 0 {
-		return true, "opened, then " + r.Closes[0].String()
-	}
-	return false, fmt.Sprintf("opened with ?finwait-open=close 4321: message %t, Close frame %t", opened, len(r.Closes) > 0)
+func (b *Batch) tryOpen(ctx context.Context, c *Check) {
+	c.closed(b, b.trial(ctx, newToken(), "close 4321", peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}))
 }
 
-func (b *Batch) tryKickAll(ctx context.Context) (bool, string) {
-	r := b.trial(ctx, "", peers.Ask{Command: "kick-all 4321"}, peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{})
-	if len(r.Closes) == 0 {
-		return false, "the connection that asked was not closed within " + Format(b.profile.CloseTimeout)
-	}
-	return true, r.Closes[0].String()
+func (b *Batch) tryKickAll(ctx context.Context, c *Check) {
+	c.closed(b, b.trial(ctx, newToken(), "", peers.Ask{Command: "kick-all 4321"}, peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}))
 }
 
 // tryEvents closes a connection and asks for its event, and for that of a
 // connection that never was.
-func (b *Batch) tryEvents(ctx context.Context) (bool, string) {
+func (b *Batch) tryEvents(ctx context.Context, c *Check) {
 	token := newToken()
-	b.trial(ctx, "finwait="+token, peers.Send{peers.CloseFrame(4321, "finwait")}, peers.AwaitEnd{}, peers.Finish{})
+	b.trial(ctx, token, "", peers.Send{peers.CloseFrame(4321, "finwait")}, peers.AwaitEnd{}, peers.Finish{})
 	own := b.fetchEvents(ctx, token, time.Now().Add(b.profile.Patience))
 	other := b.fetchEvents(ctx, newToken(), time.Now())
 	switch {
 	case own.Err != "":
-		return false, own.Err
+		c.Got = own.Err
 	case len(own.List) == 0:
-		return false, "no event for a connection that was closed with 4321"
-	case other.Err != "" || len(other.List) > 0:
-		return false, "a token that was never used must be answered with []"
+		c.Got = "no event for a connection that was closed with 4321"
+	case other.Err != "":
+		c.Got = "a token that was never used: " + other.Err
+	case len(other.List) > 0:
+		c.Got = "a token that was never used must be answered with []"
+	default:
+		c.Works, c.Got = true, own.List[0].String()
 	}
-	return true, own.List[0].String()
 }
 
 // AppEvent is one close event of the server's application, as it reports it.

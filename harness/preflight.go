@@ -35,12 +35,14 @@ func (b *Batch) preflight(ctx context.Context, wanted func(Capability) bool) err
 	if rec.Err != "" {
 		return errors.New(rec.Err)
 	}
+	var claimed []string // nil: hello was not answered
 	for _, m := range rec.Messages {
 		b.has[Echo] = b.has[Echo] || string(m.Payload) == probeText
 		if claims, ok := strings.CutPrefix(string(m.Payload), greeting); ok {
-			b.believe(b.contract(ctx, strings.Fields(claims), wanted))
+			claimed = strings.Fields(claims)
 		}
 	}
+	b.believe(b.contract(ctx, claimed, wanted))
 	if !b.has[Echo] {
 		b.run.Notes = append(b.run.Notes, fmt.Sprintf("the target did not echo a text within %s: what needs an echo is skipped", Format(b.profile.Response)))
 	}
@@ -66,7 +68,11 @@ func (b *Batch) believe(checks []*Check) {
 	for _, c := range checks {
 		b.has[c.Command] = c.Works
 		if c.Claimed && !c.Works && c.Command != CanOpen {
-			b.lies[c.Command] = fmt.Sprintf("the target claims %s but does not obey it: %s", c.Command, c.Got)
+			claim := fmt.Sprintf("the target claims %s", c.Command)
+			if b.target.has(c.Command) {
+				claim = fmt.Sprintf("a command line is given for %s", c.Command)
+			}
+			b.lies[c.Command] = fmt.Sprintf("%s, but it is not obeyed: %s", claim, c.Got)
 			b.run.Notes = append(b.run.Notes, b.lies[c.Command])
 		}
 	}

@@ -14,6 +14,8 @@ type Record struct {
 	Crowd  []*Record // of the scenario's crowd, in its order
 	Alive  Liveness
 	Has    map[Capability]bool // what the target and this host can do
+
+	refused bool // a command of the user's exited with 127
 }
 
 // Survival is a lifetime since the trigger with its error bound: the end lies

@@ -14,6 +14,12 @@ type Target struct {
 	Header  http.Header
 	TLS     *tls.Config // nil: the system's roots
 	Profile Profile
+
+	// Commands for sh -c that make the server's application close the connection
+	// that was opened with ?finwait=TOKEN, and all connections. {token}, {code}
+	// and {reason} stand for single words, quoted, empty where there is none. Exit
+	// status 127: not supported. Empty: the peer asks by the control contract.
+	CloseExec, KickExec string
 }
 
 // Profile holds the limits a target is judged by. The zero value of a field
@@ -25,8 +31,8 @@ type Profile struct {
 	Strict       bool          // a breached SHOULD fails
 	Orphans      bool          // look on until the kernel freed the socket, not only until the process let go
 	PingInterval time.Duration // declared keepalive interval; 0: none declared, R32 is measured only
-	NoCode       Convention    // how the application is told of a Close without a code; 1005 where none is declared
-	LostCode     Convention    // how it is told that TCP was gone without a Close; 1006 where none is declared
+	NoCode       Convention    // how the application may be told of a Close without a code, besides 1005
+	LostCode     Convention    // how it may be told that TCP was gone without a Close, besides 1006
 }
 
 // Convention is what a library declares to report instead of a code of RFC

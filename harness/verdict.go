@@ -20,7 +20,7 @@ type Result struct {
 	Scenario *Scenario
 	Verdict  Verdict
 	Findings []Finding // in the order of the scenario's rules
-	Record   *Record   // nil for a skip, and for an error before the connection was tried
+	Record   *Record   // nil for most skips, and for an error before the connection was tried
 	Missing  []Capability
 	Err      string
 	Started  time.Time

@@ -7,14 +7,50 @@ import (
 	"time"
 )
 
-// Ask sends a command of the control contract (docs/contract.md): a text
-// message that begins with "finwait:".
-type Ask struct{ Command string }
+// Ask makes the server's application obey a command of the control contract
+// (docs/contract.md), by a text message that begins with "finwait:", and sends
+// Then in the same write. Where [Options.Command] takes the command, Then is
+// sent while it runs, and Ask blocks until it is done.
+type Ask struct {
+	Command string
+	Then    []Frame
+}
 
 // Do implements [Step].
-func (s Ask) Do(ctx context.Context, p *Peer) error { return Send{Command(s.Command)}.Do(ctx, p) }
+func (s Ask) Do(ctx context.Context, p *Peer) error {
+	var run func(context.Context) error
+	if p.opt.Command != nil {
+		run = p.opt.Command(s.Command)
+	}
+	if run == nil {
+		return append(Send{Command(s.Command)}, s.Then...).Do(ctx, p)
+	}
+	var deadline time.Time
+	p.update(func() {
+		p.note(p.now(), Local, "run the command for "+s.Command)
+		deadline = p.deadline
+	})
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	ran := make(chan error, 1)
+	go func() { ran <- run(ctx) }()
+	var err error
+	if len(s.Then) > 0 {
+		err = Send(s.Then).Do(ctx, p)
+	}
+	if failed := <-ran; failed != nil {
+		return failed
+	}
+	p.update(func() { p.note(p.now(), Local, "the command is done") })
+	return err
+}
 
-func (s Ask) String() string { return "ask " + s.Command }
+func (s Ask) String() string {
+	if len(s.Then) == 0 {
+		return "ask " + s.Command
+	}
+	return "ask " + s.Command + ", and " + Send(s.Then).String()
+}
 
 // Command is the frame that [Ask] sends.
 func Command(command string) Frame { return Text("finwait:" + command) }

@@ -46,6 +46,11 @@ type Options struct {
 	Keep     int           // bytes kept of each message; default 1 KiB
 	Rally    *Rally        // where Gather waits
 
+	// Command gives what carries out a command of [Ask] from outside the
+	// connection; nil, or nothing for this command: the peer sends it. What it
+	// gives must end with ctx.
+	Command func(command string) func(ctx context.Context) error
+
 	Triggered func() // called at the trigger; may be nil
 
 	// Connected is called once, when TCP is connected and before anything is

@@ -51,6 +51,7 @@ type conn struct {
 	writing sync.Mutex // also held by a fill
 	filling sync.WaitGroup
 	stuck   atomic.Bool // a fill was cut inside a frame
+	ending  atomic.Bool // the closing began: a fill writes no further frame
 
 	message    bytes.Buffer // what came of a message
 	opcode     ws.OpCode    // its kind
@@ -159,7 +160,12 @@ func (c *conn) ping(now time.Time) error {
 		return errVanished
 	}
 	c.pinged = now
-	return c.send(ws.NewPingFrame(nil))
+	if !c.writing.TryLock() { // a Ping would wait behind a fill
+		c.heard = now
+		return nil
+	}
+	defer c.writing.Unlock()
+	return c.put(ws.NewPingFrame(nil))
 }
 
 // leave starts the closing handshake because the server stops.
@@ -173,6 +179,7 @@ func (c *conn) wake() { _ = c.net.SetReadDeadline(time.Unix(1, 0)) }
 
 // begin starts the clock of the closing, unless it runs already.
 func (c *conn) begin() {
+	c.ending.Store(true)
 	if c.limit.IsZero() {
 		c.limit = time.Now().Add(c.CloseTimeout)
 	}
@@ -183,6 +190,11 @@ func (c *conn) begin() {
 func (c *conn) send(f ws.Frame) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	return c.put(f)
+}
+
+// put is send with the lock held.
+func (c *conn) put(f ws.Frame) error {
 	switch {
 	case c.closed:
 		return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -158,31 +159,36 @@ func (c *conn) terminate() error {
 // that the peer does not take within CloseTimeout makes the connection stuck:
 // nothing can be written behind a frame that is cut.
 func (c *conn) fill(n int) error {
-	c.fillWithin(n, c.CloseTimeout)
-	return nil
-}
-
-func (c *conn) fillWithin(n int, limit time.Duration) {
 	c.filling.Go(func() {
-		for ; n > 0 && !c.stuck.Load(); n -= 64 << 10 {
-			c.fillOne(min(n, 64<<10), limit)
+		for ; n > 0 && !c.stuck.Load() && !c.ending.Load(); n -= 64 << 10 {
+			c.fillOne(min(n, 64<<10), c.CloseTimeout)
 		}
 	})
+	return nil
 }
 
 func (c *conn) fillOne(n int, limit time.Duration) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if c.closed {
-		c.stuck.Store(true)
+	if c.closed || c.ending.Load() {
 		return
 	}
+	end := time.Now().Add(limit)
 	cut := time.AfterFunc(limit, func() { _ = c.net.SetWriteDeadline(time.Unix(1, 0)) })
 	defer cut.Stop()
 	var b bytes.Buffer
 	_ = ws.WriteFrame(&b, ws.NewBinaryFrame(make([]byte, n))) // a buffer takes everything
-	if _, err := c.net.Write(b.Bytes()); err != nil {
-		c.stuck.Store(true)
+	for b.Len() > 0 {
+		n, err := c.net.Write(b.Bytes())
+		b.Next(n)
+		switch {
+		case err == nil:
+		case errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(end):
+			_ = c.net.SetWriteDeadline(end) // it was one of Read's
+		default:
+			c.stuck.Store(true)
+			return
+		}
 	}
 }
 

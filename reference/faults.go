@@ -18,16 +18,10 @@ type Fault struct {
 	Breaks []string // the ids of the rules that it is meant to break
 }
 
-// Faults lists the faults that a peer can see by itself, sorted by name.
-func Faults() []Fault { return list(faults()) }
-
-// ControlFaults lists those of closes that the application starts and of what
-// it is told, sorted by name.
-func ControlFaults() []Fault { return list(controlFaults()) }
-
-func list(faults []fault) []Fault {
+// Faults lists all of them, sorted by name.
+func Faults() []Fault {
 	var list []Fault
-	for _, f := range faults {
+	for _, f := range slices.Concat(faults(), controlFaults()) {
 		list = append(list, f.Fault)
 	}
 	slices.SortFunc(list, func(a, b Fault) int { return strings.Compare(a.Name, b.Name) })
@@ -100,13 +94,13 @@ func faults() []fault {
 		{Fault{"no-answer", "closes TCP on a Close without answering it", []string{"R1", "R11"}}, func(b *behaviour) {
 			b.onClose = func(*conn, []byte) error { return errAnswered }
 		}},
-		{Fault{"answer-late", "waits (Options.Late) before it answers a Close", []string{"R2"}}, func(b *behaviour) {
+		{Fault{"answer-late", "waits (Options.Late) before it answers a Close", []string{"R2", "R8", "R13"}}, func(b *behaviour) {
 			b.onClose = func(c *conn, body []byte) error {
 				pause(c.stop, c.Late)
 				return c.answer(body)
 			}
 		}},
-		{Fault{"ignores-close-in-message", "ignores a Close between the fragments of a message", []string{"R1", "R11"}}, func(b *behaviour) {
+		{Fault{"ignores-close-in-message", "ignores a Close between the fragments of a message", []string{"R1", "R8", "R11"}}, func(b *behaviour) {
 			b.onClose = func(c *conn, body []byte) error {
 				if c.fragmented {
 					return nil
@@ -135,10 +129,10 @@ func faults() []fault {
 			}
 			return []ws.Frame{f}
 		})},
-		{Fault{"body-one-byte", "sends Close frames with a body of one byte", []string{"R5", "R29"}}, ownClose(func(ws.Frame) []ws.Frame {
+		{Fault{"body-one-byte", "sends Close frames with a body of one byte", []string{"R5", "R14", "R29", "R38"}}, ownClose(func(ws.Frame) []ws.Frame {
 			return []ws.Frame{ws.NewCloseFrame([]byte{3})}
 		})},
-		{Fault{"close-bad-utf8", "sends Close frames with a reason that is not UTF-8", []string{"R5"}}, ownClose(func(f ws.Frame) []ws.Frame {
+		{Fault{"close-bad-utf8", "sends Close frames with a reason that is not UTF-8", []string{"R5", "R14", "R21"}}, ownClose(func(f ws.Frame) []ws.Frame {
 			code, _ := parseClose(f.Payload)
 			if code == ws.StatusNoStatusRcvd {
 				code = ws.StatusNormalClosure
@@ -152,7 +146,7 @@ func faults() []fault {
 		{Fault{"masks-frames", "masks every frame", []string{"R5"}}, func(b *behaviour) {
 			b.onSend = func(f ws.Frame) []ws.Frame { return []ws.Frame{ws.MaskFrame(f)} }
 		}},
-		{Fault{"data-after-close", "sends a text behind its own Close", []string{"R6"}}, ownClose(func(f ws.Frame) []ws.Frame {
+		{Fault{"data-after-close", "sends a text behind its own Close", []string{"R6", "R40"}}, ownClose(func(f ws.Frame) []ws.Frame {
 			return []ws.Frame{f, ws.NewTextFrame([]byte("one more thing"))}
 		})},
 		{Fault{"two-closes", "sends every Close twice", []string{"R7"}}, ownClose(func(f ws.Frame) []ws.Frame {
@@ -160,25 +154,25 @@ func faults() []fault {
 		})},
 
 		// TCP after both Close frames.
-		{Fault{"never-fin", "keeps TCP open after both Close frames, for ever", []string{"R8", "R9", "R19", "R33"}}, func(b *behaviour) {
+		{Fault{"never-fin", "keeps TCP open after both Close frames, for ever", []string{"R8", "R9", "R13", "R16", "R16-crowd", "R19", "R33"}}, func(b *behaviour) {
 			b.onEnd = (*conn).park
 		}},
-		{Fault{"waits-for-fin", "leaves it to the peer to close TCP, for ever", []string{"R8", "R9", "R19", "R33"}}, func(b *behaviour) {
+		{Fault{"waits-for-fin", "leaves it to the peer to close TCP, for ever", []string{"R8", "R9", "R13", "R16", "R16-crowd", "R19", "R26", "R33"}}, func(b *behaviour) {
 			b.onEnd = func(c *conn) { c.drain(forever()) }
 		}},
-		{Fault{"fin-late", "lets the close timeout pass before it closes TCP", []string{"R8"}}, func(b *behaviour) {
+		{Fault{"fin-late", "lets the close timeout pass before it closes TCP", []string{"R8", "R13"}}, func(b *behaviour) {
 			b.onEnd = func(c *conn) { c.drain(c.limit) }
 		}},
 		{Fault{"no-drain", "closes the descriptor behind its Close, whatever is still unread", []string{"R10"}}, func(b *behaviour) {
 			b.onEnd = func(*conn) {}
 		}},
-		{Fault{"drains-forever", "sends FIN, then waits for the peer's without limit", []string{"R19", "R33"}}, func(b *behaviour) {
+		{Fault{"drains-forever", "sends FIN, then waits for the peer's without limit", []string{"R19", "R26", "R33"}}, func(b *behaviour) {
 			b.onEnd = func(c *conn) {
 				c.fin()
 				c.drain(forever())
 			}
 		}},
-		{Fault{"fd-leak", "sends FIN, but never closes the descriptor", []string{"R19", "R33"}}, func(b *behaviour) {
+		{Fault{"fd-leak", "sends FIN, but never closes the descriptor", []string{"R16", "R16-crowd", "R19", "R33"}}, func(b *behaviour) {
 			b.onEnd = func(c *conn) {
 				c.fin()
 				c.park()
@@ -189,10 +183,10 @@ func faults() []fault {
 		{Fault{"silent-violation", "fails a connection without a Close", []string{"R27-send"}}, func(b *behaviour) {
 			b.onOffence = func(*conn, offence) verdict { return fail }
 		}},
-		{Fault{"ignores-violation", "passes over an offending frame", []string{"R27-close", "R27-send", "R28-held", "R28-process", "R28-wait"}}, func(b *behaviour) {
+		{Fault{"ignores-violation", "passes over an offending frame", []string{"R26", "R27-close", "R27-send", "R28-held", "R28-process", "R28-wait"}}, func(b *behaviour) {
 			b.onOffence = func(*conn, offence) verdict { return skip }
 		}},
-		{Fault{"never-ends-violation", "sends Close on an offence, but never closes TCP", []string{"R27-close", "R28-held"}}, func(b *behaviour) {
+		{Fault{"never-ends-violation", "sends Close on an offence, but never closes TCP", []string{"R16", "R27-close", "R28-held"}}, func(b *behaviour) {
 			b.onOffence = func(c *conn, o offence) verdict {
 				c.fail(o)
 				c.park()
@@ -219,9 +213,9 @@ func faults() []fault {
 				return c.fail(offence{ws.StatusNormalClosure, o.err})
 			}
 		}},
-		{Fault{"ignores-bad-utf8", "echoes a text that is not UTF-8", []string{"R27-close", "R28-held", "R28-process"}}, passes(errText)},
-		{Fault{"accepts-unmasked", "takes frames that are not masked", []string{"R27-close", "R28-held", "R28-process", "R29"}}, passes(ws.ErrProtocolMaskRequired)},
-		{Fault{"accepts-rsv", "takes frames with reserved bits", []string{"R27-close", "R28-held", "R28-process", "R29"}}, passes(ws.ErrProtocolNonZeroRsv)},
+		{Fault{"ignores-bad-utf8", "echoes a text that is not UTF-8", []string{"R26", "R27-close", "R28-held", "R28-process"}}, passes(errText)},
+		{Fault{"accepts-unmasked", "takes frames that are not masked", []string{"R26", "R27-close", "R28-held", "R28-process", "R29"}}, passes(ws.ErrProtocolMaskRequired)},
+		{Fault{"accepts-rsv", "takes frames with reserved bits", []string{"R26", "R27-close", "R28-held", "R28-process", "R29"}}, passes(ws.ErrProtocolNonZeroRsv)},
 		{Fault{"echo-illegal-code", "answers a Close that has an illegal code with that code", []string{"R15", "R29"}}, passes(errCloseCode)},
 		{Fault{"accepts-bad-code", "answers a Close that has an illegal code with 1000", []string{"R29"}}, func(b *behaviour) {
 			passes(errCloseCode)(b)
@@ -247,7 +241,7 @@ func faults() []fault {
 		}},
 
 		// TCP without a closing handshake, and the opening one.
-		{Fault{"close-wait", "keeps the descriptor when FIN comes without a Close", []string{"R31", "R31-wire"}}, func(b *behaviour) {
+		{Fault{"close-wait", "keeps the descriptor when FIN comes without a Close", []string{"R16", "R31", "R31-wire"}}, func(b *behaviour) {
 			b.onGone = (*conn).park
 		}},
 		{Fault{"no-ping", "never pings", []string{"R32-declared"}}, func(b *behaviour) {

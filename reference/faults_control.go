@@ -12,29 +12,29 @@ import (
 func controlFaults() []fault {
 	return []fault{
 		// Closes that the application starts.
-		{Fault{"ignores-app-code", "closes with 1000 whatever code the application chose", []string{"R14"}}, func(b *behaviour) {
+		{Fault{"ignores-app-code", "closes with 1000 whatever code the application chose", []string{"R14", "R38"}}, func(b *behaviour) {
 			b.onAsk = func(c *conn, _ ws.StatusCode, _ string) error { return c.sendClose(ws.StatusNormalClosure, "") }
 		}},
 		{Fault{"sends-refused-code", "puts any code on the wire that the application asks for", []string{"R15"}}, func(b *behaviour) {
 			b.onAsk = (*conn).sendClose
 		}},
-		{Fault{"no-close-timeout", "waits without limit for the answer to a Close of the application", []string{"R16"}}, func(b *behaviour) {
+		{Fault{"no-close-timeout", "waits without limit for the answer to a Close of the application", []string{"R16", "R16-crowd", "R17", "R18", "R19", "R26", "R33"}}, func(b *behaviour) {
 			b.onAsk = func(c *conn, code ws.StatusCode, reason string) error {
 				err := c.ask(code, reason)
 				c.limit = forever()
 				return err
 			}
 		}},
-		{Fault{"deadline-restarts", "starts the close timeout anew whenever bytes come", []string{"R17"}}, func(b *behaviour) {
+		{Fault{"deadline-restarts", "starts the close timeout anew whenever bytes come", []string{"R17", "R26"}}, func(b *behaviour) {
 			b.onHeard = func(c *conn) {
 				if c.opened && !c.limit.IsZero() {
 					c.limit = time.Now().Add(c.CloseTimeout)
 				}
 			}
 		}},
-		{Fault{"blocked-by-fill", "writes to a peer that does not read without limit", []string{"R18"}}, func(b *behaviour) {
+		{Fault{"blocked-by-fill", "writes a frame to a peer that does not read without limit", []string{"R18", "R26"}}, func(b *behaviour) {
 			b.onFill = func(c *conn, n int) error {
-				c.fillWithin(n, 1<<62)
+				c.filling.Go(func() { c.fillOne(n, 1<<62) })
 				return nil
 			}
 		}},
@@ -44,7 +44,7 @@ func controlFaults() []fault {
 				return c.terminate()
 			}
 		}},
-		{Fault{"kicks-half", "passes over every second connection in a kick of all", []string{"R38"}}, func(b *behaviour) {
+		{Fault{"kicks-half", "passes over every second connection in a kick of all", []string{"R16-crowd", "R38"}}, func(b *behaviour) {
 			b.onKick = func(c *conn, code ws.StatusCode, reason string) {
 				c.conns.Range(func(other, _ any) bool {
 					if o := other.(*conn); o != c && o.id%2 == 0 {
@@ -102,7 +102,7 @@ func controlFaults() []fault {
 				}
 			}
 		}},
-		{Fault{"event-late", "tells the application of a close (three times Options.Late) later", []string{"R26"}}, func(b *behaviour) {
+		{Fault{"event-late", "tells the application of a close (three times Options.Late) later", []string{"R25", "R26"}}, func(b *behaviour) {
 			b.onEvent = func(c *conn, e CloseEvent) {
 				pause(c.stop, 3*c.Late)
 				e.At = time.Now().UTC()

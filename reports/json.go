@@ -168,7 +168,7 @@ type Event struct {
 func JSON(w io.Writer, run *harness.Run) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", " ")
-	return e.Encode(report(run))
+	return e.Encode(New(run))
 }
 
 // ReadJSON reads a report that [JSON] wrote.
@@ -183,11 +183,11 @@ func ReadJSON(r io.Reader) (*Report, error) {
 	return &out, nil
 }
 
-func report(run *harness.Run) *Report {
-	p := run.Profile
+// New is the run as a report.
+func New(run *harness.Run) *Report {
 	out := &Report{
 		Format: Format, Version: Version, Target: run.Target, Started: run.Started.UTC(), Took: sec(run.Took),
-		Profile: Profile{sec(p.CloseTimeout), sec(p.Response), sec(p.Patience), sec(p.PingInterval), p.Strict},
+		Profile: NewProfile(run.Profile),
 		Has:     []string{}, Notes: append([]string{}, run.Notes...), Stopped: run.Stopped,
 		Totals: map[string]int{}, Scenarios: []Scenario{},
 	}
@@ -204,6 +204,11 @@ func report(run *harness.Run) *Report {
 		out.Scenarios = append(out.Scenarios, scenario(r))
 	}
 	return out
+}
+
+// NewProfile are the limits of a profile.
+func NewProfile(p harness.Profile) Profile {
+	return Profile{sec(p.CloseTimeout), sec(p.Response), sec(p.Patience), sec(p.PingInterval), p.Strict}
 }
 
 func scenario(r *harness.Result) Scenario {

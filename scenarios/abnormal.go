@@ -12,7 +12,8 @@ import (
 func Abnormal() []*harness.Scenario {
 	local := []harness.Capability{harness.Local}
 	lost := []harness.Capability{harness.Dark, harness.Local}
-	released := []harness.Rule{rules.LetsGoOfDead}
+	released := append([]harness.Rule{rules.LetsGoOfDead}, rules.Told(rules.EventLost)...)
+	ended := append([]harness.Rule{rules.EndsAfterFIN}, released...)
 	half := peers.SendPart{Frame: peers.Text("a frame that is cut in the middle"), Leave: 17}
 	fragment := peers.Send{{Opcode: peers.OpText, Part: true, Payload: []byte("half a message")}}
 	return []*harness.Scenario{
@@ -26,13 +27,13 @@ func Abnormal() []*harness.Scenario {
 			ID: "abnormal/half-close", Title: "sends FIN and reads on",
 			Labels: []string{tcp, hang},
 			Script: peers.Opened(peers.Trigger{}, peers.HalfClose{}, peers.HoldOpen{}),
-			Rules:  []harness.Rule{rules.EndsAfterFIN, rules.LetsGoOfDead},
+			Rules:  ended,
 		},
 		{
 			ID: "abnormal/half-close-keeps-reading-echo", Title: "sends a text and FIN, and reads on for the echo",
 			Needs: []harness.Capability{harness.Echo}, Labels: []string{tcp, hang},
 			Script: peers.Opened(peers.Trigger{}, peers.Send{peers.Text("last words")}, peers.HalfClose{}, peers.HoldOpen{}),
-			Rules:  []harness.Rule{rules.EndsAfterFIN, rules.LetsGoOfDead, rules.LastEcho("last words")},
+			Rules:  append(ended[:len(ended):len(ended)], rules.LastEcho("last words")),
 		},
 		{
 			ID: "abnormal/rst", Title: "resets the connection",
@@ -76,7 +77,7 @@ func Abnormal() []*harness.Scenario {
 			ID: "abnormal/close-frame-half-sent", Title: "sends half a Close frame and FIN, and reads on",
 			Labels: []string{tcp, hang},
 			Script: peers.Opened(peers.SendPart{Frame: peers.CloseFrame(1000, "bye"), Leave: 3}, peers.Trigger{}, peers.HalfClose{}, peers.HoldOpen{}),
-			Rules:  []harness.Rule{rules.EndsAfterFIN, rules.LetsGoOfDead},
+			Rules:  ended,
 		},
 		{
 			ID: "abnormal/vanish-idle", Title: "vanishes without a packet from an idle connection",
@@ -94,7 +95,7 @@ func Abnormal() []*harness.Scenario {
 			ID: "abnormal/vanish-after-close", Title: "closes with 1000, with all that comes from the server lost",
 			Needs: lost, Labels: []string{dark, hang},
 			Script: peers.Opened(peers.Vanish{}, peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.HoldOpen{}),
-			Rules:  []harness.Rule{rules.LetsGoOfVanished},
+			Rules:  append([]harness.Rule{rules.LetsGoOfVanished}, rules.Told(rules.EventCode)...),
 		},
 		{
 			ID: "abnormal/reboot", Title: "forgets the connection without a packet: the server's next segment is answered with RST",

@@ -25,7 +25,7 @@ func BadClose() []*harness.Scenario {
 	add("code-1002-valid-control", "closes with 1002, which is legal: the control of this family", peers.CloseFrame(1002, ""), rules.Answer())
 	for _, code := range []uint16{5000, 65535} {
 		add(fmt.Sprintf("code-%d", code), fmt.Sprintf("closes with %d, of which RFC 6455 does not speak", code), peers.CloseFrame(code, ""),
-			append([]harness.Rule{rules.AnswerCode}, rules.CloseFrames()...))
+			append([]harness.Rule{rules.AnswerCode, rules.OneEvent, rules.EventInTime}, rules.CloseFrames()...))
 	}
 	framing := rules.Failing(rules.FailureCode("RFC 6455, 5.5 (1002 by convention)", 1002))
 	utf8 := rules.Failing(rules.FailureCode("RFC 6455, 8.1 and 5.5.1", 1007, 1002))

@@ -11,13 +11,8 @@ import (
 
 // All is the whole catalogue, in the order of its families.
 func All() []*harness.Scenario {
-	return slices.Concat(Sanity(), PeerClose(), BadClose(), Violation(), Linger(), Abnormal(), Handshake())
-}
-
-// Control are the families that need the control contract, and keepalive. They
-// join All when each of their rules has its fault in the reference server.
-func Control() []*harness.Scenario {
-	return slices.Concat(ServerClose(), Terminate(), Kick(), Keepalive())
+	return slices.Concat(Sanity(), PeerClose(), BadClose(), Violation(), Linger(), Abnormal(),
+		Handshake(), ServerClose(), Terminate(), Kick(), Keepalive())
 }
 
 // The labels.

@@ -50,10 +50,10 @@ func run(t *testing.T, fault string, o harness.Options) *harness.Run {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return runOn(t, l, "ws", fault, scenarios.All(), o)
+	return runOn(t, l, "ws", fault, o)
 }
 
-func runOn(t *testing.T, l net.Listener, scheme, fault string, list []*harness.Scenario, o harness.Options) *harness.Run {
+func runOn(t *testing.T, l net.Listener, scheme, fault string, o harness.Options) *harness.Run {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error)
@@ -65,7 +65,7 @@ func runOn(t *testing.T, l net.Listener, scheme, fault string, list []*harness.S
 		URL: &url.URL{Scheme: scheme, Host: l.Addr().String(), Path: "/"}, Profile: profile,
 		TLS: &tls.Config{InsecureSkipVerify: true},
 	}
-	batch, err := harness.Start(t.Context(), target, list, o)
+	batch, err := harness.Start(t.Context(), target, scenarios.All(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestTheReferenceServerIsGreen(t *testing.T) {
 			if c.scheme == "wss" {
 				l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate(t)}})
 			}
-			green(t, runOn(t, l, c.scheme, "", scenarios.All(), harness.Options{}))
+			green(t, runOn(t, l, c.scheme, "", harness.Options{}))
 		})
 	}
 }
@@ -203,13 +203,4 @@ func breaks(t *testing.T, fault string) map[string]string {
 		done = run(t, fault, harness.Options{AtOnce: 1})
 	}
 	return broken(done)
-}
-
-// The families of the control contract are green on the right server.
-func TestControlIsGreen(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	green(t, runOn(t, l, "ws", "", scenarios.Control(), harness.Options{}))
 }

@@ -20,6 +20,13 @@ func Linger() []*harness.Scenario {
 			Rules:  rules.Answer(),
 		},
 		{
+			ID: "linger/no-fin-server-close", Title: "answers the server's Close and never sends FIN",
+			Needs: []harness.Capability{harness.CanClose}, Labels: []string{hang},
+			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: "close 1000"}, peers.AwaitClose{}, peers.AnswerClose{}, peers.HoldOpen{}),
+			Rules: append([]harness.Rule{rules.SendsCode(1000, ""), rules.ClosesTCP, rules.ClosesFirst, rules.LetsGoAfterClose},
+				append(rules.CloseFrames(), rules.Told(rules.EventCode)...)...),
+		},
+		{
 			ID: "linger/keeps-sending", Title: "closes with 1000 and goes on with a text every 100 ms",
 			Labels: []string{hang},
 			Script: peers.Opened(peers.Trigger{}, bye, peers.AwaitClose{}, peers.KeepSending{Frame: peers.Text(late), Every: 100 * time.Millisecond}),
@@ -29,12 +36,13 @@ func Linger() []*harness.Scenario {
 			ID: "linger/no-ack-of-fin", Title: "closes with 1000 and never acknowledges the server's FIN",
 			Needs: []harness.Capability{harness.NetAdmin, harness.Local}, Labels: []string{hang, privileged},
 			Script: peers.Opened(peers.DropFIN{}, peers.Trigger{}, bye, peers.HoldOpen{}),
-			Rules:  []harness.Rule{rules.LetsGoAfterClose},
+			Rules:  append([]harness.Rule{rules.LetsGoAfterClose}, rules.Told(rules.EventCode)...),
 		},
 		{
 			ID: "linger/half-close-early", Title: "closes with 1000, sends FIN at once, and reads on",
 			Script: peers.Opened(peers.Trigger{}, bye, peers.HalfClose{}, peers.AwaitEnd{}),
-			Rules:  append([]harness.Rule{rules.Answered, rules.AnsweredInTime, rules.AnswerCode, rules.ClosesTCP, rules.LetsGoAfterClose}, rules.CloseFrames()...),
+			Rules: append([]harness.Rule{rules.Answered, rules.AnsweredInTime, rules.AnswerCode, rules.ClosesTCP, rules.LetsGoAfterClose},
+				append(rules.CloseFrames(), rules.Told(rules.EventCode)...)...),
 		},
 	}
 }

@@ -28,7 +28,7 @@ func PeerClose() []*harness.Scenario {
 		{
 			ID: "peer-close/empty", Title: "closes without a code",
 			Script: closes(peers.CloseBody(nil)),
-			Rules:  rules.Answer(rules.EmptyNot1005),
+			Rules:  rules.Answer(rules.EmptyNot1005, rules.EventNoCode),
 		},
 		{
 			ID: "peer-close/reason", Title: "closes with 1000 and a short reason",
@@ -96,6 +96,12 @@ func PeerClose() []*harness.Scenario {
 				peers.Connect{}, peers.Trigger{}, peers.SendRequest{Then: []peers.Frame{peers.Text("hello"), bye}},
 				peers.AwaitUpgrade{}, peers.AwaitEnd{}, peers.Finish{}},
 			Rules: append([]harness.Rule{rules.AnswerCode}, rules.CloseFrames()...),
+		},
+		{
+			ID: "peer-close/simultaneous", Title: "closes with 1001 in the same write that makes the server close with 1000",
+			Needs:  []harness.Capability{harness.CanClose},
+			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: "close 1000", Then: []peers.Frame{peers.CloseFrame(1001, "")}}, peers.AwaitEnd{}, peers.Finish{}),
+			Rules:  append([]harness.Rule{rules.BothClosed, rules.BoundedWait}, append(rules.CloseFrames(), rules.Told(rules.EventCode)...)...),
 		},
 	}...)
 }

@@ -30,7 +30,8 @@ func ServerClose() []*harness.Scenario {
 	polite := []peers.Step{peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}}
 	sent := []harness.Rule{rules.SendsCode(1000, "")}
 	ends := []harness.Rule{rules.ClosesTCP, rules.ClosesFirst}
-	bounded, talked := []harness.Rule{rules.BoundedWait}, []harness.Rule{rules.NotProlonged}
+	bounded := []harness.Rule{rules.BoundedWait}
+	talked := append([]harness.Rule{rules.NotProlonged}, rules.Told(rules.EventLost)...)
 	answer := func(f peers.Frame) peers.Script {
 		return sees(peers.Send{f}, peers.AwaitEnd{}, peers.Finish{})
 	}
@@ -63,21 +64,17 @@ func ServerClose() []*harness.Scenario {
 	add("vanishes-then-returns", "is dark for 3 s when the server closes, then answers", []harness.Capability{harness.Dark}, []string{dark},
 		peers.Opened(peers.Vanish{}, peers.Trigger{}, ask, peers.Pause{For: 3 * time.Second}, peers.Return{},
 			peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}), bounded)
-	stuck := func(read peers.Step) peers.Script {
-		return append(peers.Script{peers.Connect{ReceiveBuffer: 4 << 10}}, peers.Opened(
-			read, peers.Ask{Command: "fill 8388608"}, peers.Trigger{}, ask, peers.HoldOpen{})[1:]...)
-	}
 	fill := []harness.Capability{harness.CanFill, harness.Local}
-	blocked := []harness.Rule{rules.NotBlocked}
-	add("stops-reading", "stops reading, so that the server's Close is stuck behind a full send buffer", fill, holds, stuck(peers.StopReading{}), blocked)
+	blocked := append([]harness.Rule{rules.NotBlocked}, rules.Told(rules.EventLost)...)
+	add("stops-reading", "stops reading, so that the server's Close is stuck behind a full send buffer", fill, holds, stuck(ask, peers.StopReading{}), blocked)
 	add("drip-reader", "reads a byte every 100 ms, so that the server's Close is stuck behind a full send buffer", fill, holds,
-		stuck(peers.SlowReading{Bytes: 1, Every: 100 * time.Millisecond}), blocked)
+		stuck(ask, peers.SlowReading{Bytes: 1, Every: 100 * time.Millisecond}), blocked)
 	add("mid-message", "is between two fragments of a message when the server closes, and answers", nil, nil,
 		peers.Opened(append([]peers.Step{peers.Trigger{},
-			peers.Send{peers.Command("close 1000"), {Opcode: peers.OpText, Part: true, Payload: []byte("half a message")}}}, polite...)...),
+			peers.Ask{Command: "close 1000", Then: []peers.Frame{{Opcode: peers.OpText, Part: true, Payload: []byte("half a message")}}}}, polite...)...),
 		sent, ends, bounded, rules.Told(rules.EventCode))
 	add("closes-at-once", "closes with 1000 at the same time as the server", nil, nil,
-		peers.Opened(peers.Trigger{}, peers.Send{peers.Command("close 1000"), peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{}),
+		peers.Opened(peers.Trigger{}, peers.Ask{Command: "close 1000", Then: []peers.Frame{peers.CloseFrame(1000, "")}}, peers.AwaitEnd{}, peers.Finish{}),
 		[]harness.Rule{rules.BothClosed}, bounded, rules.Told(rules.EventCode))
 
 	code := func(name, title, command string, r ...[]harness.Rule) {
@@ -87,17 +84,25 @@ func ServerClose() []*harness.Scenario {
 		code(fmt.Sprintf("code-%d", c), fmt.Sprintf("answers a server that closes with %d and a reason", c), fmt.Sprintf("close %d why not", c),
 			[]harness.Rule{rules.SendsCode(c, "why not")}, ends, bounded)
 	}
-	code("no-code", "answers a server that closes without a code", "close", ends, bounded)
+	code("no-code", "answers a server that closes without a code", "close", []harness.Rule{rules.SentCode}, ends, bounded)
 	for _, c := range []int{999, 1004, 1005, 1006, 1015} {
 		out = append(out, &harness.Scenario{
 			ID: fmt.Sprintf("server-close/refused-%d", c), Title: fmt.Sprintf("answers a server whose application closes with %d, which may not be sent", c),
 			Needs: []harness.Capability{harness.CanClose},
 			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: fmt.Sprintf("close %d", c)}, peers.Pause{For: time.Second},
 				peers.AnswerClose{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{}),
-			Rules: append(rules.CloseFrames(), rules.RefusedCode),
+			Rules: append(rules.CloseFrames(), rules.SentCode),
 		})
 	}
 	return out
+}
+
+// stuck lets the server fill its send buffer, of which the peer reads the
+// beginning alone, and asks for the end when the buffer has had time to be full.
+func stuck(ask, read peers.Step) peers.Script {
+	return append(peers.Script{peers.Connect{ReceiveBuffer: 4 << 10}}, peers.Opened(
+		peers.Ask{Command: "fill 8388608"}, peers.AwaitBytes{N: 64 << 10}, read,
+		peers.Pause{For: 250 * time.Millisecond}, peers.Trigger{}, ask, peers.HoldOpen{})[1:]...)
 }
 
 // Terminate is the family in which the server's application kills the
@@ -117,9 +122,8 @@ func Terminate() []*harness.Scenario {
 		scenario("ignores", "holds the connection", peers.Opened(peers.Trigger{}, ask, peers.HoldOpen{})),
 		scenario("vanished", "is dark", peers.Opened(peers.Vanish{}, peers.Trigger{}, ask, peers.HoldOpen{}), harness.Local, harness.Dark),
 		scenario("stops-reading", "has stopped reading, with the server's send buffer full",
-			append(peers.Script{peers.Connect{ReceiveBuffer: 4 << 10}}, peers.Opened(
-				peers.StopReading{}, peers.Ask{Command: "fill 8388608"}, peers.Trigger{}, ask, peers.HoldOpen{})[1:]...), harness.CanFill, harness.Local),
+			stuck(ask, peers.StopReading{}), harness.CanFill, harness.Local),
 		scenario("mid-message", "is between two fragments of a message",
-			peers.Opened(peers.Trigger{}, peers.Send{peers.Command("terminate"), {Opcode: peers.OpText, Part: true, Payload: []byte("half")}}, peers.AwaitEnd{}, peers.Finish{})),
+			peers.Opened(peers.Trigger{}, peers.Ask{Command: "terminate", Then: []peers.Frame{{Opcode: peers.OpText, Part: true, Payload: []byte("half")}}}, peers.AwaitEnd{}, peers.Finish{})),
 	}
 }

@@ -78,7 +78,7 @@ func Violation() []*harness.Scenario {
 				ID: "violation/" + o.name + "/vanishes", Title: o.title + ", with all that comes from the server lost",
 				Needs: []harness.Capability{harness.Dark, harness.Local}, Labels: []string{malformed, hang, dark},
 				Script: act([]peers.Step{peers.Vanish{}}, peers.HoldOpen{}),
-				Rules:  []harness.Rule{rules.FailsReleased},
+				Rules:  []harness.Rule{rules.FailsReleased, rules.OneEvent, rules.EventInTime},
 			})
 	}
 	return out

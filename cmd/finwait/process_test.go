@@ -12,6 +12,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/finwait/finwait/internal/hostile"
 	"github.com/finwait/finwait/reports"
@@ -103,5 +106,53 @@ func TestServe(t *testing.T) {
 	}
 	if code := interrupt(t, cmd, out); code != exitOK || stderr.Len() > 0 {
 		t.Errorf("exit status %d, %q", code, stderr)
+	}
+}
+
+// An interrupted matrix keeps what it has, and nothing that it started runs on:
+// the pipe that only the second server holds comes to its end.
+func TestMatrixInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, script := range map[string]string{
+		"first":  "exec finwait serve --listen 127.0.0.1:$PORT",
+		"second": "exec 3>../pipe; sleep 60 & wait",
+	} {
+		description := "name: " + name + "\nlanguage: Go\nlibrary: l\nversion: 1\ninstall: 'true'\nstart: sh start\n"
+		for file, text := range map[string]string{"target.yaml": description, "start": script} {
+			file = filepath.Join(dir, name, file)
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	kept := filepath.Join(dir, "m.json")
+	cmd, line, out, stderr := begin(t, "matrix", filepath.Join(dir, "first"), filepath.Join(dir, "second"), "-j", "1", "--only", "sanity", "--json", kept)
+	if !strings.HasPrefix(line, "first: run 1 of 1: 2 pass") {
+		t.Error(line)
+	}
+	held, err := os.Open(pipe) // blocks until the second server has it open
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if err := held.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if code := interrupt(t, cmd, out); code != exitNotDone || !strings.Contains(stderr.String(), "1 of 2 targets are kept in "+kept+"; run again to go on") {
+		t.Errorf("exit status %d, %q", code, stderr)
+	}
+	if _, err := io.ReadAll(held); err != nil {
+		t.Errorf("the second server still runs: %v", err)
+	}
+	text, err := os.ReadFile(kept)
+	if err != nil || !strings.Contains(string(text), `"name": "first"`) || strings.Contains(string(text), `"name": "second"`) {
+		t.Errorf("%v, %s", err, text)
 	}
 }

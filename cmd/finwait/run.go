@@ -78,18 +78,24 @@ is the target.`,
 	}
 	t.add(c)
 	f := c.Flags()
-	f.StringArrayVar(&selection.Only, "only", nil, "run only scenarios with this `id` or pattern (repeatable)")
-	f.StringArrayVar(&selection.Skip, "skip", nil, "leave out scenarios with this `id` or pattern (repeatable)")
-	f.StringArrayVar(&selection.Labels, "label", nil, "run only scenarios with this `label` (repeatable)")
+	addSelection(c, &selection)
 	f.IntVar(&options.AtOnce, "at-once", 0, "how many scenarios run at the same time (default all); 1 shows which one kills a server")
 	f.StringVar(&junit, "junit", "", "write a JUnit report to `file`")
 	f.BoolVar(&junitStrict, "junit-strict", false, "leave out of it what Jenkins' schema forbids (properties of a test case)")
 	f.StringVar(&json, "json", "", "write everything that was measured to `file`")
 	f.BoolVarP(&verbose, "verbose", "v", false, "show passes and traces too")
+	return c
+}
+
+// addSelection adds the flags that choose scenarios.
+func addSelection(c *cobra.Command, s *scenarios.Selection) {
+	f := c.Flags()
+	f.StringArrayVar(&s.Only, "only", nil, "run only scenarios with this `id` or pattern (repeatable)")
+	f.StringArrayVar(&s.Skip, "skip", nil, "leave out scenarios with this `id` or pattern (repeatable)")
+	f.StringArrayVar(&s.Labels, "label", nil, "run only scenarios with this `label` (repeatable)")
 	for _, flag := range []string{"only", "skip"} {
 		_ = c.RegisterFlagCompletionFunc(flag, completeIDs)
 	}
-	return c
 }
 
 // hint says what to do about an error of the first connection.

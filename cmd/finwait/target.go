@@ -3,11 +3,13 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/textproto"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,9 +26,22 @@ type targetFlags struct {
 	origin, subprotocols string
 	ca                   string
 	insecure             bool
+	closeExec, kickExec  string
 }
 
+// add adds all of them.
 func (t *targetFlags) add(c *cobra.Command) {
+	t.addReach(c)
+	t.addLimits(c)
+	f := c.Flags()
+	f.Var((*convention)(&t.profile.NoCode), "event-no-code", "the `code` that the server's close event has for a Close without one, besides 1005; null: none")
+	f.Var((*convention)(&t.profile.LostCode), "event-lost-code", "the `code` that it has where TCP was gone without a Close, besides 1006; null: none")
+	f.StringVar(&t.closeExec, "close-exec", "", "make the server close a connection by this shell `command`; {token} of ?finwait=TOKEN, {code} and {reason} are filled in; exit status 127: not supported")
+	f.StringVar(&t.kickExec, "kick-exec", "", "make the server close all connections by this shell `command`")
+}
+
+// addLimits adds those that say how long things may take.
+func (t *targetFlags) addLimits(c *cobra.Command) {
 	f := c.Flags()
 	p := &t.profile
 	f.DurationVar(&p.CloseTimeout, "close-timeout", 10*time.Second, "declared limit for letting go once a close began; judged with +20 % and 1 s")
@@ -35,6 +50,11 @@ func (t *targetFlags) add(c *cobra.Command) {
 	f.DurationVar(&p.PingInterval, "ping-interval", 0, "declared keepalive interval; a vanished peer must be let go of within two")
 	f.BoolVar(&p.Strict, "strict", false, "a breached SHOULD fails")
 	f.BoolVar(&p.Orphans, "orphans", false, "look on until the kernel freed the socket, not only until the process let go")
+}
+
+// addReach adds those that say how the server is reached.
+func (t *targetFlags) addReach(c *cobra.Command) {
+	f := c.Flags()
 	f.StringArrayVar(&t.headers, "header", nil, "add this `'Name: value'` to the handshake request (repeatable)")
 	f.StringVar(&t.origin, "origin", "", "Origin of the handshake request")
 	f.StringVar(&t.subprotocols, "subprotocol", "", "Sec-WebSocket-Protocol of the handshake request, comma separated")
@@ -57,7 +77,7 @@ func (t *targetFlags) target(raw string) (*harness.Target, error) {
 	case u.Fragment != "":
 		return nil, fmt.Errorf("the URL %q has a fragment, which a WebSocket URL may not have (RFC 6455, 3): leave out #%s", shown, u.Fragment)
 	}
-	target := &harness.Target{URL: u, Header: http.Header{}, Profile: t.profile}
+	target := &harness.Target{URL: u, Header: http.Header{}, Profile: t.profile, CloseExec: t.closeExec, KickExec: t.kickExec}
 	for _, h := range t.headers {
 		name, value, ok := strings.Cut(h, ":")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
@@ -88,3 +108,34 @@ func (t *targetFlags) target(raw string) (*harness.Target, error) {
 	}
 	return target, nil
 }
+
+// convention is a close code as a flag: a number, or null.
+type convention harness.Convention
+
+// Set implements pflag.Value.
+func (c *convention) Set(s string) error {
+	*c = convention{Declared: true}
+	if s == "null" {
+		return nil
+	}
+	code, err := strconv.Atoi(s)
+	if err != nil || code < 0 || code > 65535 {
+		return errors.New("give a close code from 0 to 65535, or null")
+	}
+	c.Code = &code
+	return nil
+}
+
+// String implements pflag.Value.
+func (c *convention) String() string {
+	switch {
+	case !c.Declared:
+		return ""
+	case c.Code == nil:
+		return "null"
+	}
+	return strconv.Itoa(*c.Code)
+}
+
+// Type implements pflag.Value.
+func (c *convention) Type() string { return "code" }

@@ -55,11 +55,11 @@ func FailureCode(clause string, codes ...int) harness.Rule {
 	}
 }
 
-// Failing are the rules on a connection that the server must fail, on the wire.
+// Failing are the rules on a connection that the server must fail, and on its
+// close event; which code that has is not laid down.
 func Failing(code harness.Rule, more ...harness.Rule) []harness.Rule {
-	rules := []harness.Rule{FailsClosed, FailsTold, code, FailsAtOnce}
-	rules = append(rules, CloseFrames()...)
-	return append(append(rules, FailsReleased), more...)
+	return slices.Concat([]harness.Rule{FailsClosed, FailsTold, code, FailsAtOnce}, CloseFrames(),
+		[]harness.Rule{FailsReleased, EventClean, OneEvent, EventInTime}, more)
 }
 
 func failsClosed(r *harness.Record, p harness.Profile) harness.Finding {

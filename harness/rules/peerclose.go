@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/finwait/finwait/harness"
@@ -90,12 +91,11 @@ func CloseFrames() []harness.Rule {
 	return []harness.Rule{WellFormed, NothingAfterClose, OneClose, LegalCode}
 }
 
-// Answer are the rules on a whole closing handshake that the peer starts.
+// Answer are the rules on a whole closing handshake that the peer starts, and
+// on what the server's application is told of it.
 func Answer(more ...harness.Rule) []harness.Rule {
-	rules := []harness.Rule{Answered, AnsweredInTime, AnswerCode}
-	rules = append(rules, CloseFrames()...)
-	rules = append(rules, ClosesTCP, ClosesFirst, LetsGoAfterClose)
-	return append(rules, more...)
+	return slices.Concat([]harness.Rule{Answered, AnsweredInTime, AnswerCode}, CloseFrames(),
+		[]harness.Rule{ClosesTCP, ClosesFirst, LetsGoAfterClose}, Told(EventCode), more)
 }
 
 func answered(r *harness.Record, _ harness.Profile) harness.Finding {

@@ -42,9 +42,9 @@ var (
 		Text:  "when both sides close at the same time TCP is closed",
 		Check: closesTCP,
 	}
-	RefusedCode = harness.Rule{
-		ID: "R15-asked", Req: "R15", Grade: harness.Info, Clause: "RFC 6455, 7.4.1",
-		Text: "what becomes of a close with a code that may not be sent",
+	SentCode = harness.Rule{
+		ID: "R14-sent", Req: "R14", Grade: harness.Info, Clause: "RFC 6455, 7.1.2 and 7.4.1",
+		Text: "what goes on the wire for a close with no code, or with one that may not be sent",
 		Check: func(r *harness.Record, _ harness.Profile) harness.Finding {
 			return measured(closeSeen(r) + "; " + endSeen(r))
 		},

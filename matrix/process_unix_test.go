@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package matrix
 
 import (
 	"io"
@@ -29,7 +29,7 @@ func TestStopEndsTheChildren(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "start"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	server, err := target{Start: "sh start", dir: dir}.start(t.Context())
+	server, err := (&Target{Start: "sh start", dir: dir}).start(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

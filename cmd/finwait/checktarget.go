@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/reports"
+)
+
+func checkTargetCommand() *cobra.Command {
+	var t targetFlags
+	c := &cobra.Command{
+		Use:   "check-target URL",
+		Short: "Tell which commands of the control contract a server obeys",
+		Long: `Try everything that the control contract (docs/contract.md) asks of a server,
+and tell which commands work and what is wrong with those that do not.
+
+Exit status: 0 every command that the server claims works, 1 one does not,
+2 not carried out.`,
+		Example:           "  finwait check-target ws://127.0.0.1:8080/",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(c *cobra.Command, args []string) error {
+			target, err := t.target(args[0])
+			if err != nil {
+				return err
+			}
+			conformance, err := harness.CheckTarget(c.Context(), target)
+			if err != nil {
+				return fmt.Errorf("%s: %w%s", target.URL.Redacted(), err, hint(err))
+			}
+			out, works, wrong := c.OutOrStdout(), 0, 0
+			for _, check := range conformance.Checks {
+				word := "missing"
+				switch {
+				case check.Works:
+					word = "works"
+					works++
+				case check.Claimed:
+					word = "wrong"
+					wrong++
+				}
+				fmt.Fprintf(out, "%-7s  %-24s  %s\n", word, check.Command, reports.OneLine(check.Got))
+			}
+			fmt.Fprintf(out, "\n%d work, %d wrong, %d missing.\n", works, wrong, len(conformance.Checks)-works-wrong)
+			if wrong > 0 {
+				return errFailed
+			}
+			return nil
+		},
+	}
+	t.addReach(c)
+	return c
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/finwait/finwait/matrix"
+	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/scenarios"
+)
+
+func matrixCommand() *cobra.Command {
+	var t targetFlags
+	var file, markdown string
+	var fresh bool
+	var selection scenarios.Selection
+	o := matrix.Options{}
+	c := &cobra.Command{
+		Use:   "matrix FOLDER...",
+		Short: "Run the catalogue against several servers and compare them",
+		Long: `Start the server of each folder (its target.yaml says how), run the catalogue
+against it, and write one comparison. What it starts is gone afterwards.
+
+Every target that is done is kept in the JSON file at once; run again, finwait
+goes on with those that are not in it, or were measured in another way.
+
+Exit status: 0 all is measured, steady and explained, 1 something is not,
+2 not carried out, or interrupted.`,
+		Example: `  finwait matrix install targets/*
+  finwait matrix targets/* --runs 3 --markdown docs/matrix.md
+  finwait matrix targets/ws-8 --json ws.json`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case o.Runs < 1:
+				return fmt.Errorf("--runs %d: at least one run is needed", o.Runs)
+			case o.Jobs < 1:
+				return fmt.Errorf("--jobs %d: at least one target at a time is needed", o.Jobs)
+			}
+			var err error
+			if o.Scenarios, err = selection.Apply(scenarios.All()); err != nil {
+				return err
+			}
+			targets, err := matrix.Load(args...)
+			if err != nil {
+				return err
+			}
+			for _, f := range []string{file, markdown} {
+				if f == "" {
+					continue
+				}
+				if err := reports.CheckWritable(f); err != nil {
+					return err
+				}
+			}
+			if o.Reports != "" {
+				if err := os.MkdirAll(o.Reports, 0o755); err != nil {
+					return fmt.Errorf("--reports: %w", err)
+				}
+			}
+			before, err := readMatrix(file)
+			if err != nil {
+				return err
+			}
+			o.Profile, o.Log = t.profile, c.OutOrStdout()
+			limits, err := o.Profile.WithDefaults()
+			if err != nil {
+				return err
+			}
+			kept := matrix.New(o.Scenarios, limits, o.Runs)
+			if before = kept.Comparable(before); before != nil && !fresh {
+				kept.Targets = slices.Clone(before.Targets)
+			} else {
+				before = nil
+			}
+			o.Done = func(done *matrix.Outcome) error { // so that nothing is lost
+				kept.Put(done)
+				return write(file, kept.JSON)
+			}
+			m, err := matrix.Run(c.Context(), targets, before, o)
+			if m == nil {
+				return err
+			}
+			err = errors.Join(err, m.Terminal(c.OutOrStdout()))
+			if c.Context().Err() != nil {
+				return fmt.Errorf("%w: %d of %d targets are kept in %s; run again to go on", context.Cause(c.Context()), len(m.Targets), len(targets), file)
+			}
+			for _, done := range m.Targets {
+				kept.Put(done)
+			}
+			err = errors.Join(err, write(file, kept.JSON), write(markdown, m.Markdown))
+			for _, done := range m.Targets {
+				if err == nil && len(done.Problems()) > 0 {
+					err = errFailed
+				}
+			}
+			return err
+		},
+	}
+	t.addLimits(c)
+	f := c.Flags()
+	f.IntVarP(&o.Jobs, "jobs", "j", runtime.NumCPU(), "targets at the same time")
+	f.IntVar(&o.Runs, "runs", 1, "runs of the catalogue per target, each on a new process; their verdicts are compared")
+	f.StringVar(&file, "json", "matrix.json", "keep the matrix in `file`")
+	f.StringVar(&markdown, "markdown", "", "write it as a page to `file`")
+	f.StringVar(&o.Reports, "reports", "", "write the whole JSON report of each target's first run to this `folder`")
+	addSelection(c, &selection)
+	f.BoolVar(&fresh, "fresh", false, "measure what the JSON file holds, too")
+	c.AddCommand(installCommand())
+	return c
+}
+
+func readMatrix(file string) (*matrix.Matrix, error) {
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, err := matrix.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: give another --json FILE", file, err)
+	}
+	return m, nil
+}
+
+func installCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "install FOLDER...",
+		Short: "Run the install command of each folder's target.yaml, and tell what could not be installed",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			targets, err := matrix.Load(args...)
+			if err != nil {
+				return err
+			}
+			failed := 0
+			for _, t := range targets {
+				if err := t.Prepare(c.Context()); err != nil {
+					if c.Context().Err() != nil {
+						return err
+					}
+					failed++
+					say(c.OutOrStdout(), "not installed  %s: %s", t.Name, err)
+					if t.Packages != "" {
+						say(c.OutOrStdout(), "               it needs the packages %s", t.Packages)
+					}
+					continue
+				}
+				say(c.OutOrStdout(), "installed      %s %s", t.Name, t.Version)
+			}
+			if failed > 0 {
+				return errFailed
+			}
+			return nil
+		},
+	}
+}
+
+func say(w io.Writer, format string, args ...any) {
+	fmt.Fprintln(w, reports.OneLine(fmt.Sprintf(format, args...)))
+}

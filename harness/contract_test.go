@@ -1,0 +1,366 @@
+package harness_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/scenarios"
+)
+
+// contractServer obeys the control contract as far as a test does not say
+// otherwise: lie takes a command first.
+type contractServer struct {
+	hello string
+	lie   func(s *contractServer, c net.Conn, name, args string) (done bool)
+
+	mu     sync.Mutex
+	opened *sync.Cond          // a connection came
+	conns  map[string]net.Conn // by token
+	events map[string][]map[string]any
+	asked  int // for events
+}
+
+// serveContract runs the server until the test ends.
+func serveContract(t *testing.T, s *contractServer) *harness.Target {
+	t.Helper()
+	s.opened = sync.NewCond(&s.mu)
+	s.conns, s.events = map[string]net.Conn{}, map[string][]map[string]any{}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	running.Go(func() {
+		_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c, _, _, err := ws.UpgradeHTTP(r, w)
+			if err == nil {
+				running.Go(func() { s.talk(c, r.URL.Query()) })
+			}
+		}))
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		s.mu.Lock()
+		for _, c := range s.conns {
+			_ = c.Close()
+		}
+		s.mu.Unlock()
+		running.Wait()
+	})
+	return &harness.Target{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}, Profile: profile}
+}
+
+func (s *contractServer) talk(c net.Conn, query url.Values) {
+	token := query.Get("finwait")
+	s.mu.Lock()
+	s.conns[c.RemoteAddr().String()], s.conns[token] = c, c
+	s.mu.Unlock()
+	s.opened.Broadcast()
+	defer c.Close()
+	if open := query.Get("finwait-open"); open != "" {
+		_ = wsutil.WriteServerText(c, []byte("finwait:opened"))
+		s.obey(c, open)
+	}
+	for {
+		data, op, err := wsutil.ReadClientData(c)
+		if err != nil {
+			s.told(token, err)
+			return
+		}
+		if command, ok := strings.CutPrefix(string(data), "finwait:"); ok {
+			s.obey(c, command)
+		} else if wsutil.WriteServerMessage(c, op, data) != nil {
+			return
+		}
+	}
+}
+
+func (s *contractServer) told(token string, err error) {
+	event := map[string]any{"code": 1006}
+	if closed := (wsutil.ClosedError{}); errors.As(err, &closed) {
+		event = map[string]any{"code": int(closed.Code), "reason": closed.Reason}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events[token] = append(s.events[token], event)
+}
+
+func (s *contractServer) obey(c net.Conn, line string) {
+	name, args, _ := strings.Cut(line, " ")
+	if s.lie != nil && s.lie(s, c, name, args) {
+		return
+	}
+	switch name {
+	case "hello":
+		_ = wsutil.WriteServerText(c, []byte(s.hello))
+	case "close":
+		closeWith(c, args)
+	case "terminate":
+		_ = c.Close()
+	case "fill":
+		n, _ := strconv.Atoi(args)
+		go func() { _ = wsutil.WriteServerBinary(c, make([]byte, n)) }()
+	case "kick-all":
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, c := range s.conns {
+			closeWith(c, args)
+		}
+	case "events":
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		list, _ := json.Marshal(append([]map[string]any{}, s.events[args]...))
+		_ = wsutil.WriteServerText(c, list)
+	}
+}
+
+func closeWith(c net.Conn, args string) {
+	text, reason, _ := strings.Cut(args, " ")
+	if code, err := strconv.ParseUint(text, 10, 16); err == nil {
+		_ = ws.WriteFrame(c, ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusCode(code), reason)))
+	} else {
+		_ = ws.WriteFrame(c, ws.NewCloseFrame(nil))
+	}
+}
+
+const everything = "finwait:v1 close terminate fill kick-all events"
+
+// silent ignores one command.
+func silent(command string) func(*contractServer, net.Conn, string, string) bool {
+	return func(_ *contractServer, _ net.Conn, name, _ string) bool { return name == command }
+}
+
+// answers answers finwait:events with this text, from the nth time on.
+func answers(n int, text string) func(*contractServer, net.Conn, string, string) bool {
+	return func(s *contractServer, c net.Conn, name, _ string) bool {
+		if name != "events" {
+			return false
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.asked++; s.asked < n {
+			return false
+		}
+		_ = wsutil.WriteServerText(c, []byte(text))
+		return true
+	}
+}
+
+// A target that claims a command and does not obey it gets a clear error in
+// every scenario that needs it, never a pass.
+func TestLyingTargets(t *testing.T) {
+	tests := []struct {
+		name     string
+		lie      func(*contractServer, net.Conn, string, string) bool
+		scenario string
+		err      string
+		check    string // what check-target says of it
+	}{
+		{"close", silent("close"), "server-close/polite", "claims finwait:close, but it is not obeyed: no Close frame within", "no Close frame within"},
+		{"terminate", silent("terminate"), "terminate/polite", "claims finwait:terminate, but it is not obeyed: TCP still open", "TCP still open"},
+		{"fill", silent("fill"), "terminate/stops-reading", "claims finwait:fill, but it is not obeyed: asked for 200000 bytes", "asked for 200000 bytes"},
+		{"kick-all", silent("kick-all"), "kick/all", "claims finwait:kick-all, but it is not obeyed", "the connection that asked"},
+		{"events says nothing", silent("events"), "peer-close/code-1000", "claims finwait:events, but it is not obeyed: finwait:events: await text", "await text"},
+		{"events is no JSON", answers(1, "[\x1b]0;gotcha\x07"), "peer-close/code-1000", "not with a JSON array", "not with a JSON array"},
+		{"events of other types", answers(1, `[{"code":"1000"}]`), "peer-close/code-1000", "not with a JSON array", "not with a JSON array"},
+		{"events is an object", answers(1, `{"code":1000}`), "peer-close/code-1000", "claims finwait:events, but it is not obeyed", "await text"},
+		{"events are none", answers(1, `[]`), "peer-close/code-1000", "no event for a connection", "no event for a connection"},
+		{"events of another token", answers(1, `[{"code":4321,"reason":"finwait"}]`), "peer-close/code-1000", "a token that was never used", "a token that was never used"},
+		{"events become malformed", answers(3, `[{]`), "peer-close/code-1000", "not with a JSON array", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			target := serveContract(t, &contractServer{hello: everything, lie: test.lie})
+			list, err := scenarios.Selection{Only: []string{test.scenario}}.Apply(scenarios.All())
+			if err != nil {
+				t.Fatal(err)
+			}
+			batch, err := harness.Start(t.Context(), target, list, harness.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			run := batch.Wait()
+			if r := run.Results[0]; r.Verdict != harness.Errored || !strings.Contains(r.Err, test.err) {
+				t.Errorf("%s: %s, notes %q; want %q", r.Verdict, r.Err, run.Notes, test.err)
+			}
+			if test.check == "" {
+				return
+			}
+			c, err := harness.CheckTarget(t.Context(), target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wrong := slices.DeleteFunc(slices.Clone(c.Checks), func(c *harness.Check) bool { return c.Works || !c.Claimed })
+			if len(wrong) == 0 || !strings.Contains(wrong[0].Got, test.check) {
+				for _, c := range wrong {
+					t.Errorf("wrong: %+v", c)
+				}
+			}
+		})
+	}
+}
+
+// What the conformance check says of targets that do most of it right.
+func TestCheckTarget(t *testing.T) {
+	text := func(s string) func(*contractServer, net.Conn, string, string) bool {
+		return func(_ *contractServer, c net.Conn, name, _ string) bool {
+			if name == "close" {
+				closeWith(c, s)
+			}
+			return name == "close"
+		}
+	}
+	tests := []struct {
+		name, hello  string
+		lie          func(*contractServer, net.Conn, string, string) bool
+		wrong        harness.Capability
+		says         string
+		work, absent int
+	}{
+		{name: "right", hello: everything, work: 9},
+		{name: "an echo server", hello: "finwait:hello", wrong: "finwait:hello", says: "no text that begins with", work: 3, absent: 5},
+		{name: "two commands", hello: "finwait:v1 close events", work: 6, absent: 3},
+		{name: "another command", hello: everything + " explode", wrong: "finwait:hello", says: `names "explode"`, work: 8},
+		{name: "another code", hello: everything, lie: text("1000"), wrong: harness.CanClose, says: "sent close 1000", work: 8},
+		{name: "a polite kill", hello: everything, wrong: harness.CanTerminate, says: "close 1001 was sent", work: 8,
+			lie: func(_ *contractServer, c net.Conn, name, _ string) bool {
+				if name == "terminate" {
+					closeWith(c, "1001")
+					_ = c.Close()
+				}
+				return name == "terminate"
+			}},
+		{name: "kicks the one that asks", hello: everything, wrong: harness.CanKickAll, says: "another connection that was open was not closed", work: 8,
+			lie: func(_ *contractServer, c net.Conn, name, args string) bool {
+				if name == "kick-all" {
+					closeWith(c, args)
+				}
+				return name == "kick-all"
+			}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c, err := harness.CheckTarget(t.Context(), serveContract(t, &contractServer{hello: test.hello, lie: test.lie}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			work, absent := 0, 0
+			for _, check := range c.Checks {
+				switch {
+				case check.Works:
+					work++
+				case !check.Claimed:
+					absent++
+				case check.Command != test.wrong || !strings.Contains(check.Got, test.says):
+					t.Errorf("%+v", check)
+				}
+			}
+			if work != test.work || absent != test.absent {
+				t.Errorf("%d work, %d are missing, want %d and %d", work, absent, test.work, test.absent)
+				for _, check := range c.Checks {
+					t.Logf("%+v", check)
+				}
+			}
+		})
+	}
+	if _, err := harness.CheckTarget(t.Context(), &harness.Target{URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:1"}, Profile: profile}); err == nil {
+		t.Error("a port that nobody listens on conforms")
+	}
+}
+
+// Command lines instead of the contract's messages: here they write what they
+// were given to a pipe, from which a server takes its orders.
+func TestExec(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	mkfifo(t, pipe)
+	s := &contractServer{lie: func(_ *contractServer, c net.Conn, name, _ string) bool {
+		_ = wsutil.WriteServerText(c, []byte("finwait:"+name)) // an echo server
+		return true
+	}}
+	target := serveContract(t, s)
+	orders, err := os.OpenFile(pipe, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for lines := bufio.NewScanner(orders); lines.Scan() && lines.Text() != "end"; {
+			fields := strings.SplitN(lines.Text(), "|", 3)
+			s.mu.Lock()
+			for fields[0] != "all" && s.conns[fields[0]] == nil { // the handshake is over before it stands there
+				s.opened.Wait()
+			}
+			for token, c := range s.conns {
+				if fields[0] == "all" && !strings.Contains(token, ":") || token == fields[0] {
+					closeWith(c, strings.TrimSpace(fields[1]+" "+fields[2]))
+				}
+			}
+			s.mu.Unlock()
+		}
+	}()
+	t.Cleanup(func() { fmt.Fprintln(orders, "end"); <-done; _ = orders.Close() })
+
+	run := func(closeExec, kickExec string, only ...string) map[string]*harness.Result {
+		t.Helper()
+		target := *target
+		target.CloseExec, target.KickExec = closeExec, kickExec
+		list, err := scenarios.Selection{Only: only}.Apply(scenarios.All())
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch, err := harness.Start(context.WithoutCancel(t.Context()), &target, list, harness.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]*harness.Result{}
+		for _, r := range batch.Wait().Results {
+			out[r.Scenario.ID] = r
+		}
+		return out
+	}
+	write := fmt.Sprintf("test {code} != 1005 || exit 127; printf '%%s|%%s|%%s\\n' {token} {code} {reason} > '%s'", pipe)
+	for id, r := range run(write, "", "server-close/polite", "server-close/code-1001", "server-close/mid-message", "server-close/refused-1005", "peer-close/simultaneous") {
+		closed := r.Verdict == harness.Pass || r.Verdict == harness.Warn // the server leaves it to the peer to close TCP
+		if skipped := id == "server-close/refused-1005"; skipped && r.Verdict != harness.Skip || !skipped && !closed {
+			t.Errorf("%s: %s %s %q\n%s", id, r.Verdict, r.Err, r.Missing, reports.Explain(r))
+		}
+	}
+	r := run("", "printf 'all|%s|\\n' {code} > '"+pipe+"'", "kick/all", "server-close/polite")
+	if r["kick/all"].Verdict == harness.Skip || len(r["kick/all"].Record.Closes) == 0 || r["server-close/polite"].Verdict != harness.Skip {
+		t.Errorf("%+v", r["kick/all"])
+	}
+	for line, want := range map[string]struct {
+		verdict harness.Verdict
+		err     string
+	}{
+		"exit 127":                   {harness.Skip, ""},
+		"echo no such thing; exit 3": {harness.Errored, `a command line is given for finwait:close, but it is not obeyed`},
+		"true":                       {harness.Errored, "no Close frame within"},
+		"sleep 60":                   {harness.Errored, "did not end in time"},
+	} {
+		if got := run(line, "", "server-close/polite")["server-close/polite"]; got.Verdict != want.verdict || !strings.Contains(got.Err, want.err) {
+			t.Errorf("%s: %s %s", line, got.Verdict, got.Err)
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+
+	"github.com/finwait/finwait/internal/process"
+	"github.com/finwait/finwait/peers"
+)
+
+// unsupported is the exit status by which a command of the user's says that
+// the server cannot do this: what a shell says of a command that it does not
+// find (POSIX, XCU 2.8.2).
+const unsupported = 127
+
+// execs carries out commands of the contract by the target's CloseExec and
+// KickExec, for the connection that was opened with ?finwait=TOKEN.
+type execs struct {
+	target  *Target
+	token   string
+	refused atomic.Bool // one exited with 127
+}
+
+// has tells whether a command line carries out this command of the contract.
+func (t *Target) has(c Capability) bool {
+	return c == CanClose && t.CloseExec != "" || c == CanKickAll && t.KickExec != ""
+}
+
+// command gives what carries out a command; nil where the peer has to ask.
+func (e *execs) command(line string) func(context.Context) error {
+	name, rest, _ := strings.Cut(line, " ")
+	template := ""
+	switch name {
+	case "close":
+		template = e.target.CloseExec
+	case "kick-all":
+		template = e.target.KickExec
+	}
+	if template == "" {
+		return nil
+	}
+	code, reason, _ := strings.Cut(rest, " ")
+	filled := strings.NewReplacer("{token}", quote(e.token), "{code}", quote(code), "{reason}", quote(reason)).Replace(template)
+	return func(ctx context.Context) error {
+		out, err := process.Shell(ctx, filled).CombinedOutput()
+		var exit *exec.ExitError
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("%s: did not end in time", template)
+		case errors.As(err, &exit) && exit.ExitCode() == unsupported:
+			e.refused.Store(true)
+		}
+		return fmt.Errorf("%s: %w: %+.200q", template, err, strings.TrimSpace(string(out)))
+	}
+}
+
+// quote makes s one word of a shell command.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// commanded fills in what carries out commands for a connection, and its token.
+func (b *Batch) commanded(opt *peers.Options, token string) *execs {
+	e := &execs{target: b.target, token: token}
+	if b.target.CloseExec != "" || b.target.KickExec != "" {
+		opt.Command = e.command
+	}
+	return e
+}

@@ -1,0 +1,267 @@
+package matrix
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/reports"
+)
+
+// headlines are the scenarios that people ask about first.
+var headlines = []struct{ id, title string }{
+	{"server-close/ignores", "close(), the peer never answers"},
+	{"server-close/vanishes", "close(), the peer is gone"},
+	{"server-close/slow-talker", "close(), the peer talks on"},
+	{"server-close/stops-reading", "close(), the peer reads nothing"},
+	{"terminate/ignores", "hard kill"},
+	{"server-close/no-code", "close() without a code"},
+	{"linger/no-fin", "peer closed, sends no FIN"},
+	{"abnormal/half-close", "FIN without a Close"},
+	{"abnormal/vanish-idle", "peer vanished, idle"},
+}
+
+// Markdown writes the matrix as a page: the targets, the headlines, what broke
+// and why, and every scenario.
+func (m *Matrix) Markdown(w io.Writer) error {
+	var b strings.Builder
+	p := m.Profile
+	runs := "one run"
+	if m.Runs > 1 {
+		runs = fmt.Sprintf("%d runs", m.Runs)
+	}
+	fmt.Fprintf(&b, `# Real servers
+
+Written by finwait matrix on %s. Each server is its library with its defaults,
+on %s; %s of the catalogue each. Limits where a target declares none: close
+timeout %s (%s with its tolerance), response %s, patience %s.
+
+`, m.date(), m.Host, runs, seconds(p.CloseTimeout), seconds(p.CloseTimeout*1.2+1), seconds(p.Response), seconds(p.Patience))
+	b.WriteString("| target | language | library | version | pass | fail | warn | info | skip | error |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	for _, o := range m.Targets {
+		if o.Error != "" {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | not measured: %s ||||||\n", o.Name, cell(o.Language), cell(o.Library), cell(o.LibVersion), cell(o.Error))
+			continue
+		}
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |", o.Name, o.Name, cell(o.Language), cell(o.Library), cell(o.LibVersion))
+		for _, n := range o.totals() {
+			fmt.Fprintf(&b, " %d |", n)
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString(`
+## What people ask first
+
+Each cell: the Close code on the wire / the code in the application's close
+event, the end of TCP as the peer saw it, and how long the server's process held
+the socket. "–": there was none; "?": the library does not tell; blank: the
+target cannot be asked.
+
+| target |`)
+	for _, h := range headlines {
+		fmt.Fprintf(&b, " %s |", h.title)
+	}
+	b.WriteString("\n|" + strings.Repeat(" --- |", len(headlines)+1) + "\n")
+	for _, o := range m.measured() {
+		fmt.Fprintf(&b, "| %s |", o.Name)
+		for _, h := range headlines {
+			fmt.Fprintf(&b, " %s |", o.cell(h.id).figures())
+		}
+		b.WriteString("\n")
+	}
+	for _, o := range m.measured() {
+		o.section(&b)
+	}
+	m.everything(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// section tells what broke on one target, and why.
+func (o *Outcome) section(b *strings.Builder) {
+	fmt.Fprintf(b, "\n## %s\n\n[%s](%s) %s, %s. %s.\n", o.Name, cell(o.Library), o.Source, cell(o.LibVersion), cell(o.Language), cell(strings.TrimSuffix(o.Notes, ".")))
+	if o.Conventions != "" {
+		fmt.Fprintf(b, "Declared: %s.\n", cell(strings.TrimSuffix(o.Conventions, ".")))
+	}
+	type group struct {
+		verdict string
+		ids     []string
+		Breach
+	}
+	var groups []*group
+	for _, c := range o.Cells {
+		for _, br := range c.Breaches {
+			if c.Verdict == string(harness.Fail) && br.Grade == string(harness.Should) {
+				continue
+			}
+			i := slices.IndexFunc(groups, func(g *group) bool {
+				return g.verdict == c.Verdict && g.Rule == br.Rule && g.Because == br.Because && family(g.ids[0]) == family(c.ID)
+			})
+			if i < 0 {
+				groups, i = append(groups, &group{verdict: c.Verdict, Breach: br}), len(groups)
+			}
+			groups[i].ids = append(groups[i].ids, c.ID)
+		}
+		if c.Verdict == string(harness.Errored) {
+			groups = append(groups, &group{verdict: c.Verdict, ids: []string{c.ID}, Breach: Breach{Got: c.Error}})
+		}
+	}
+	if len(groups) == 0 {
+		b.WriteString("\nNothing broke.\n")
+		return
+	}
+	b.WriteString("\n| scenarios | verdict | rule | want | got, in the first | because |\n| --- | --- | --- | --- | --- | --- |\n")
+	for _, g := range groups {
+		fmt.Fprintf(b, "| %s | %s | %s %s | %s | %s | %s |\n", cell(short(g.ids)), g.verdict, g.Rule, g.Grade, cell(g.Want), cell(g.Got), cell(g.Because))
+	}
+}
+
+// everything is a table per family: scenario x target.
+func (m *Matrix) everything(b *strings.Builder) {
+	targets := m.measured()
+	if len(targets) == 0 {
+		return
+	}
+	b.WriteString("\n## Every scenario\n\nThe verdict, and then as above. Scenarios that are the same for all targets stand together.\n")
+	type row struct {
+		text string
+		ids  []string
+	}
+	var rows []*row // of one family
+	flush := func() {
+		if len(rows) == 0 {
+			return
+		}
+		fmt.Fprintf(b, "\n### %s\n\n| scenario |", family(rows[0].ids[0]))
+		for _, t := range targets {
+			fmt.Fprintf(b, " %s |", t.Name)
+		}
+		b.WriteString("\n|" + strings.Repeat(" --- |", len(targets)+1) + "\n")
+		for _, r := range rows {
+			fmt.Fprintf(b, "| %s |%s\n", cell(short(r.ids)), r.text)
+		}
+		rows = nil
+	}
+	for _, c := range targets[0].Cells {
+		if len(rows) > 0 && family(rows[0].ids[0]) != family(c.ID) {
+			flush()
+		}
+		var text strings.Builder
+		for _, t := range targets {
+			text.WriteString(" " + t.cell(c.ID).String() + " |")
+		}
+		i := slices.IndexFunc(rows, func(r *row) bool { return r.text == text.String() })
+		if i < 0 {
+			rows, i = append(rows, &row{text: text.String()}), len(rows)
+		}
+		rows[i].ids = append(rows[i].ids, c.ID)
+	}
+	flush()
+}
+
+// String is the verdict with the figures.
+func (c *Cell) String() string {
+	if c == nil {
+		return ""
+	}
+	return strings.TrimSpace(c.Verdict + " " + c.figures())
+}
+
+// figures are a cell's in short: "1000/1006 fin 30 s".
+func (c *Cell) figures() string {
+	if c == nil || c.Ending == "" {
+		return ""
+	}
+	wire, event := "–", ""
+	if c.Wire != nil {
+		if wire = "none"; c.Wire.Code != nil {
+			wire = fmt.Sprint(*c.Wire.Code)
+		}
+	}
+	if c.Event != nil {
+		if event = "/?"; c.Event.Code != nil {
+			event = fmt.Sprintf("/%d", *c.Event.Code)
+		}
+	}
+	out := wire + event + " " + c.Ending
+	if c.Held != nil {
+		out += " " + lifetime(*c.Held)
+	}
+	return out
+}
+
+// lifetime is a survival in short: whole seconds, "0 s" below half of one.
+func lifetime(s reports.Survival) string {
+	if s.Censored {
+		return fmt.Sprintf("> %.0f s", s.Until)
+	}
+	return fmt.Sprintf("%.0f s", s.Until)
+}
+
+// short are ids of one family: "family/one, two, three".
+func short(ids []string) string {
+	f := family(ids[0])
+	var names []string
+	for _, id := range ids {
+		names = append(names, strings.TrimPrefix(id, f+"/"))
+	}
+	if len(names) > 6 {
+		return fmt.Sprintf("%s/%s … %s (%d)", f, names[0], names[len(names)-1], len(names))
+	}
+	return f + "/" + strings.Join(names, ", ")
+}
+
+func family(id string) string {
+	f, _, _ := strings.Cut(id, "/")
+	return f
+}
+
+// measured are the targets that have figures.
+func (m *Matrix) measured() []*Outcome {
+	var out []*Outcome
+	for _, o := range m.Targets {
+		if o.Error == "" {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// totals are the counts in the order of the table.
+func (o *Outcome) totals() []int {
+	n := o.Count()
+	var out []int
+	for _, v := range []harness.Verdict{harness.Pass, harness.Fail, harness.Warn, harness.Noted, harness.Skip, harness.Errored} {
+		out = append(out, n[string(v)])
+	}
+	return out
+}
+
+// date is that of the measurements.
+func (m *Matrix) date() string {
+	var first, last time.Time
+	for _, o := range m.Targets {
+		if first.IsZero() || o.At.Before(first) {
+			first = o.At
+		}
+		if o.At.After(last) {
+			last = o.At
+		}
+	}
+	if from, to := first.Format(time.DateOnly), last.Format(time.DateOnly); from != to {
+		return from + " to " + to
+	}
+	return last.Format(time.DateOnly)
+}
+
+func seconds(s float64) string {
+	return harness.Format(time.Duration(s * float64(time.Second)))
+}
+
+// cell escapes what would break a table.
+func cell(s string) string {
+	return strings.NewReplacer("|", `\|`, "<", "&lt;", "`", "'", "*", `\*`, "[", `\[`, "_", `\_`).Replace(reports.OneLine(s))
+}

@@ -1,0 +1,205 @@
+// Package matrix runs the catalogue against real servers, each a folder with a
+// target.yaml, and compares what they do.
+package matrix
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/reports"
+)
+
+// Options say how the matrix is made.
+type Options struct {
+	Scenarios []*harness.Scenario
+	Jobs      int                  // targets at the same time; at least one
+	Runs      int                  // of the catalogue per target, each on a process of its own; at least one
+	Profile   harness.Profile      // the limits, where a target declares none of its own
+	Reports   string               // folder for the whole JSON report of each target's first run; empty: none
+	Log       io.Writer            // a line as each run ends
+	Done      func(*Outcome) error // called as each target ends, one at a time; may be nil
+}
+
+// Run runs the catalogue against every target that before does not hold
+// already, and returns the outcomes of all in the order of targets. Every
+// process that it started has ended when it returns. A cancelled ctx ends it
+// with the outcomes that are whole.
+func Run(ctx context.Context, targets []*Target, before *Matrix, o Options) (*Matrix, error) {
+	profile, err := o.Profile.WithDefaults()
+	if err != nil {
+		return nil, err
+	}
+	m := New(o.Scenarios, profile, o.Runs)
+	outcomes := make([]*Outcome, len(targets))
+	gate := make(chan struct{}, o.Jobs)
+	var running sync.WaitGroup
+	var mu sync.Mutex
+	var failed error
+	for i, t := range targets {
+		if outcomes[i] = m.known(before, t); outcomes[i] != nil {
+			fmt.Fprintf(o.Log, "%s: known from %s\n", t.Name, outcomes[i].At.Format(time.DateTime))
+			continue
+		}
+		gate <- struct{}{}
+		running.Go(func() {
+			defer func() { <-gate }()
+			if ctx.Err() != nil {
+				return
+			}
+			out := measure(ctx, t, o)
+			mu.Lock()
+			defer mu.Unlock()
+			if ctx.Err() != nil {
+				return // it may be cut
+			}
+			outcomes[i] = out
+			if o.Done != nil {
+				failed = errors.Join(failed, o.Done(out))
+			}
+		})
+	}
+	running.Wait()
+	m.Targets = slices.DeleteFunc(outcomes, func(o *Outcome) bool { return o == nil })
+	if ctx.Err() != nil {
+		failed = errors.Join(context.Cause(ctx), failed)
+	}
+	return m, failed
+}
+
+// measure runs one target. What goes wrong stands in the outcome.
+func measure(ctx context.Context, t *Target, o Options) *Outcome {
+	out := newOutcome(t)
+	var first *harness.Run
+	for n := range o.Runs {
+		run, err := t.whole(ctx, o.Scenarios, o.Profile)
+		if err != nil {
+			out.Error = reports.OneLine(err.Error())
+			return out
+		}
+		if first == nil {
+			first = run
+			out.fill(t, o.Scenarios, reports.New(run))
+		}
+		out.compare(run)
+		fmt.Fprintf(o.Log, "%s: run %d of %d: %s in %s\n", t.Name, n+1, o.Runs, counts(run), harness.Format(run.Took))
+	}
+	if o.Reports != "" {
+		file := filepath.Join(o.Reports, t.Name+".json")
+		if err := reports.WriteFile(file, func(w io.Writer) error { return reports.JSON(w, first) }); err != nil {
+			out.Error = err.Error()
+		}
+	}
+	return out
+}
+
+func counts(run *harness.Run) string {
+	n := run.Count()
+	var parts []string
+	for _, v := range []harness.Verdict{harness.Pass, harness.Fail, harness.Warn, harness.Noted, harness.Skip, harness.Errored} {
+		parts = append(parts, fmt.Sprintf("%d %s", n[v], v))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// whole runs the catalogue on one process, and each of the scenarios that kill
+// it on others.
+func (t *Target) whole(ctx context.Context, list []*harness.Scenario, profile harness.Profile) (*harness.Run, error) {
+	profile, err := t.profile(profile)
+	if err != nil {
+		return nil, err
+	}
+	var together, alone []*harness.Scenario
+	for _, s := range list {
+		if slices.Contains(t.Alone, s.ID) {
+			alone = append(alone, s)
+		} else {
+			together = append(together, s)
+		}
+	}
+	run := &harness.Run{}
+	if len(together) > 0 {
+		if run, err = t.once(ctx, profile, together); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range alone {
+		killed, err := t.killing(ctx, profile, s)
+		if err != nil {
+			return nil, err
+		}
+		if len(run.Results) == 0 {
+			run = killed
+			continue
+		}
+		run.Results = append(run.Results, killed.Results...)
+	}
+	slices.SortFunc(run.Results, func(a, b *harness.Result) int {
+		return slices.Index(list, a.Scenario) - slices.Index(list, b.Scenario)
+	})
+	return run, nil
+}
+
+// killing runs a scenario that is known to kill the server on a process of its
+// own. Whether the server dies may be a race within it, so there are up to
+// tries of them, until one dies.
+func (t *Target) killing(ctx context.Context, profile harness.Profile, s *harness.Scenario) (run *harness.Run, err error) {
+	const tries = 8
+	for range tries {
+		run, err = t.once(ctx, profile, []*harness.Scenario{s})
+		if err != nil || run.Count()[harness.Fail] > 0 {
+			break
+		}
+	}
+	return run, err
+}
+
+// once starts a process of the target, runs the scenarios and ends the process.
+func (t *Target) once(ctx context.Context, profile harness.Profile, list []*harness.Scenario) (*harness.Run, error) {
+	server, err := t.start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer server.stop()
+	batch, err := harness.Start(ctx, &harness.Target{URL: server.url, Profile: profile}, list, harness.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, lastLine(server.errors.bytes()))
+	}
+	run := batch.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	if run.Stopped != "" && len(list) > 1 {
+		return nil, fmt.Errorf("%s: %s", run.Stopped, lastLine(server.errors.bytes()))
+	}
+	return run, nil
+}
+
+// catalogue names the scenarios, their scripts and their rules: outcomes of
+// another catalogue cannot be compared.
+func catalogue(list []*harness.Scenario) string {
+	h := sha256.New()
+	for _, s := range list {
+		fmt.Fprintln(h, s.ID, s.Needs, s.Query, s.Script)
+		for _, r := range s.Rules {
+			fmt.Fprintln(h, r.ID, r.Grade)
+		}
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)[:6])
+}
+
+// host is where the matrix was made.
+func host() string {
+	text, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	return strings.TrimSpace(fmt.Sprintf("%s/%s %s, %d CPUs", runtime.GOOS, runtime.GOARCH, strings.TrimSpace(string(text)), runtime.NumCPU()))
+}

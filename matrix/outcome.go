@@ -1,0 +1,259 @@
+package matrix
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/reports"
+)
+
+// Format and Version name the matrix as JSON.
+const (
+	Format  = "finwait-matrix"
+	Version = 1
+)
+
+// Matrix compares targets. All durations are seconds.
+type Matrix struct {
+	Format    string          `json:"format"`
+	Version   int             `json:"version"`
+	Host      string          `json:"host"`
+	Catalogue string          `json:"catalogue"` // changes with the scenarios, their scripts and rules
+	Profile   reports.Profile `json:"profile"`
+	Runs      int             `json:"runs"` // of the catalogue per target
+	Targets   []*Outcome      `json:"targets"`
+}
+
+// Outcome is what the runs of one target gave. The figures are those of the
+// first run.
+type Outcome struct {
+	Name         string    `json:"name"`
+	Language     string    `json:"language"`
+	Library      string    `json:"library"`
+	LibVersion   string    `json:"libraryVersion"`
+	Source       string    `json:"source"`
+	Notes        string    `json:"notes"`
+	CloseTimeout float64   `json:"closeTimeout,omitempty"` // where the target declares its own
+	PingInterval float64   `json:"pingInterval,omitempty"`
+	Conventions  string    `json:"conventions,omitempty"` // of its close event, and where they stand
+	At           time.Time `json:"at"`
+	Error        string    `json:"error,omitempty"` // it could not be measured
+	Has          []string  `json:"has,omitempty"`
+	Broken       []string  `json:"broken,omitempty"` // commands that its description names and that do not work
+	Took         float64   `json:"took,omitempty"`   // the first run
+	Cells        []*Cell   `json:"scenarios,omitempty"`
+}
+
+// Cell is one scenario on one target.
+type Cell struct {
+	ID       string            `json:"id"`
+	Verdict  string            `json:"verdict"`
+	Others   []string          `json:"others,omitempty"` // verdicts of later runs that differ
+	Missing  []string          `json:"missing,omitempty"`
+	Error    string            `json:"error,omitempty"`
+	Wire     *reports.Close    `json:"wireClose"`        // the server's first Close frame; null: none came
+	Event    *reports.AppEvent `json:"event,omitempty"`  // the first that the application had
+	Events   int               `json:"events,omitempty"` // how many it had
+	Ending   string            `json:"ending,omitempty"` // of TCP on the wire
+	EndedAt  float64           `json:"endedAt,omitempty"`
+	Held     *reports.Survival `json:"held,omitempty"` // the server's socket by its process
+	Breaches []Breach          `json:"breaches,omitempty"`
+	Measured []string          `json:"measured,omitempty"`
+}
+
+// Breach is a rule that the target broke.
+type Breach struct {
+	Rule    string `json:"rule"`
+	Grade   string `json:"grade"`
+	Want    string `json:"want"`
+	Got     string `json:"got"`
+	Because string `json:"because,omitempty"` // why, in the library's source or documentation
+}
+
+// New is a matrix without targets.
+func New(list []*harness.Scenario, p harness.Profile, runs int) *Matrix {
+	return &Matrix{Format: Format, Version: Version, Host: host(), Catalogue: catalogue(list), Profile: reports.NewProfile(p), Runs: runs}
+}
+
+// Read reads a matrix that [Matrix.JSON] wrote.
+func Read(r io.Reader) (*Matrix, error) {
+	var out Matrix
+	if err := json.NewDecoder(r).Decode(&out); err != nil {
+		return nil, fmt.Errorf("read a matrix: %w", err)
+	}
+	if out.Format != Format || out.Version != Version {
+		return nil, fmt.Errorf("read a matrix: format %+.40q, version %d is not %q, version %d", out.Format, out.Version, Format, Version)
+	}
+	return &out, nil
+}
+
+// JSON writes the matrix.
+func (m *Matrix) JSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", " ")
+	return e.Encode(m)
+}
+
+// Comparable gives before if it was made on the same host, of the same
+// catalogue, with the same limits and as many runs; else nil.
+func (m *Matrix) Comparable(before *Matrix) *Matrix {
+	if before == nil || before.Host != m.Host || before.Catalogue != m.Catalogue || before.Profile != m.Profile || before.Runs != m.Runs {
+		return nil
+	}
+	return before
+}
+
+// known is the outcome of an earlier matrix, if it is comparable; what the
+// target's description now says of it is taken over.
+func (m *Matrix) known(before *Matrix, t *Target) *Outcome {
+	if before = m.Comparable(before); before == nil {
+		return nil
+	}
+	now := newOutcome(t)
+	for _, was := range before.Targets {
+		if was.Name != now.Name || was.LibVersion != now.LibVersion || was.Error != "" ||
+			was.CloseTimeout != now.CloseTimeout || was.PingInterval != now.PingInterval || was.Conventions != now.Conventions {
+			continue
+		}
+		now.At, now.Has, now.Broken, now.Took, now.Cells = was.At, was.Has, was.Broken, was.Took, was.Cells
+		now.explain(t)
+		return now
+	}
+	return nil
+}
+
+func newOutcome(t *Target) *Outcome {
+	out := &Outcome{
+		Name: t.Name, Language: t.Language, Library: t.Library, LibVersion: t.Version, Source: t.Source, Notes: t.Notes,
+		CloseTimeout: t.CloseTimeout.Seconds(), PingInterval: t.PingInterval.Seconds(), At: time.Now().UTC().Truncate(time.Second),
+	}
+	p, _ := t.profile(harness.Profile{}) // checked by Load
+	for _, c := range []struct {
+		text string
+		own  harness.Convention
+	}{{"a Close without a code may be told as %s", p.NoCode}, {"TCP gone without a Close may be told as %s", p.LostCode}} {
+		if c.own.Declared {
+			out.Conventions += fmt.Sprintf(c.text, c.own) + "; "
+		}
+	}
+	out.Conventions += t.Conventions.Source
+	return out
+}
+
+// fill takes over the first run.
+func (o *Outcome) fill(t *Target, list []*harness.Scenario, run *reports.Report) {
+	o.Has, o.Took = run.Has, run.Took
+	for _, command := range strings.Fields(t.Commands) {
+		capability := harness.Capability("finwait:" + command)
+		if command == "open" {
+			capability = harness.CanOpen
+		}
+		tried := slices.ContainsFunc(list, func(s *harness.Scenario) bool { return slices.Contains(s.Needs, capability) })
+		if tried && !slices.Contains(run.Has, string(capability)) {
+			o.Broken = append(o.Broken, command)
+		}
+	}
+	for _, s := range run.Scenarios {
+		c := &Cell{ID: s.ID, Verdict: s.Verdict, Missing: s.Missing, Error: s.Error, Events: len(s.Events)}
+		if s.Wire != nil {
+			c.Ending, c.EndedAt = s.Wire.Ending, s.Wire.EndedAt
+			if len(s.Wire.Closes) > 0 {
+				c.Wire = &s.Wire.Closes[0]
+			}
+		}
+		if len(s.Events) > 0 {
+			c.Event = &s.Events[0]
+		}
+		if s.Socket != nil && s.Socket.Observed {
+			c.Held = s.Socket.Held
+		}
+		for _, f := range s.Findings {
+			switch harness.Outcome(f.Outcome) {
+			case harness.Breached:
+				c.Breaches = append(c.Breaches, Breach{Rule: f.Rule, Grade: f.Grade, Want: f.Want, Got: f.Got})
+			case harness.Measured:
+				c.Measured = append(c.Measured, f.Got)
+			}
+		}
+		o.Cells = append(o.Cells, c)
+	}
+	o.explain(t)
+}
+
+// explain fills in the reasons that the target's description gives.
+func (o *Outcome) explain(t *Target) {
+	for _, c := range o.Cells {
+		for i, b := range c.Breaches {
+			c.Breaches[i].Because = t.because(c.ID, b.Rule)
+		}
+	}
+}
+
+// compare notes the verdicts of a later run that differ.
+func (o *Outcome) compare(run *harness.Run) {
+	for i, r := range run.Results {
+		if c := o.Cells[i]; c.Verdict != string(r.Verdict) {
+			c.Others = append(c.Others, string(r.Verdict))
+		}
+	}
+}
+
+// Count counts the verdicts.
+func (o *Outcome) Count() map[string]int {
+	out := map[string]int{}
+	for _, c := range o.Cells {
+		out[c.Verdict]++
+	}
+	return out
+}
+
+// Problems are what a reader of the matrix must not believe, a line each: a
+// target that could not be measured, verdicts that differ between runs,
+// failures that nothing explains.
+func (o *Outcome) Problems() []string {
+	if o.Error != "" {
+		return []string{o.Name + ": not measured: " + o.Error}
+	}
+	var out []string
+	for _, command := range o.Broken {
+		out = append(out, fmt.Sprintf("%s: its description names the command %s, which does not work", o.Name, command))
+	}
+	for _, c := range o.Cells {
+		if len(c.Others) > 0 {
+			out = append(out, fmt.Sprintf("%s: %s is not steady: %s, then %v", o.Name, c.ID, c.Verdict, c.Others))
+		}
+		if c.Verdict == string(harness.Errored) {
+			out = append(out, fmt.Sprintf("%s: %s was not carried out: %s", o.Name, c.ID, c.Error))
+		}
+	}
+	var unexplained []string
+	for _, c := range o.Cells {
+		for _, b := range c.Breaches {
+			if c.Verdict == string(harness.Fail) && b.Grade != string(harness.Should) && b.Because == "" && !slices.Contains(unexplained, b.Rule) {
+				unexplained = append(unexplained, b.Rule)
+				out = append(out, fmt.Sprintf("%s: nothing explains %s, for example in %s: want %s; got %s", o.Name, b.Rule, c.ID, b.Want, b.Got))
+			}
+		}
+	}
+	return out
+}
+
+// Put adds an outcome, in the place of an earlier one of the same target.
+func (m *Matrix) Put(o *Outcome) {
+	m.Targets = append(slices.DeleteFunc(m.Targets, func(was *Outcome) bool { return was.Name == o.Name }), o)
+}
+
+// cell finds a scenario's.
+func (o *Outcome) cell(id string) *Cell {
+	for _, c := range o.Cells {
+		if c.ID == id {
+			return c
+		}
+	}
+	return nil
+}

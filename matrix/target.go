@@ -1,0 +1,139 @@
+package matrix
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/scenarios"
+)
+
+// Target is a real server: a folder with a target.yaml.
+type Target struct {
+	Name, Language, Library, Version, Source string
+	Packages                                 string // of the operating system, that it needs
+	Install, Start                           string // commands, run in the folder
+	Path                                     string // of the URL; / where there is none
+	Notes                                    string // what the library's documentation says about closing
+
+	CloseTimeout time.Duration `yaml:"close-timeout"` // declared limits, see [harness.Profile]
+	PingInterval time.Duration `yaml:"ping-interval"`
+	Conventions  Conventions
+
+	Commands string            // of the control contract, that work: "close terminate fill kick-all events open"
+	Alone    []string          // scenarios that kill the server: each runs on a process of its own
+	Because  map[string]string // rule, "family rule" or "scenario rule", to why it is breached
+
+	dir string
+}
+
+// Conventions are what a library does otherwise than RFC 6455 in its close event.
+type Conventions struct {
+	NoCode   Code   `yaml:"no-code"`   // for a Close without a code, besides 1005
+	LostCode Code   `yaml:"lost-code"` // where TCP was gone without a Close, besides 1006
+	Source   string // where the library says so
+}
+
+// Code is a close code, or null.
+type Code = yaml.Node
+
+// File is the target's description.
+func (t *Target) File() string { return filepath.Join(t.dir, "target.yaml") }
+
+// Load reads the target.yaml of each folder. A folder without one is an error
+// where it is the only one; of several it is passed over, so that a shell's
+// pattern can name them all. Its errors are one line each.
+func Load(dirs ...string) ([]*Target, error) {
+	var out []*Target
+	for _, dir := range dirs {
+		t, err := load(filepath.Clean(dir))
+		switch {
+		case err == nil:
+			out = append(out, t)
+		case len(dirs) > 1 && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)):
+		default:
+			return nil, err
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no target.yaml in %s: give folders such as targets/*", strings.Join(dirs, " "))
+	}
+	for i, t := range out {
+		if slices.ContainsFunc(out[:i], func(o *Target) bool { return o.Name == t.Name }) {
+			return nil, fmt.Errorf("target %s is given twice", t.Name)
+		}
+	}
+	return out, nil
+}
+
+func load(dir string) (*Target, error) {
+	t := &Target{dir: dir}
+	text, err := os.ReadFile(t.File())
+	if err != nil {
+		return nil, err
+	}
+	if err := yaml.Load(bytes.TrimSpace(text), t, yaml.WithKnownFields()); err != nil {
+		return nil, fmt.Errorf("%s: %w", t.File(), err)
+	}
+	for _, need := range [][2]string{{"name", t.Name}, {"language", t.Language}, {"library", t.Library}, {"version", t.Version}, {"install", t.Install}, {"start", t.Start}} {
+		if strings.TrimSpace(need[1]) == "" {
+			return nil, fmt.Errorf("%s has no %s", t.File(), need[0])
+		}
+	}
+	if _, err := t.profile(harness.Profile{}); err != nil {
+		return nil, err
+	}
+	if _, err := (scenarios.Selection{Skip: t.Alone}).Apply(scenarios.All()); err != nil {
+		return nil, fmt.Errorf("%s: alone: %w", t.File(), err)
+	}
+	return t, nil
+}
+
+// profile adds what the target declares to the limits.
+func (t *Target) profile(p harness.Profile) (harness.Profile, error) {
+	if t.CloseTimeout != 0 {
+		p.CloseTimeout = t.CloseTimeout
+	}
+	if t.PingInterval != 0 {
+		p.PingInterval = t.PingInterval
+	}
+	for name, c := range map[string]struct {
+		from *Code
+		to   *harness.Convention
+	}{"no-code": {&t.Conventions.NoCode, &p.NoCode}, "lost-code": {&t.Conventions.LostCode, &p.LostCode}} {
+		if c.from.Kind == 0 {
+			continue
+		}
+		c.to.Declared = true
+		if c.from.ShortTag() == "!!null" {
+			continue
+		}
+		var code int
+		if err := c.from.Decode(&code); err != nil || code < 0 || code > 65535 {
+			return p, fmt.Errorf("%s: conventions: %s: give a close code from 0 to 65535, or null", t.File(), name)
+		}
+		c.to.Code = &code
+	}
+	return p, nil
+}
+
+// because explains a breach in one sentence; empty: nothing explains it.
+func (t *Target) because(id, rule string) string {
+	family, _, _ := strings.Cut(id, "/")
+	for _, key := range []string{id + " " + rule, family + " " + rule, rule} {
+		if why := t.Because[key]; why != "" {
+			return why
+		}
+	}
+	return ""
+}

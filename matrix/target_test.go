@@ -1,0 +1,129 @@
+package matrix
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/finwait/finwait/harness"
+)
+
+func folders(t *testing.T) []string {
+	t.Helper()
+	dirs, err := filepath.Glob("../targets/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dirs
+}
+
+// Every target says what the matrix needs, and the version that its lock file
+// pins; nothing in it names a registry.
+func TestTargets(t *testing.T) {
+	targets, err := Load(folders(t)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range targets {
+		t.Run(target.Name, func(t *testing.T) {
+			if target.Name != filepath.Base(target.dir) || target.Notes == "" || !strings.HasPrefix(target.Source, "https://") {
+				t.Errorf("incomplete: %+v", target)
+			}
+			for _, c := range strings.Fields(target.Commands) {
+				if !slices.Contains([]string{"close", "terminate", "fill", "kick-all", "events", "open"}, c) {
+					t.Errorf("the contract has no command %q", c)
+				}
+			}
+			pinned := target.Packages
+			for _, file := range []string{"package-lock.json", "go.sum", "requirements.txt", "Cargo.lock", "pom.xml"} {
+				text, _ := os.ReadFile(filepath.Join(target.dir, file))
+				pinned += string(text)
+				if file == "package-lock.json" && strings.Contains(string(text), `"resolved"`) || strings.Contains(string(text), "index-url") {
+					t.Errorf("%s names a registry", file)
+				}
+			}
+			if target.Packages == "" && !strings.Contains(pinned, target.Version) {
+				t.Errorf("version %s is not in the lock file", target.Version)
+			}
+		})
+	}
+}
+
+const minimal = "name: some\nlanguage: C\nlibrary: l\nversion: 1\ninstall: 'true'\nstart: 'true'\n"
+
+// folder is a target of this description.
+func folder(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "target.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestBadDescriptions(t *testing.T) {
+	for text, want := range map[string]string{
+		"version: 1":                              "has no name",
+		minimal + "prot: x":                       "prot",
+		minimal + "alone: [no/such]":              "no/such",
+		"name: [":                                 "target.yaml",
+		minimal + "close-timeout: fast":           "target.yaml",
+		minimal + "conventions: {no-code: 70000}": "no-code: give a close code",
+		minimal + "conventions: {lost-code: x}":   "lost-code: give a close code",
+	} {
+		if _, err := Load(folder(t, text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+	if _, err := Load(t.TempDir()); err == nil {
+		t.Error("a folder without target.yaml is taken")
+	}
+	dir := folder(t, minimal)
+	if _, err := Load(dir, dir); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Error(err)
+	}
+	if list, err := Load(dir, t.TempDir()); err != nil || len(list) != 1 {
+		t.Errorf("%v, %v", list, err)
+	}
+}
+
+func TestConventions(t *testing.T) {
+	list, err := Load(folder(t, minimal+"close-timeout: 30s\nconventions: {no-code: 1000, lost-code: null, source: doc}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := list[0].profile(harness.Profile{})
+	if err != nil || p.CloseTimeout.Seconds() != 30 || !p.NoCode.Declared || *p.NoCode.Code != 1000 || !p.LostCode.Declared || p.LostCode.Code != nil {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if got := newOutcome(list[0]).Conventions; got != "a Close without a code may be told as code 1000; TCP gone without a Close may be told as code null; doc" {
+		t.Error(got)
+	}
+}
+
+func TestBecause(t *testing.T) {
+	target := &Target{Because: map[string]string{"R1": "one", "linger R1": "two", "linger/no-fin R1": "three"}}
+	for id, want := range map[string]string{"linger/no-fin": "three", "linger/other": "two", "abnormal/fin": "one"} {
+		if got := target.because(id, "R1"); got != want {
+			t.Errorf("%s: %s", id, got)
+		}
+	}
+	if got := target.because("linger/no-fin", "R2"); got != "" {
+		t.Error(got)
+	}
+}
+
+func TestAServerThatIsNotOne(t *testing.T) {
+	for start, want := range map[string]string{
+		"true":            "ended before",
+		"no-such-command": "no-such-command",
+		"ls no-such-file": ": ls: ", // what it complained of
+	} {
+		_, err := (&Target{Start: start, dir: t.TempDir()}).start(t.Context())
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", start, err, want)
+		}
+	}
+}
