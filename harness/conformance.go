@@ -105,8 +105,7 @@ func (b *Batch) examineClose(ctx context.Context, c *Check) {
 	if c.closed(b, r); !c.Works {
 		return
 	}
-	code, _ := r.Closes[0].Code()
-	c.judge(code == 4321 && r.Closes[0].Reason() == "finwait says why", "sent "+r.Closes[0].String(), `asked to close 4321 "finwait says why", sent `+r.Closes[0].String())
+	c.judge(has4321(r) && r.Closes[0].Reason() == "finwait says why", "sent "+r.Closes[0].String(), `asked to close 4321 "finwait says why", sent `+r.Closes[0].String())
 	if !c.Works {
 		return
 	}
@@ -120,6 +119,13 @@ func (b *Batch) examineClose(ctx context.Context, c *Check) {
 	if alive.Err != "" || again.Err != "" {
 		c.judge(false, "", "after asking to close with 1005, which may not be sent: "+alive.Err+again.Err)
 	}
+}
+
+// has4321 tells whether the server's first Close frame has the code that an
+// examination asks for.
+func has4321(r *Record) bool {
+	code, _ := r.Closes[0].Code()
+	return code == 4321
 }
 
 func (b *Batch) examineTerminate(ctx context.Context, c *Check) {
@@ -199,6 +205,8 @@ func (b *Batch) examineOpen(ctx context.Context, c *Check) {
 		c.Claimed, c.Got = false, "nothing happened"
 	case !c.Works:
 		c.judge(false, "", "the text finwait:opened came, but "+c.Got)
+	case !has4321(r):
+		c.judge(false, "", "asked to close 4321, sent "+c.Got)
 	default:
 		c.judge(opened, "the text finwait:opened, then "+c.Got, "the text finwait:opened did not come before "+c.Got)
 	}
@@ -225,6 +233,8 @@ func (b *Batch) examineKickAll(ctx context.Context, c *Check) {
 		c.Got = "the connection that asked: " + c.Got
 	case len(o.Closes) == 0:
 		c.judge(false, "", "another connection that was open was not closed")
+	case !has4321(r) || !has4321(o):
+		c.judge(false, "", "asked to close all with 4321, sent "+r.Closes[0].String()+" and "+o.Closes[0].String())
 	default:
 		after := b.talk(ctx, newToken(), peers.Send{peers.Text(probeText)}, peers.AwaitText{Text: probeText})
 		c.judge(after.Err == "", "both open connections: "+r.Closes[0].String()+"; then a new one was accepted", "afterwards: "+after.Err)

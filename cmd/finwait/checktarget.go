@@ -2,12 +2,16 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/reports"
 )
+
+// checkLimit is how long check-target waits for anything: none of it needs time.
+const checkLimit = 3 * time.Second
 
 func checkTargetCommand() *cobra.Command {
 	var t targetFlags
@@ -27,6 +31,7 @@ Exit status: 0 every command that the server claims works, 1 one does not,
 			if err != nil {
 				return err
 			}
+			target.Profile.CloseTimeout = checkLimit
 			conformance, err := harness.CheckTarget(c.Context(), target)
 			if err != nil {
 				return fmt.Errorf("%s: %w%s", target.URL.Redacted(), err, hint(err))
