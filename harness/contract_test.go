@@ -182,7 +182,6 @@ func TestLyingTargets(t *testing.T) {
 		{"events is no JSON", answers(1, "[\x1b]0;gotcha\x07"), "peer-close/code-1000", "not with a JSON array", "not with a JSON array"},
 		{"events of other types", answers(1, `[{"code":"1000"}]`), "peer-close/code-1000", "not with a JSON array", "not with a JSON array"},
 		{"events is an object", answers(1, `{"code":1000}`), "peer-close/code-1000", "claims finwait:events, but it is not obeyed", "await text"},
-		{"events are none", answers(1, `[]`), "peer-close/code-1000", "no event for a connection", "no event for a connection"},
 		{"events of another token", answers(1, `[{"code":4321,"reason":"finwait"}]`), "peer-close/code-1000", "a token that was never used", "a token that was never used"},
 		{"events become malformed", answers(3, `[{]`), "peer-close/code-1000", "not with a JSON array", ""},
 	}
@@ -222,11 +221,12 @@ func TestLyingTargets(t *testing.T) {
 // What the conformance check says of targets that do most of it right.
 func TestCheckTarget(t *testing.T) {
 	text := func(s string) func(*contractServer, net.Conn, string, string) bool {
-		return func(_ *contractServer, c net.Conn, name, _ string) bool {
-			if name == "close" {
+		return func(_ *contractServer, c net.Conn, name, args string) bool {
+			lie := name == "close" && strings.Contains(args, "why")
+			if lie {
 				closeWith(c, s)
 			}
-			return name == "close"
+			return lie
 		}
 	}
 	tests := []struct {
