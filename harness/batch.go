@@ -47,7 +47,11 @@ type Batch struct {
 	results chan *Result
 	slots   map[string]*slot // by scenario id
 	ended   chan struct{}
-	dying   sync.Mutex
+	dying   *sync.Mutex
+
+	main *Server                     // that the scenarios share; nil: it is not ours
+	own  map[string]*place           // of scenarios that have one of their own
+	stop func(context.Context) error // how the scenario stops its server; nil: it does not
 }
 
 // slot is where one scenario's result comes to stand.
@@ -76,8 +80,10 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 		turns:   make(chan struct{}, turns),
 		results: make(chan *Result, len(scenarios)),
 		slots:   map[string]*slot{},
+		dying:   &sync.Mutex{},
+		own:     map[string]*place{},
 		ended:   make(chan struct{}),
-		run:     &Run{Target: t.URL.Redacted(), Profile: profile, Started: time.Now(), Results: make([]*Result, len(scenarios))},
+		run:     &Run{Target: t.String(), Profile: profile, Started: time.Now(), Results: make([]*Result, len(scenarios))},
 	}
 	for _, s := range scenarios {
 		if b.slots[s.ID] != nil {
@@ -85,9 +91,15 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 		}
 		b.slots[s.ID] = &slot{done: make(chan struct{})}
 	}
+	if t.Process != nil {
+		if err := b.startServers(ctx, scenarios); err != nil {
+			return nil, err
+		}
+	}
 	if b.observer, err = sockets.Open(); err != nil {
 		b.unseen = err.Error()
 	}
+	b.has[CanStop] = t.Process != nil || t.StopExec != ""
 	wanted := func(c Capability) bool {
 		return c == CanEvents || slices.ContainsFunc(scenarios, func(s *Scenario) bool { return slices.Contains(s.Needs, c) })
 	}
@@ -142,7 +154,7 @@ func (b *Batch) all(ctx context.Context, scenarios []*Scenario) {
 	}
 	// Those that disturb others go first, one after another; while the last one
 	// may still hang, what it has done to others is over when its crowd has left.
-	alone, rest := partition(scenarios)
+	alone, rest, last := b.partition(scenarios)
 	for n, i := range alone {
 		rally, done := play(i, scenarios[i])
 		left := rally.Finished()
@@ -158,6 +170,11 @@ func (b *Batch) all(ctx context.Context, scenarios []*Scenario) {
 		play(i, scenarios[i])
 	}
 	running.Wait()
+	for _, i := range last { // they stop the server
+		_, done := play(i, scenarios[i])
+		<-done
+	}
+	running.Wait()
 	if err := context.Cause(ctx); err != nil {
 		b.run.Stopped = err.Error()
 	}
@@ -168,19 +185,34 @@ func (b *Batch) all(ctx context.Context, scenarios []*Scenario) {
 	close(b.ended)
 }
 
-// partition tells which scenarios run alone and which do not, by index.
-func partition(scenarios []*Scenario) (alone, rest []int) {
+// partition tells, by index, which scenarios run alone at first, which run at
+// the same time, and which come last, one after another.
+func (b *Batch) partition(scenarios []*Scenario) (alone, rest, last []int) {
 	for i, s := range scenarios {
-		if s.Alone {
+		switch {
+		case b.own[s.ID] != nil:
+			rest = append(rest, i)
+		case s.Stops:
+			last = append(last, i)
+		case s.Alone:
 			alone = append(alone, i)
-		} else {
+		default:
 			rest = append(rest, i)
 		}
 	}
-	return alone, rest
+	return alone, rest, last
 }
 
 func (b *Batch) close() {
+	if b.main != nil {
+		b.main.Kill()
+		b.run.Output = b.main.Output.String()
+	}
+	for _, p := range b.own {
+		if p.server != nil {
+			p.server.Kill()
+		}
+	}
 	if b.observer != nil {
 		_ = b.observer.Close()
 	}
@@ -202,6 +234,15 @@ func (b *Batch) one(ctx context.Context, s *Scenario, rally *peers.Rally) *Resul
 	if len(r.Missing) > 0 {
 		r.Verdict = Skip
 		return r
+	}
+	own, err := b.at(ctx, s)
+	if err != nil {
+		r.Verdict, r.Err = Errored, err.Error()
+		return r
+	}
+	b = own
+	if s.Stops {
+		return b.stopped(ctx, s, r, rally)
 	}
 	token := newToken()
 	r.Record = b.play(ctx, s, token, rally)
@@ -231,12 +272,7 @@ func (b *Batch) one(ctx context.Context, s *Scenario, rally *peers.Rally) *Resul
 		r.Verdict, r.Err = Errored, fmt.Sprint(context.Cause(ctx))
 		return r
 	}
-	for _, rule := range append(s.Rules[:len(s.Rules):len(s.Rules)], Alive) {
-		f := rule.Check(r.Record, b.profile)
-		f.Rule = rule
-		r.Findings = append(r.Findings, f)
-	}
-	r.Verdict, r.Missing = verdict(r.Findings, b.profile.Strict)
+	b.judge(r, append(s.Rules[:len(s.Rules):len(s.Rules)], Alive))
 	for _, f := range r.Findings {
 		if lie := b.lies[f.Missing]; lie != "" && r.Verdict != Fail {
 			r.Verdict, r.Missing, r.Err = Errored, nil, lie
@@ -245,16 +281,29 @@ func (b *Batch) one(ctx context.Context, s *Scenario, rally *peers.Rally) *Resul
 	return r
 }
 
+// judge checks the rules on the record.
+func (b *Batch) judge(r *Result, rules []Rule) {
+	for _, rule := range rules {
+		f := rule.Check(r.Record, b.profile)
+		f.Rule = rule
+		r.Findings = append(r.Findings, f)
+	}
+	r.Verdict, r.Missing = verdict(r.Findings, b.profile.Strict)
+}
+
 // play runs the scenario's script, and its crowd at the same time.
 func (b *Batch) play(ctx context.Context, s *Scenario, token string, rally *peers.Rally) *Record {
-	var scripts []peers.Script
+	var members []Crowd
 	for _, c := range s.Crowd {
-		scripts = append(scripts, slices.Repeat([]peers.Script{c.Script}, c.Count)...)
+		members = append(members, slices.Repeat([]Crowd{c}, c.Count)...)
 	}
-	crowd := make([]*Record, len(scripts))
+	crowd := make([]*Record, len(members))
 	var running sync.WaitGroup
-	for i, script := range scripts {
-		running.Go(func() { crowd[i] = b.peer(ctx, script, "", "", rally) })
+	for i, member := range members {
+		running.Go(func() {
+			crowd[i] = b.peer(ctx, member.Script, "", "", rally)
+			crowd[i].Kind = member.Kind
+		})
 	}
 	rec := b.peer(ctx, s.Script, s.Query, token, rally)
 	running.Wait()
@@ -290,6 +339,7 @@ func (b *Batch) peer(ctx context.Context, script peers.Script, query, token stri
 		}
 		return sight
 	}
+	opt.Waiting = done
 	opt.Triggered = func() {
 		time.AfterFunc(reactions, done)
 		if watch != nil {

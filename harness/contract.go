@@ -144,6 +144,7 @@ func (b *Batch) tryEvents(ctx context.Context, c *Check) {
 		c.Got = "a token that was never used must be answered with []"
 	default:
 		c.Works, c.Got = true, fmt.Sprintf("%d events for a connection that was closed with 4321", len(own.List)) // what they say is for the rules
+		b.has[TellsCode] = len(own.List) > 0 && own.List[0].Code != nil
 	}
 }
 

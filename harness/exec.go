@@ -22,7 +22,8 @@ const unsupported = 127
 type execs struct {
 	target  *Target
 	token   string
-	refused atomic.Bool // one exited with 127
+	stop    func(context.Context) error // of the server
+	refused atomic.Bool                 // one exited with 127
 }
 
 // has tells whether a command line carries out this command of the contract.
@@ -39,6 +40,8 @@ func (e *execs) command(line string) func(context.Context) error {
 		template = e.target.CloseExec
 	case "kick-all":
 		template = e.target.KickExec
+	case "stop":
+		return e.stop
 	}
 	if template == "" {
 		return nil
@@ -65,8 +68,8 @@ func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + 
 
 // commanded fills in what carries out commands for a connection, and its token.
 func (b *Batch) commanded(opt *peers.Options, token string) *execs {
-	e := &execs{target: b.target, token: token}
-	if b.target.CloseExec != "" || b.target.KickExec != "" {
+	e := &execs{target: b.target, token: token, stop: b.stop}
+	if b.target.CloseExec != "" || b.target.KickExec != "" || b.stop != nil {
 		opt.Command = e.command
 	}
 	return e

@@ -11,11 +11,24 @@ type Record struct {
 	*peers.Record
 	Socket Socket
 	Events AppEvents // of the server's application
+	Kind   string    // of a peer of a crowd
 	Crowd  []*Record // of the scenario's crowd, in its order
+	Exit   *Exit     // of the server that the scenario stopped; nil: it stopped none
 	Alive  Liveness
 	Has    map[Capability]bool // what the target and this host can do
 
 	refused bool // a command of the user's exited with 127
+}
+
+// Exit is the end of the server's process after it was asked to stop.
+type Exit struct {
+	Observed bool          // finwait started it; else the rest is zero
+	At       time.Duration // since the trigger
+	Killed   bool          // it still ran when the patience was over: At is when, and it was killed
+	Status   int           // exit status; -1: a signal ended it
+	Words    string        // the same in words
+	Left     bool          // what it started ran on when it had ended
+	Output   string        // the last that it wrote
 }
 
 // Survival is a lifetime since the trigger with its error bound: the end lies

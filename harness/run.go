@@ -11,6 +11,7 @@ type Run struct {
 	Started time.Time
 	Took    time.Duration
 	Results []*Result // in the order of the catalogue; every selected scenario is here
+	Output  string    // the last that the server wrote, where finwait started it
 	Stopped string    // why the run ended early ("interrupted", "the target is gone: …"); empty if it did not
 }
 

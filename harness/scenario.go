@@ -12,10 +12,12 @@ type Capability string
 
 // The capabilities.
 const (
-	Echo     Capability = "echo"          // the target answers a text message with the same text
-	Local    Capability = "local"         // the kernel of this host shows the target's end of the connection
-	Dark     Capability = "vanish"        // this host can drop a connection's incoming segments (IP_MINTTL)
-	NetAdmin Capability = "CAP_NET_ADMIN" // socket filters on TCP, TCP_REPAIR
+	Echo      Capability = "echo"          // the target answers a text message with the same text
+	Local     Capability = "local"         // the kernel of this host shows the target's end of the connection
+	Dark      Capability = "vanish"        // this host can drop a connection's incoming segments (IP_MINTTL)
+	TellsCode Capability = "code"          // the close event of a peer that closes with a code has one
+	CanStop   Capability = "process"       // finwait started the server, or was given a command that stops it
+	NetAdmin  Capability = "CAP_NET_ADMIN" // socket filters on TCP, TCP_REPAIR
 )
 
 // Scenario is one case of the catalogue: data, never changed by a run.
@@ -28,11 +30,13 @@ type Scenario struct {
 	Script peers.Script
 	Crowd  []Crowd // peers besides the one that Script plays; Gather starts all of them
 	Alone  bool    // it disturbs others: they start when its peers have left the rally
+	Stops  bool    // it stops the server, and so has one of its own or comes last
 	Rules  []Rule
 }
 
 // Crowd is a number of peers that do the same.
 type Crowd struct {
+	Kind   string // in a word, such as "polite"; empty where nobody asks
 	Count  int
 	Script peers.Script
 }

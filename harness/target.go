@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -20,19 +21,39 @@ type Target struct {
 	// and {reason} stand for single words, quoted, empty where there is none. Exit
 	// status 127: not supported. Empty: the peer asks by the control contract.
 	CloseExec, KickExec string
+
+	// Process starts the server; URL then is a template with {port}. Nil: it runs
+	// already, and StopExec, if any, is a command for sh -c that makes it stop;
+	// something else starts it again.
+	Process  *Process
+	StopExec string
+}
+
+// String is the URL without its password, or what starts the server.
+func (t *Target) String() string {
+	switch {
+	case t.Process == nil:
+		return t.URL.Redacted()
+	case t.Process.Line != "":
+		return t.Process.Line
+	}
+	return strings.Join(t.Process.Args, " ")
 }
 
 // Profile holds the limits a target is judged by. The zero value of a field
 // is replaced by its default.
 type Profile struct {
-	CloseTimeout time.Duration // declared limit for letting go once a close began; default 10 s, the grace of docker stop
-	Response     time.Duration // limit for what needs no waiting: an answer, an immediate close; default 1 s
-	Patience     time.Duration // how long finwait looks, from the trigger; default 35 s
-	Strict       bool          // a breached SHOULD fails
-	Orphans      bool          // look on until the kernel freed the socket, not only until the process let go
-	PingInterval time.Duration // declared keepalive interval; 0: none declared, R32 is measured only
-	NoCode       Convention    // how the application may be told of a Close without a code, besides 1005
-	LostCode     Convention    // how it may be told that TCP was gone without a Close, besides 1006
+	CloseTimeout  time.Duration // declared limit for letting go once a close began; default 10 s, the grace of docker stop
+	Response      time.Duration // limit for what needs no waiting: an answer, an immediate close; default 1 s
+	Patience      time.Duration // how long finwait looks, from the trigger; default 35 s
+	Strict        bool          // a breached SHOULD fails
+	Orphans       bool          // look on until the kernel freed the socket, not only until the process let go
+	StopTimeout   time.Duration // declared limit for the end of the process once it was asked to stop; default 10 s
+	ShutdownCodes []int         // codes that a stopping server may tell its peers, besides 1001
+	PingInterval  time.Duration // declared keepalive interval; 0: none declared, R32 is measured only
+	NoCode        Convention    // how the application may be told of a Close without a code, besides 1005
+	LostCode      Convention    // how it may be told that TCP was gone without a Close, besides 1006
+	KillUntold    bool          // it may not be told of its own hard kill at all
 }
 
 // Convention is what a library declares to report instead of a code of RFC
@@ -50,7 +71,7 @@ func (c Convention) String() string {
 	return fmt.Sprintf("code %d", *c.Code)
 }
 
-// Tolerance on BUDGET limits: 20 % and 1 s.
+// Tolerance on the close timeout: 20 % and 1 s.
 const (
 	toleranceShare = 5 // a fifth
 	toleranceFixed = time.Second
@@ -65,13 +86,16 @@ func (p Profile) WithDefaults() (Profile, error) {
 	if p.Response == 0 {
 		p.Response = time.Second
 	}
+	if p.StopTimeout == 0 {
+		p.StopTimeout = 10 * time.Second
+	}
 	if p.Patience == 0 {
-		p.Patience = max(35*time.Second, p.CloseLimit()+5*time.Second)
+		p.Patience = max(35*time.Second, p.CloseLimit()+5*time.Second, p.StopLimit()+5*time.Second)
 	}
 	switch {
-	case p.CloseTimeout < 0, p.Response < 0, p.Patience < 0, p.PingInterval < 0:
+	case p.CloseTimeout < 0, p.Response < 0, p.Patience < 0, p.StopTimeout < 0, p.PingInterval < 0:
 		return p, fmt.Errorf("a time limit is negative: give positive durations such as 10s")
-	case p.Response > p.Patience:
+	case p.ResponseLimit() > p.Patience:
 		return p, fmt.Errorf("response %s is longer than patience %s: raise --patience", p.Response, p.Patience)
 	case p.CloseLimit() >= p.Patience:
 		return p, fmt.Errorf("patience %s does not reach past the close timeout with its tolerance (%s): raise --patience or lower --close-timeout", p.Patience, p.CloseLimit())
@@ -81,6 +105,13 @@ func (p Profile) WithDefaults() (Profile, error) {
 
 // CloseLimit is the close timeout with its tolerance: +20 % and 1 s.
 func (p Profile) CloseLimit() time.Duration { return limit(p.CloseTimeout) }
+
+// StopLimit is the stop timeout with its tolerance: +20 % and 1 s.
+func (p Profile) StopLimit() time.Duration { return limit(p.StopTimeout) }
+
+// ResponseLimit is the response limit with its tolerance, 20 %: a server whose
+// own timer is as long must not pass and fail in turns.
+func (p Profile) ResponseLimit() time.Duration { return p.Response + p.Response/toleranceShare }
 
 // PingLimit is by when a declared keepalive must have let go of a vanished
 // peer: one interval until the ping, one for the pong, with tolerance.

@@ -121,6 +121,9 @@ func (t *Target) whole(ctx context.Context, list []*harness.Scenario, profile ha
 	}
 	var together, alone []*harness.Scenario
 	for _, s := range list {
+		if s.Stops && t.Shutdown == "" {
+			continue
+		}
 		if slices.Contains(t.Alone, s.ID) {
 			alone = append(alone, s)
 		} else {
@@ -164,23 +167,23 @@ func (t *Target) killing(ctx context.Context, profile harness.Profile, s *harnes
 	return run, err
 }
 
-// once starts a process of the target, runs the scenarios and ends the process.
+// once runs the scenarios on processes of the target's and ends them.
 func (t *Target) once(ctx context.Context, profile harness.Profile, list []*harness.Scenario) (*harness.Run, error) {
-	server, err := t.start(ctx)
+	target, err := t.target(profile)
 	if err != nil {
 		return nil, err
 	}
-	defer server.stop()
-	batch, err := harness.Start(ctx, &harness.Target{URL: server.url, Profile: profile}, list, harness.Options{})
+	batch, err := harness.Start(ctx, target, list, harness.Options{})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", err, lastLine(server.errors.bytes()))
+		return nil, err
 	}
 	run := batch.Wait()
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
 	if run.Stopped != "" && len(list) > 1 {
-		return nil, fmt.Errorf("%s: %s", run.Stopped, lastLine(server.errors.bytes()))
+		lines := strings.Split(strings.TrimSpace(run.Output), "\n")
+		return nil, fmt.Errorf("%s: %s", run.Stopped, lines[len(lines)-1])
 	}
 	return run, nil
 }

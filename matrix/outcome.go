@@ -141,6 +141,9 @@ func newOutcome(t *Target) *Outcome {
 			out.Conventions += fmt.Sprintf(c.text, c.own) + "; "
 		}
 	}
+	if p.KillUntold {
+		out.Conventions += "the application's own hard kill may be told not at all; "
+	}
 	out.Conventions += t.Conventions.Source
 	return out
 }

@@ -30,6 +30,7 @@ type Target struct {
 	PingInterval time.Duration `yaml:"ping-interval"`
 	Conventions  Conventions
 
+	Shutdown string            // what its application does when it is asked to stop; empty: nothing, and that is not measured
 	Commands string            // of the control contract, that work: "close terminate fill kick-all events open"
 	Alone    []string          // scenarios that kill the server: each runs on a process of its own
 	Because  map[string]string // rule, "family rule" or "scenario rule", to why it is breached
@@ -41,6 +42,7 @@ type Target struct {
 type Conventions struct {
 	NoCode   Code   `yaml:"no-code"`   // for a Close without a code, besides 1005
 	LostCode Code   `yaml:"lost-code"` // where TCP was gone without a Close, besides 1006
+	Kill     string // "untold": its own hard kill brings no event
 	Source   string // where the library says so
 }
 
@@ -124,6 +126,10 @@ func (t *Target) profile(p harness.Profile) (harness.Profile, error) {
 		}
 		c.to.Code = &code
 	}
+	if t.Conventions.Kill != "" && t.Conventions.Kill != "untold" {
+		return p, fmt.Errorf("%s: conventions: kill: give untold, or leave it out", t.File())
+	}
+	p.KillUntold = p.KillUntold || t.Conventions.Kill != ""
 	return p, nil
 }
 

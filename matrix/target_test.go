@@ -71,6 +71,7 @@ func TestBadDescriptions(t *testing.T) {
 		"name: [":                                 "target.yaml",
 		minimal + "close-timeout: fast":           "target.yaml",
 		minimal + "conventions: {no-code: 70000}": "no-code: give a close code",
+		minimal + "conventions: {kill: often}":    "kill: give untold",
 		minimal + "conventions: {lost-code: x}":   "lost-code: give a close code",
 	} {
 		if _, err := Load(folder(t, text)); err == nil || !strings.Contains(err.Error(), want) {
@@ -112,18 +113,5 @@ func TestBecause(t *testing.T) {
 	}
 	if got := target.because("linger/no-fin", "R2"); got != "" {
 		t.Error(got)
-	}
-}
-
-func TestAServerThatIsNotOne(t *testing.T) {
-	for start, want := range map[string]string{
-		"true":            "ended before",
-		"no-such-command": "no-such-command",
-		"ls no-such-file": ": ls: ", // what it complained of
-	} {
-		_, err := (&Target{Start: start, dir: t.TempDir()}).start(t.Context())
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", start, err, want)
-		}
 	}
 }

@@ -52,6 +52,7 @@ type Options struct {
 	Command func(command string) func(ctx context.Context) error
 
 	Triggered func() // called at the trigger; may be nil
+	Waiting   func() // called when the peer begins to wait for its crowd; may be nil
 
 	// Connected is called once, when TCP is connected and before anything is
 	// sent; nil where nobody observes the server's socket.
@@ -120,7 +121,12 @@ func Run(ctx context.Context, script Script, opt Options) *Record {
 
 func (p *Peer) play(ctx context.Context, script Script) error {
 	for _, step := range script {
-		switch _, connects := step.(Connect); {
+		connects := false
+		switch step.(type) {
+		case Connect, Knock:
+			connects = true
+		}
+		switch {
 		case connects && p.wire != nil:
 			return fmt.Errorf("%s: already connected", step)
 		case !connects && p.wire == nil:

@@ -2,7 +2,10 @@ package peers
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
+	"time"
 )
 
 // Rally is where the peers of a crowd wait for each other, so that all of them
@@ -63,6 +66,12 @@ func (s Gather) Do(ctx context.Context, p *Peer) error {
 		return err
 	}
 	r := p.opt.Rally
+	if r == nil {
+		return errors.New("there is no crowd")
+	}
+	if p.opt.Waiting != nil {
+		p.opt.Waiting()
+	}
 	if s.Lead {
 		if err := p.awaitEvent(ctx, r.ready); err != nil {
 			return err
@@ -83,6 +92,44 @@ func (s Gather) String() string {
 		return "gather the crowd, trigger"
 	}
 	return "join the crowd, trigger"
+}
+
+// Knock joins the crowd without a connection, and opens one After its trigger:
+// it sends the request and waits for the response. That the server refuses the
+// connection, cuts it or answers with another status is no error: the record
+// tells.
+type Knock struct{ After time.Duration }
+
+// Do implements [Step].
+func (s Knock) Do(ctx context.Context, p *Peer) error {
+	for _, step := range (Script{Gather{}, Pause{s.After}}) {
+		if err := step.Do(ctx, p); err != nil {
+			return err
+		}
+	}
+	if err := (Connect{}).Do(ctx, p); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		p.update(func() {
+			p.rec.Refused = true
+			p.note(p.now(), Local, "connection refused: "+errno(err))
+		})
+		return errOver
+	}
+	for _, step := range (Script{SendRequest{}, AwaitUpgrade{}}) {
+		if err := step.Do(ctx, p); err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return errOver // as the record tells
+		}
+	}
+	return nil
+}
+
+func (s Knock) String() string {
+	return fmt.Sprintf("join the crowd without a connection, trigger; connect after %s", s.After)
 }
 
 // awaitEvent waits until event is closed.

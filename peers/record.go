@@ -99,6 +99,7 @@ type Record struct {
 	Start        time.Time // when the script began
 	Trigger      time.Time // time zero
 	Triggered    bool      // false: the script ended before its trigger; times are then since Start
+	Refused      bool      // the connection that Knock wanted was refused
 
 	Status      int           // HTTP status of the handshake; 0: none came
 	CloseSent   []Close       // Close frames of the peer

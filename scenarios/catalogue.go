@@ -12,7 +12,14 @@ import (
 // All is the whole catalogue, in the order of its families.
 func All() []*harness.Scenario {
 	return slices.Concat(Sanity(), PeerClose(), BadClose(), Violation(), Linger(), Abnormal(),
-		Handshake(), ServerClose(), Terminate(), Kick(), Keepalive())
+		Handshake(), ServerClose(), Terminate(), Kick(), Keepalive(), Shutdown(CrowdSize))
+}
+
+// Sized is the catalogue with n peers in each crowd that a server is stopped
+// with.
+func Sized(n int) []*harness.Scenario {
+	list := slices.DeleteFunc(All(), func(s *harness.Scenario) bool { return s.Family() == "shutdown" })
+	return append(list, Shutdown(n)...)
 }
 
 // The labels.

@@ -13,10 +13,11 @@ import (
 func Kick() []*harness.Scenario {
 	polite := []peers.Step{peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}}
 	kicked := append([]peers.Step{peers.AwaitClose{}, peers.Leave{}}, polite[1:]...)
-	kickAll := peers.Opened(append([]peers.Step{peers.Gather{Lead: true}, peers.Ask{Command: "kick-all 1001"}}, kicked...)...)
+	// 4001 is a code that every library lets its application use.
+	kickAll := peers.Opened(append([]peers.Step{peers.Gather{Lead: true}, peers.Ask{Command: "kick-all 4001"}}, kicked...)...)
 	told := harness.Crowd{Count: 20, Script: peers.Opened(append([]peers.Step{peers.Gather{}}, kicked...)...)}
 	hangs := harness.Crowd{Count: 20, Script: peers.Opened(peers.Gather{}, peers.AwaitClose{}, peers.Leave{}, peers.HoldOpen{})}
-	everyone := []harness.Rule{rules.EveryoneTold(1001), rules.SendsCode(1001, ""), rules.CrowdReleased}
+	everyone := append([]harness.Rule{rules.EveryoneTold(4001), rules.SendsCode(4001, ""), rules.CrowdReleased}, rules.Told(rules.EventCode)...)
 	return []*harness.Scenario{
 		{
 			ID: "kick/all", Title: "asks for a kick of all, with 20 others that answer",

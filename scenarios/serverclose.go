@@ -109,7 +109,7 @@ func stuck(ask, read peers.Step) peers.Script {
 // connection.
 func Terminate() []*harness.Scenario {
 	ask := peers.Ask{Command: "terminate"}
-	told := append([]harness.Rule{rules.Terminated, rules.TerminatedSeen}, rules.Told(rules.EventLost)...)
+	told := []harness.Rule{rules.Terminated, rules.TerminatedSeen, rules.EventLost, rules.EventClean, rules.KillEvent, rules.EventInTime}
 	scenario := func(name, title string, script peers.Script, needs ...harness.Capability) *harness.Scenario {
 		return &harness.Scenario{
 			ID: "terminate/" + name, Title: title, Needs: append([]harness.Capability{harness.CanTerminate}, needs...),

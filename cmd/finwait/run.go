@@ -25,20 +25,31 @@ func runCommand() *cobra.Command {
 	var junit, json string
 	var junitStrict, verbose bool
 	var options harness.Options
+	var p processFlags
+	crowd := scenarios.CrowdSize
 	c := &cobra.Command{
-		Use:   "run [URL]",
+		Use:   "run [--exec COMMAND] [URL]",
 		Short: "Run the catalogue against a server",
 		Long: `Run the catalogue against the WebSocket server at URL (ws:// or wss://). All
 scenarios run at the same time. Without a URL, finwait's own reference server
-is the target.`,
+is the target.
+
+With --exec, finwait starts the server itself, on a free port that it has in
+$PORT and that {port} stands for, and ends it; it is ready when a WebSocket
+handshake succeeds. Scenarios that stop the server, or disturb others, get
+processes of their own.`,
 		Example: `  finwait run
   finwait run ws://127.0.0.1:8080/ --junit finwait.xml
   finwait run wss://staging.example.org/socket --header 'Authorization: Bearer …' --close-timeout 30s
+  finwait run --exec 'node server.js' --only shutdown
   finwait run ws://127.0.0.1:8080/ --only 'bad-close/*' --only linger/no-fin -v`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {
-			chosen, err := selection.Apply(scenarios.All())
+			if crowd < 1 || crowd > 1000 {
+				return fmt.Errorf("--crowd %d: give a number of peers from 1 to 1000", crowd)
+			}
+			chosen, err := selection.Apply(scenarios.Sized(crowd))
 			if err != nil {
 				return err
 			}
@@ -49,6 +60,9 @@ is the target.`,
 				if err := reports.CheckWritable(file); err != nil {
 					return err
 				}
+			}
+			if len(args) == 0 && p.line != "" {
+				args = []string{"ws://127.0.0.1:{port}/"}
 			}
 			if len(args) == 0 {
 				address, stop, err := embedded()
@@ -61,7 +75,7 @@ is the target.`,
 					t.profile.PingInterval = embeddedPing
 				}
 			}
-			target, err := t.target(args[0])
+			target, err := p.target(&t, args[0])
 			if err != nil {
 				return err
 			}
@@ -77,7 +91,9 @@ is the target.`,
 		},
 	}
 	t.add(c)
+	p.add(c)
 	f := c.Flags()
+	f.IntVar(&crowd, "crowd", crowd, "how many peers a server is stopped with")
 	addSelection(c, &selection)
 	f.IntVar(&options.AtOnce, "at-once", 0, "how many scenarios run at the same time (default all); 1 shows which one kills a server")
 	f.StringVar(&junit, "junit", "", "write a JUnit report to `file`")

@@ -36,6 +36,8 @@ func (t *targetFlags) add(c *cobra.Command) {
 	f := c.Flags()
 	f.Var((*convention)(&t.profile.NoCode), "event-no-code", "the `code` that the server's close event has for a Close without one, besides 1005; null: none")
 	f.Var((*convention)(&t.profile.LostCode), "event-lost-code", "the `code` that it has where TCP was gone without a Close, besides 1006; null: none")
+	f.IntSliceVar(&t.profile.ShutdownCodes, "shutdown-code", nil, "a close `code` that a stopping server may send, besides 1001 (repeatable)")
+	f.BoolVar(&t.profile.KillUntold, "event-kill-untold", false, "the server's application gets no close event for its own hard kill")
 	f.StringVar(&t.closeExec, "close-exec", "", "make the server close a connection by this shell `command`; {token} of ?finwait=TOKEN, {code} and {reason} are filled in; exit status 127: not supported")
 	f.StringVar(&t.kickExec, "kick-exec", "", "make the server close all connections by this shell `command`")
 }
@@ -45,7 +47,8 @@ func (t *targetFlags) addLimits(c *cobra.Command) {
 	f := c.Flags()
 	p := &t.profile
 	f.DurationVar(&p.CloseTimeout, "close-timeout", 10*time.Second, "declared limit for letting go once a close began; judged with +20 % and 1 s")
-	f.DurationVar(&p.Response, "response", time.Second, "limit for what needs no waiting, such as the answer to a Close frame")
+	f.DurationVar(&p.Response, "response", time.Second, "limit for what needs no waiting, such as the answer to a Close frame; judged with +20 %")
+	f.DurationVar(&p.StopTimeout, "stop-timeout", 10*time.Second, "declared limit for the exit of a server that was asked to stop; judged with +20 % and 1 s")
 	f.DurationVar(&p.Patience, "patience", 0, "how long to look, from the trigger (default 35s, or more where the close timeout needs it)")
 	f.DurationVar(&p.PingInterval, "ping-interval", 0, "declared keepalive interval; a vanished peer must be let go of within two")
 	f.BoolVar(&p.Strict, "strict", false, "a breached SHOULD fails")

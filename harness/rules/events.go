@@ -29,6 +29,16 @@ var (
 		Text:  "the close event is clean only after a completed closing handshake",
 		Check: event(eventClean),
 	}
+	KillEvent = harness.Rule{
+		ID: "R25", Req: "R25", Grade: harness.Must, Clause: "operational",
+		Text: "there is one close event per connection, or none where the library declares that its hard kill tells nothing",
+		Check: func(r *harness.Record, p harness.Profile) harness.Finding {
+			if p.KillUntold && r.Events.Asked && r.Events.Err == "" && len(r.Events.List) == 0 {
+				return kept("1 close event, or none (declared)", "none")
+			}
+			return oneEvent(r, p)
+		},
+	}
 	OneEvent = harness.Rule{
 		ID: "R25", Req: "R25", Grade: harness.Must, Clause: "operational",
 		Text:  "there is one close event per connection",
@@ -84,6 +94,8 @@ func eventCode(e harness.AppEvent, r *harness.Record, _ harness.Profile) harness
 	code, _ := first.Code()
 	want := first.String()
 	switch {
+	case e.Code == nil && r.Has[harness.TellsCode] && (len(r.Closes) == 0 || first.At < r.Closes[0].At):
+		return breached(want, e.String())
 	case e.Code == nil:
 		return moot("the library does not tell the code")
 	case *e.Code != code:

@@ -111,7 +111,7 @@ func answeredInTime(r *harness.Record, p harness.Profile) harness.Finding {
 		return moot("no Close frame to date")
 	}
 	took := r.Closes[0].At - r.CloseSent[0].At
-	return judged(took <= p.Response, "the Close frame "+within(p.Response), "the Close frame after "+harness.Format(took))
+	return judged(took <= p.ResponseLimit(), "the Close frame "+within(p.ResponseLimit()), "the Close frame after "+harness.Format(took))
 }
 
 func answerCode(r *harness.Record, _ harness.Profile) harness.Finding {
@@ -181,11 +181,11 @@ func closesTCP(r *harness.Record, p harness.Profile) harness.Finding {
 	if !ok {
 		return moot("not both Close frames have passed")
 	}
-	want := "the end of TCP " + within(p.Response) + " of the later Close frame"
+	want := "the end of TCP " + within(p.ResponseLimit()) + " of the later Close frame"
 	if !ended(r) {
 		return breached(want, endSeen(r))
 	}
-	return judged(r.EndedAt-both <= p.Response, want, fmt.Sprintf("%s, %s after it", endSeen(r), harness.Format(max(0, r.EndedAt-both))))
+	return judged(r.EndedAt-both <= p.ResponseLimit(), want, fmt.Sprintf("%s, %s after it", endSeen(r), harness.Format(max(0, r.EndedAt-both))))
 }
 
 func closesFirst(r *harness.Record, _ harness.Profile) harness.Finding {

@@ -28,7 +28,7 @@ var (
 	Terminated = harness.Rule{
 		ID: "R20", Req: "R20", Grade: harness.Budget, Clause: "response limit",
 		Text:  "a hard kill lets go at once, whatever the peer does",
-		Check: gone(func(p harness.Profile) time.Duration { return p.Response }),
+		Check: gone(harness.Profile.ResponseLimit),
 	}
 	TerminatedSeen = harness.Rule{
 		ID: "R20-seen", Req: "R20", Grade: harness.Info, Clause: "operational",

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/finwait/finwait/harness"
+)
+
+// processFlags are the flags that say how the server is started and stopped.
+type processFlags struct {
+	line, stopExec string
+	signal         string
+	ready          time.Duration
+}
+
+func (p *processFlags) add(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&p.line, "exec", "", "start the server by this shell `command`; {port} is a free port, also in $PORT. A simple command gets the stop signal itself, others begin their last one with exec")
+	f.DurationVar(&p.ready, "ready-timeout", 30*time.Second, "how long it may take until a handshake succeeds")
+	f.StringVar(&p.signal, "stop-signal", "TERM", "the `signal` that stops it: TERM, INT, HUP or QUIT")
+	f.StringVar(&p.stopExec, "stop-exec", "", "stop the server by this shell `command` instead; {port} and {pid} are filled in")
+}
+
+// signals are those by which servers are stopped.
+var signals = map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT}
+
+// target checks the flags and the URL.
+func (p *processFlags) target(t *targetFlags, raw string) (*harness.Target, error) {
+	if p.line == "" {
+		if strings.Contains(raw, "{port}") {
+			return nil, errors.New("the URL has {port}, which only --exec fills in")
+		}
+		target, err := t.target(raw)
+		if err == nil {
+			target.StopExec = p.stopExec
+		}
+		return target, err
+	}
+	signal, known := signals[strings.TrimPrefix(strings.ToUpper(p.signal), "SIG")]
+	switch {
+	case !known:
+		return nil, fmt.Errorf("--stop-signal %q is none of TERM, INT, HUP, QUIT", p.signal)
+	case !strings.Contains(raw, "{port}"):
+		return nil, fmt.Errorf("with --exec the URL names the server's port as {port}: give one such as ws://127.0.0.1:{port}/")
+	case p.ready <= 0:
+		return nil, fmt.Errorf("--ready-timeout %s is not positive", p.ready)
+	}
+	const stand = "65535" // a port, so that the rest of the URL is checked
+	target, err := t.target(strings.ReplaceAll(raw, "{port}", stand))
+	if err != nil {
+		return nil, err
+	}
+	target.URL.Host = strings.ReplaceAll(target.URL.Host, stand, "{port}")
+	target.URL.Path = strings.ReplaceAll(target.URL.Path, stand, "{port}")
+	target.Process = &harness.Process{Line: p.line, Ready: p.ready, StopSignal: signal, StopExec: p.stopExec}
+	return target, nil
+}

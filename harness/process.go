@@ -1,0 +1,157 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/finwait/finwait/internal/process"
+	"github.com/finwait/finwait/peers"
+)
+
+// Process says how the server under test is started and stopped. {port} in
+// Line, StopExec and the target's URL is a free loopback port, which the server
+// also has in $PORT; {pid} in StopExec is its process id.
+type Process struct {
+	Line       string        // for sh -c; a simple command gets the signal itself, others begin their last one with exec
+	Args       []string      // instead of Line: a program and its arguments
+	Dir        string        // where it runs; empty: here
+	Ready      time.Duration // how long it may take until a handshake succeeds; default 30 s
+	StopSignal os.Signal     // what asks it to stop; default SIGTERM
+	StopExec   string        // for sh -c, instead of the signal
+}
+
+// readyDefault is how long a server may take to start, where nothing is said.
+const readyDefault = 30 * time.Second
+
+// Server is a process of a target, under way.
+type Server struct {
+	*process.Server
+	URL  *url.URL
+	how  *Process
+	port int
+}
+
+// StartProcess starts the target's process on a free port, and returns when it
+// accepts WebSocket connections. Its errors are one line, with the last that
+// the process wrote. The process ends with ctx, and by Kill.
+func (t *Target) StartProcess(ctx context.Context) (*Server, error) {
+	p := t.Process
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{how: p, port: port}
+	u := *t.URL
+	u.Host = strings.ReplaceAll(u.Host, "{port}", strconv.Itoa(port))
+	u.Path = strings.ReplaceAll(u.Path, "{port}", strconv.Itoa(port))
+	s.URL = &u
+	var cmd *exec.Cmd
+	if len(p.Args) > 0 {
+		cmd = process.Command(ctx, p.Args[0], p.Args[1:]...)
+	} else {
+		cmd = process.Shell(ctx, s.fill(direct(p.Line)))
+	}
+	cmd.Dir = p.Dir
+	cmd.Env = append(os.Environ(), fmt.Sprintf("PORT=%d", port))
+	if s.Server, err = process.Start(cmd); err != nil {
+		return nil, fmt.Errorf("the server could not be started: %w", err)
+	}
+	limit := p.Ready
+	if limit == 0 {
+		limit = readyDefault
+	}
+	if err := s.ready(ctx, t, time.Now().Add(limit)); err != nil {
+		s.Kill()
+		return nil, fmt.Errorf("the server %w%s", err, s.lastWords())
+	}
+	return s, nil
+}
+
+// direct lets a simple command take the shell's place, so that a signal is for
+// the server and not for a shell before it.
+func direct(line string) string {
+	if strings.ContainsAny(line, "|&;<>()\n") || strings.HasPrefix(strings.TrimSpace(line), "exec ") || strings.Contains(strings.SplitN(strings.TrimSpace(line), " ", 2)[0], "=") {
+		return line
+	}
+	return "exec " + line
+}
+
+// ready waits until a handshake succeeds. There is no event for that: it tries
+// again at growing intervals of 10 to 100 ms.
+func (s *Server) ready(ctx context.Context, t *Target, limit time.Time) error {
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		try := peers.Run(ctx, peers.Opened(peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{}),
+			peers.Options{URL: s.URL, Header: t.Header, TLS: t.TLS, Setup: max(time.Until(limit), time.Millisecond), Patience: goodbye})
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("was not ready: %w", context.Cause(ctx))
+		case try.Triggered:
+			return nil
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-s.Exited():
+			timer.Stop()
+			_, words := s.Status()
+			return fmt.Errorf("ended before it was ready (%s)", words)
+		case <-timer.C:
+		}
+		if time.Now().After(limit) {
+			return fmt.Errorf("was not ready in time: %s", try.Err)
+		}
+	}
+}
+
+// Stop asks the process to stop, and returns when it has been asked.
+func (s *Server) Stop(ctx context.Context) error {
+	if s.how.StopExec != "" {
+		out, err := process.Shell(ctx, s.fill(s.how.StopExec)).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%s: %w: %+.200q", s.how.StopExec, err, strings.TrimSpace(string(out)))
+		}
+		return nil
+	}
+	signal := s.how.StopSignal
+	if signal == nil {
+		signal = syscall.SIGTERM
+	}
+	if err := s.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("signal the server: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) fill(line string) string {
+	pid := ""
+	if s.Server != nil {
+		pid = strconv.Itoa(s.Pid)
+	}
+	return strings.NewReplacer("{port}", strconv.Itoa(s.port), "{pid}", pid).Replace(line)
+}
+
+// lastWords are the last line that the process wrote.
+func (s *Server) lastWords() string {
+	lines := strings.Split(strings.TrimSpace(s.Output.String()), "\n")
+	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {
+		return fmt.Sprintf(": it wrote %+.200q", last)
+	}
+	return ""
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}

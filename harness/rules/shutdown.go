@@ -1,0 +1,207 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/peers"
+)
+
+// Shutdown of the whole server: R34 to R37, judged over a crowd.
+var (
+	EveryoneWarned = harness.Rule{
+		ID: "R34", Req: "R34", Grade: harness.Should, Clause: "RFC 6455, 7.1.2 and 7.4.1",
+		Text:  "a server that stops tells every open peer by a Close frame; none is cut silently",
+		Check: everyoneWarned,
+	}
+	ShutdownCode = harness.Rule{
+		ID: "R34-code", Req: "R34", Grade: harness.Should, Clause: "RFC 6455, 7.4.1",
+		Text:  "the Close frame of a server that stops has 1001, or a declared code",
+		Check: shutdownCode,
+	}
+	Exits = harness.Rule{
+		ID: "R35", Req: "R35", Grade: harness.Budget, Clause: "stop timeout",
+		Text:  "the process exits within the limit, whatever its peers do",
+		Check: exits,
+	}
+	ExitStatus = harness.Rule{
+		ID: "R36", Req: "R36", Grade: harness.Should, Clause: "operational",
+		Text:  "a graceful stop has exit status 0",
+		Check: exitStatus,
+	}
+	NoneForgotten = harness.Rule{
+		ID: "R37", Req: "R37", Grade: harness.Should, Clause: "operational",
+		Text:  "who connects during the stop is refused, or told; none is accepted and forgotten",
+		Check: noneForgotten,
+	}
+	CutWhen = harness.Rule{
+		ID: "R34-ends", Req: "R34", Grade: harness.Info, Clause: "operational",
+		Text: "what each kind of peer was told, and how its connection ended",
+		Check: func(r *harness.Record, _ harness.Profile) harness.Finding {
+			return measured(kinds(r))
+		},
+	}
+)
+
+// sees tells whether a peer of the crowd could see a Close frame: it was open,
+// reads, and is not dark.
+func sees(r *harness.Record) bool {
+	return r.Status == 101 && r.Ending != peers.Unseen && r.Kind != "stops-reading"
+}
+
+// everyone is the crowd with the peer that asked.
+func everyone(r *harness.Record) []*harness.Record { return append([]*harness.Record{r}, r.Crowd...) }
+
+func everyoneWarned(r *harness.Record, _ harness.Profile) harness.Finding {
+	open, told := 0, 0
+	ends := map[string]int{}
+	for _, c := range everyone(r) {
+		if !sees(c) || c.Kind == "connecting" {
+			continue
+		}
+		open++
+		if len(c.Closes) > 0 {
+			told++
+		} else {
+			ends[string(c.Ending)]++
+		}
+	}
+	if open == 0 {
+		return moot("no peer that could see a Close frame")
+	}
+	got := fmt.Sprintf("%d of %d were told", told, open)
+	for _, how := range slices.Sorted(maps.Keys(ends)) {
+		got += fmt.Sprintf(", %d saw none (%s)", ends[how], how)
+	}
+	return judged(told == open, fmt.Sprintf("a Close frame for each of %d peers", open), got)
+}
+
+func shutdownCode(r *harness.Record, p harness.Profile) harness.Finding {
+	codes := append([]int{1001}, p.ShutdownCodes...)
+	want := "close " + strings.Trim(strings.ReplaceAll(fmt.Sprint(codes), " ", " or "), "[]")
+	seen, wrong := map[string]int{}, false
+	for _, c := range everyone(r) {
+		if len(c.Closes) == 0 {
+			continue
+		}
+		code, ok := c.Closes[0].Code()
+		text := "no code"
+		if ok {
+			text = fmt.Sprint(code)
+		}
+		seen[text]++
+		wrong = wrong || !ok || !slices.Contains(codes, code)
+	}
+	if len(seen) == 0 {
+		return moot("no Close frame")
+	}
+	return judged(!wrong, want, counted(seen))
+}
+
+// counted writes counts: "49 x 1001, 1 x 1000".
+func counted(n map[string]int) string {
+	var parts []string
+	for _, what := range slices.Sorted(maps.Keys(n)) {
+		parts = append(parts, fmt.Sprintf("%d x %s", n[what], what))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func exits(r *harness.Record, p harness.Profile) harness.Finding {
+	limit := p.StopLimit()
+	switch e := r.Exit; {
+	case e == nil || !e.Observed:
+		return unmeasured(harness.CanStop, "finwait did not start the process")
+	case e.Killed && e.At < limit:
+		return moot("the run ended after " + harness.Format(e.At))
+	case e.Killed:
+		return breached("the exit "+within(limit), "still running after "+harness.Format(e.At)+", killed")
+	case e.Left:
+		return breached("the exit of all "+within(limit), "the process exited at "+harness.Format(e.At)+", what it had started ran on")
+	default:
+		return judged(e.At <= limit, "the exit "+within(limit), "the exit at "+harness.Format(e.At))
+	}
+}
+
+func exitStatus(r *harness.Record, _ harness.Profile) harness.Finding {
+	switch e := r.Exit; {
+	case e == nil || !e.Observed:
+		return unmeasured(harness.CanStop, "finwait did not start the process")
+	case e.Killed:
+		return moot("it was killed")
+	default:
+		return judged(e.Status == 0, "exit status 0", e.Words)
+	}
+}
+
+func noneForgotten(r *harness.Record, p harness.Profile) harness.Finding {
+	outcomes := map[string]int{}
+	forgotten := 0
+	for _, c := range r.Crowd {
+		if c.Kind != "connecting" {
+			continue
+		}
+		switch {
+		case c.Refused:
+			outcomes["refused"]++
+		case c.Status != 0 && c.Status != 101:
+			outcomes[fmt.Sprintf("HTTP %d", c.Status)]++
+		case c.Status == 101 && len(c.Closes) > 0:
+			outcomes["accepted and told"]++
+		case c.Status == 0 && ended(c) && c.EndedAt <= p.ResponseLimit():
+			outcomes["cut before the response"]++ // as a refusal that came late
+		case c.Status == 101:
+			outcomes["accepted and cut without a Close ("+string(c.Ending)+")"]++
+			forgotten++
+		default:
+			outcomes["left without an answer ("+string(c.Ending)+")"]++
+			forgotten++
+		}
+	}
+	if len(outcomes) == 0 {
+		return moot("nobody connected")
+	}
+	return judged(forgotten == 0, "each is refused, told, or answered with an HTTP status", counted(outcomes))
+}
+
+// kinds tells for each kind of peer what it was told, and when the last one's
+// TCP had ended.
+func kinds(r *harness.Record) string {
+	type group struct {
+		n, told int
+		ends    map[string]int
+		last    time.Duration
+	}
+	groups := map[string]*group{}
+	for _, c := range r.Crowd {
+		g := groups[c.Kind]
+		if g == nil {
+			g = &group{ends: map[string]int{}}
+			groups[c.Kind] = g
+		}
+		g.n++
+		if len(c.Closes) > 0 {
+			g.told++
+		}
+		end := string(c.Ending)
+		if c.Refused {
+			end = "refused"
+		}
+		g.ends[end]++
+		if c.Socket.Observed {
+			g.last = max(g.last, c.Socket.Held.Until)
+		} else {
+			g.last = max(g.last, c.EndedAt)
+		}
+	}
+	var out []string
+	for _, kind := range slices.Sorted(maps.Keys(groups)) {
+		g := groups[kind]
+		out = append(out, fmt.Sprintf("%s: %d of %d told, %s, the last gone at %s", kind, g.told, g.n, counted(g.ends), harness.Format(g.last)))
+	}
+	return strings.Join(out, "; ")
+}

@@ -1,0 +1,125 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/finwait/finwait/internal/process"
+	"github.com/finwait/finwait/peers"
+)
+
+// place is a server that one scenario has for itself.
+type place struct {
+	server *Server
+	err    error // it could not be started
+}
+
+// startServers starts the target's processes: one that scenarios share, and one
+// for each scenario that disturbs others or stops it. They are ready before
+// anything is measured.
+func (b *Batch) startServers(ctx context.Context, scenarios []*Scenario) (err error) {
+	if b.main, err = b.target.StartProcess(ctx); err != nil {
+		return err
+	}
+	var starting sync.WaitGroup
+	gate := make(chan struct{}, runtime.NumCPU())
+	for _, s := range scenarios {
+		if !s.Alone && !s.Stops {
+			continue
+		}
+		p := &place{}
+		b.own[s.ID] = p
+		starting.Go(func() {
+			gate <- struct{}{}
+			defer func() { <-gate }()
+			p.server, p.err = b.target.StartProcess(ctx)
+		})
+	}
+	starting.Wait()
+	shared := *b.target
+	shared.URL = b.main.URL
+	b.target = &shared
+	return nil
+}
+
+// at is the batch as the scenario sees it: with a server of its own where it has
+// one, and what stops it where it does.
+func (b *Batch) at(ctx context.Context, s *Scenario) (*Batch, error) {
+	own, p := *b, b.own[s.ID]
+	if p != nil {
+		if p.err != nil {
+			return nil, p.err
+		}
+		target := *b.target
+		target.URL = p.server.URL
+		own.target = &target
+	}
+	switch {
+	case !s.Stops:
+	case p != nil:
+		own.stop = p.server.Stop
+	default: // something else starts it again after the scenario before
+		limit := time.Now().Add(readyDefault)
+		for alive := own.probe(ctx); !alive.OK; alive = own.probe(ctx) {
+			if ctx.Err() != nil || time.Now().After(limit) {
+				return nil, fmt.Errorf("the server was not there to be stopped: %s", alive.Err)
+			}
+			timer := time.NewTimer(100 * time.Millisecond)
+			<-timer.C
+		}
+		line := b.target.StopExec
+		own.stop = func(ctx context.Context) error {
+			if out, err := process.Shell(ctx, line).CombinedOutput(); err != nil {
+				return fmt.Errorf("%s: %w: %+.200q", line, err, out)
+			}
+			return nil
+		}
+	}
+	return &own, nil
+}
+
+// stopped runs a scenario that stops its server, and waits for the end of the
+// process.
+func (b *Batch) stopped(ctx context.Context, s *Scenario, r *Result, rally *peers.Rally) *Result {
+	r.Record = b.play(ctx, s, "", rally)
+	r.Record.Exit = &Exit{}
+	if p := b.own[s.ID]; p != nil {
+		r.Record.Exit = p.server.exit(ctx, r.Record.Trigger, b.profile.Patience)
+	}
+	if r.Record.Err != "" {
+		r.Verdict, r.Err = Errored, r.Record.Err
+		return r
+	}
+	b.judge(r, s.Rules)
+	return r
+}
+
+// exit waits until the process has ended, or the patience is over; then it is
+// killed.
+func (s *Server) exit(ctx context.Context, trigger time.Time, patience time.Duration) *Exit {
+	timer := time.NewTimer(time.Until(trigger.Add(patience)))
+	defer timer.Stop()
+	e := &Exit{Observed: true}
+	select {
+	case <-s.Exited():
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	ended := false
+	select {
+	case <-s.Exited():
+		e.At, e.Left = s.At().Sub(trigger), s.Left()
+		ended = e.At < patience // what the peers' giving up brought about does not count
+	default:
+	}
+	if !ended {
+		e.At, e.Killed = time.Since(trigger), true
+	}
+	s.Kill()
+	e.Status, e.Words = s.Status()
+	e.Output = s.Output.String()
+	return e
+}
