@@ -116,7 +116,7 @@ func (c *conn) Read(b []byte) (int, error) {
 			c.wake() // nor may TLS wait for its handshake
 			return 0, errStopping
 		case c.limit.IsZero():
-			if err := c.leave(); err != nil {
+			if err := c.onLeave(c); err != nil {
 				return 0, err
 			}
 			continue

@@ -3,6 +3,7 @@ package reference
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -18,10 +19,15 @@ type Fault struct {
 	Breaks []string // the ids of the rules that it is meant to break
 }
 
-// Faults lists all of them, sorted by name.
-func Faults() []Fault {
+// Faults lists those that show while the server runs, sorted by name.
+func Faults() []Fault { return list(slices.Concat(faults(), controlFaults())) }
+
+// StopFaults lists those that show when it is asked to stop, sorted by name.
+func StopFaults() []Fault { return list(stopFaults()) }
+
+func list(faults []fault) []Fault {
 	var list []Fault
-	for _, f := range slices.Concat(faults(), controlFaults()) {
+	for _, f := range faults {
 		list = append(list, f.Fault)
 	}
 	slices.SortFunc(list, func(a, b Fault) int { return strings.Compare(a.Name, b.Name) })
@@ -47,6 +53,10 @@ type behaviour struct {
 	onWelcome   func(c *conn, command string) error                    // a connection opened with a command
 	onHeard     func(*conn)                                            // bytes came
 	onEvent     func(*conn, CloseEvent)                                // the descriptor is released
+
+	onStop  func(*server, net.Listener) error // the server is asked to stop; its error is that of Serve
+	onLimit func(Options) time.Time           // gives the absolute end of the shutdown
+	onLeave func(*conn) error                 // a connection learns of it
 }
 
 // behave gives the right behaviour, with the fault that o names.
@@ -68,9 +78,13 @@ func behave(o Options) (behaviour, error) {
 		onWelcome:   (*conn).welcome,
 		onHeard:     func(*conn) {},
 		onEvent:     func(c *conn, e CloseEvent) { c.told.add(c.token, e) },
+
+		onStop:  func(_ *server, l net.Listener) error { _ = l.Close(); return nil },
+		onLimit: func(o Options) time.Time { return time.Now().Add(o.CloseTimeout) },
+		onLeave: (*conn).leave,
 	}
 	var names []string
-	for _, f := range slices.Concat(faults(), controlFaults()) {
+	for _, f := range slices.Concat(faults(), controlFaults(), stopFaults()) {
 		if f.Name == o.Fault {
 			f.set(&b)
 			return b, nil

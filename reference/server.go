@@ -65,12 +65,18 @@ func Serve(ctx context.Context, l net.Listener, o Options) error {
 		return err
 	}
 	s := &server{behaviour: b, stop: make(chan struct{})}
-	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
-	err = s.accept(ctx, l)
-	_ = l.Close()
+	accepted := make(chan error, 1)
+	go func() { accepted <- s.accept(ctx, l) }()
+	select {
+	case err = <-accepted:
+	case <-ctx.Done():
+		err = s.onStop(s, l)
+	}
 	s.shutdown()
+	_ = l.Close()
 	if ctx.Err() != nil {
-		return nil
+		<-accepted
+		s.group.Wait()
 	}
 	return err
 }
@@ -111,7 +117,7 @@ func (s *server) accept(ctx context.Context, l net.Listener) error {
 
 // shutdown wakes every connection, so that each closes itself.
 func (s *server) shutdown() {
-	s.limit = time.Now().Add(s.CloseTimeout)
+	s.limit = s.onLimit(s.Options)
 	close(s.stop)
 	s.conns.Range(func(c, _ any) bool {
 		c.(*conn).wake()

@@ -8,13 +8,17 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"flag"
+	"fmt"
 	"maps"
 	"math/big"
 	"net"
 	"net/url"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,7 +32,30 @@ import (
 
 var verbose = flag.Bool("findings", false, "log every breach with what was seen")
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain also lets the test binary be the server that is stopped.
+func TestMain(m *testing.M) {
+	if fault, ok := os.LookupEnv("FINWAIT_TEST_SERVE"); ok {
+		serve(fault)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// serve runs the reference server with a fault on $PORT until SIGTERM.
+func serve(fault string) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	l, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT"))
+	if err == nil {
+		options := options
+		options.Fault = fault
+		err = reference.Serve(ctx, l, options)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
 
 // Short limits, so that forty runs of the catalogue fit in a minute. What the
 // reference server needs is well below what the profile allows.
@@ -108,6 +135,9 @@ func TestTheReferenceServerIsGreen(t *testing.T) {
 func green(t *testing.T, run *harness.Run) {
 	t.Helper()
 	for _, r := range run.Results {
+		if r.Scenario.Stops && slices.Contains(r.Missing, harness.CanStop) {
+			continue // see TestEveryStopFaultBreaksItsRules
+		}
 		if r.Verdict == harness.Skip && slices.Contains(r.Missing, harness.NetAdmin) {
 			t.Logf("%s not judged: needs %s", r.Scenario.ID, r.Missing)
 			continue
@@ -148,7 +178,7 @@ func certificate(t *testing.T) tls.Certificate {
 // that can break is broken by a fault.
 func TestEveryFaultBreaksItsRules(t *testing.T) {
 	reached := map[string]bool{}
-	for _, f := range reference.Faults() {
+	for _, f := range append(reference.Faults(), reference.StopFaults()...) {
 		for _, id := range f.Breaks {
 			reached[id] = true
 		}
@@ -203,4 +233,32 @@ func breaks(t *testing.T, fault string) map[string]string {
 		done = run(t, fault, harness.Options{AtOnce: 1})
 	}
 	return broken(done)
+}
+
+// The family shutdown, on processes of the reference server: the right one is
+// green, and each fault breaks exactly its rules.
+func TestEveryStopFaultBreaksItsRules(t *testing.T) {
+	for _, f := range append(reference.StopFaults(), reference.Fault{}) {
+		t.Run("fault "+f.Name, func(t *testing.T) {
+			t.Setenv("FINWAIT_TEST_SERVE", f.Name)
+			profile := profile
+			profile.StopTimeout = 800 * time.Millisecond
+			target := &harness.Target{
+				URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:{port}", Path: "/"}, Profile: profile,
+				Process: &harness.Process{Args: []string{os.Args[0]}},
+			}
+			batch, err := harness.Start(t.Context(), target, scenarios.Shutdown(10), harness.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			run := batch.Wait()
+			got := broken(run)
+			if diff := cmp.Diff(slices.Sorted(slices.Values(f.Breaks)), slices.Sorted(maps.Keys(got))); diff != "" || *verbose {
+				t.Errorf("broken rules (-meant +broken):\n%s%v", diff, got)
+			}
+			if f.Name == "" {
+				green(t, run)
+			}
+		})
+	}
 }

@@ -28,7 +28,7 @@ func serveCommand() *cobra.Command {
 			out := c.OutOrStdout()
 			if listFaults {
 				w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-				for _, f := range reference.Faults() {
+				for _, f := range append(reference.Faults(), reference.StopFaults()...) {
 					fmt.Fprintf(w, "%s\t%s\tbreaks %s\n", f.Name, f.Text, words(f.Breaks))
 				}
 				return w.Flush()
@@ -64,7 +64,7 @@ func serveCommand() *cobra.Command {
 	c.MarkFlagsRequiredTogether("cert", "key")
 	_ = c.RegisterFlagCompletionFunc("fault", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var names []string
-		for _, f := range reference.Faults() {
+		for _, f := range append(reference.Faults(), reference.StopFaults()...) {
 			names = append(names, f.Name+"\t"+f.Text)
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp
