@@ -152,17 +152,13 @@ func (b *Batch) all(ctx context.Context, scenarios []*Scenario) {
 		})
 		return rally, b.slots[s.ID].done
 	}
-	// Those that disturb others go first, one after another; while the last one
-	// may still hang, what it has done to others is over when its crowd has left.
+	// Those that disturb others go first, one after another. Its peers may still
+	// hang, but what it has done to others is over when its crowd has left.
 	alone, rest, last := b.partition(scenarios)
-	for n, i := range alone {
+	for _, i := range alone {
 		rally, done := play(i, scenarios[i])
-		left := rally.Finished()
-		if n < len(alone)-1 {
-			left = nil
-		}
 		select {
-		case <-left:
+		case <-rally.Finished():
 		case <-done:
 		}
 	}

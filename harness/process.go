@@ -18,7 +18,7 @@ import (
 )
 
 // Process says how the server under test is started and stopped. {port} in
-// Line, StopExec and the target's URL is a free loopback port, which the server
+// Line, Args, StopExec and the target's URL is a free loopback port, which the server
 // also has in $PORT; {pid} in StopExec is its process id.
 type Process struct {
 	Line       string        // for sh -c; a simple command gets the signal itself, others begin their last one with exec
@@ -56,7 +56,11 @@ func (t *Target) StartProcess(ctx context.Context) (*Server, error) {
 	s.URL = &u
 	var cmd *exec.Cmd
 	if len(p.Args) > 0 {
-		cmd = process.Command(ctx, p.Args[0], p.Args[1:]...)
+		args := make([]string, len(p.Args))
+		for i, arg := range p.Args {
+			args[i] = s.fill(arg)
+		}
+		cmd = process.Command(ctx, args[0], args[1:]...)
 	} else {
 		cmd = process.Shell(ctx, s.fill(direct(p.Line)))
 	}

@@ -11,6 +11,7 @@ import (
 
 // Target is the server under test.
 type Target struct {
+	Name    string   // in reports; empty: the URL, or what starts the server
 	URL     *url.URL // ws or wss
 	Header  http.Header
 	TLS     *tls.Config // nil: the system's roots
@@ -32,6 +33,8 @@ type Target struct {
 // String is the URL without its password, or what starts the server.
 func (t *Target) String() string {
 	switch {
+	case t.Name != "":
+		return t.Name
 	case t.Process == nil:
 		return t.URL.Redacted()
 	case t.Process.Line != "":

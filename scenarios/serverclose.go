@@ -64,11 +64,9 @@ func ServerClose() []*harness.Scenario {
 	add("vanishes-then-returns", "is dark for 3 s when the server closes, then answers", []harness.Capability{harness.Dark}, []string{dark},
 		peers.Opened(peers.Vanish{}, peers.Trigger{}, ask, peers.Pause{For: 3 * time.Second}, peers.Return{},
 			peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}), bounded)
-	fill := []harness.Capability{harness.CanFill, harness.Local}
-	blocked := append([]harness.Rule{rules.NotBlocked}, rules.Told(rules.EventLost)...)
-	add("stops-reading", "stops reading, so that the server's Close is stuck behind a full send buffer", fill, holds, stuck(ask, peers.StopReading{}), blocked)
-	add("drip-reader", "reads a byte every 100 ms, so that the server's Close is stuck behind a full send buffer", fill, holds,
-		stuck(ask, peers.SlowReading{Bytes: 1, Every: 100 * time.Millisecond}), blocked)
+	out = append(out,
+		unread("stops-reading", "stops reading, so that the server's Close is stuck behind a full send buffer", peers.StopReading{}),
+		unread("drip-reader", "reads a byte every 100 ms, so that the server's Close is stuck behind a full send buffer", peers.SlowReading{Bytes: 1, Every: 100 * time.Millisecond}))
 	add("mid-message", "is between two fragments of a message when the server closes, and answers", nil, nil,
 		peers.Opened(append([]peers.Step{peers.Trigger{},
 			peers.Ask{Command: "close 1000", Then: []peers.Frame{{Opcode: peers.OpText, Part: true, Payload: []byte("half a message")}}}}, polite...)...),
@@ -98,11 +96,23 @@ func ServerClose() []*harness.Scenario {
 }
 
 // stuck lets the server fill its send buffer, of which the peer reads the
-// beginning alone, and asks for the end when the buffer has had time to be full.
-func stuck(ask, read peers.Step) peers.Script {
-	return append(peers.Script{peers.Connect{ReceiveBuffer: 4 << 10}}, peers.Opened(
-		peers.Ask{Command: "fill 8388608"}, peers.AwaitBytes{N: 64 << 10}, read,
-		peers.Pause{For: 250 * time.Millisecond}, peers.Trigger{}, ask, peers.HoldOpen{})[1:]...)
+// beginning alone, until the buffer has had time to be full.
+func stuck(read peers.Step, then ...peers.Step) peers.Script {
+	return append(peers.Script{peers.Connect{ReceiveBuffer: 4 << 10}}, peers.Opened(append([]peers.Step{
+		peers.Ask{Command: "fill 8388608"}, peers.AwaitBytes{N: 64 << 10}, read, peers.Pause{For: 250 * time.Millisecond}}, then...)...)[1:]...)
+}
+
+// unread is the scenario of a peer behind a full send buffer. Another one asks
+// for the Close, of all: a server that cannot write may not read either.
+func unread(name, title string, read peers.Step) *harness.Scenario {
+	return &harness.Scenario{
+		ID: "server-close/" + name, Title: title, Labels: []string{hang}, Alone: true,
+		Needs:  []harness.Capability{harness.CanKickAll, harness.CanFill, harness.Local},
+		Script: stuck(read, peers.Gather{}, peers.Leave{}, peers.HoldOpen{}),
+		Crowd: []harness.Crowd{{Kind: "asks", Count: 1, Script: peers.Opened(peers.Gather{Lead: true}, peers.Ask{Command: "kick-all 1000"},
+			peers.AwaitClose{}, peers.Leave{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{})}},
+		Rules: slices.Concat([]harness.Rule{rules.NotBlocked}, rules.Told(rules.EventLost), rules.CloseFrames()),
+	}
 }
 
 // Terminate is the family in which the server's application kills the
@@ -122,7 +132,7 @@ func Terminate() []*harness.Scenario {
 		scenario("ignores", "holds the connection", peers.Opened(peers.Trigger{}, ask, peers.HoldOpen{})),
 		scenario("vanished", "is dark", peers.Opened(peers.Vanish{}, peers.Trigger{}, ask, peers.HoldOpen{}), harness.Local, harness.Dark),
 		scenario("stops-reading", "has stopped reading, with the server's send buffer full",
-			stuck(ask, peers.StopReading{}), harness.CanFill, harness.Local),
+			stuck(peers.StopReading{}, peers.Trigger{}, ask, peers.HoldOpen{}), harness.CanFill, harness.Local),
 		scenario("mid-message", "is between two fragments of a message",
 			peers.Opened(peers.Trigger{}, peers.Ask{Command: "terminate", Then: []peers.Frame{{Opcode: peers.OpText, Part: true, Payload: []byte("half")}}}, peers.AwaitEnd{}, peers.Finish{})),
 	}

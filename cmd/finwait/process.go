@@ -16,6 +16,7 @@ import (
 // processFlags are the flags that say how the server is started and stopped.
 type processFlags struct {
 	line, stopExec string
+	args           []string // instead of line
 	signal         string
 	ready          time.Duration
 }
@@ -28,12 +29,19 @@ func (p *processFlags) add(c *cobra.Command) {
 	f.StringVar(&p.stopExec, "stop-exec", "", "stop the server by this shell `command` instead; {port} and {pid} are filled in")
 }
 
+// embedded makes the reference server of this program the one that is started.
+func (p *processFlags) embedded() error {
+	program, err := os.Executable()
+	p.args = []string{program, "serve", "--listen", "127.0.0.1:{port}", "--ping-interval", embeddedPing.String()}
+	return err
+}
+
 // signals are those by which servers are stopped.
 var signals = map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT}
 
 // target checks the flags and the URL.
 func (p *processFlags) target(t *targetFlags, raw string) (*harness.Target, error) {
-	if p.line == "" {
+	if p.line == "" && p.args == nil {
 		if strings.Contains(raw, "{port}") {
 			return nil, errors.New("the URL has {port}, which only --exec fills in")
 		}
@@ -59,6 +67,6 @@ func (p *processFlags) target(t *targetFlags, raw string) (*harness.Target, erro
 	}
 	target.URL.Host = strings.ReplaceAll(target.URL.Host, stand, "{port}")
 	target.URL.Path = strings.ReplaceAll(target.URL.Path, stand, "{port}")
-	target.Process = &harness.Process{Line: p.line, Ready: p.ready, StopSignal: signal, StopExec: p.stopExec}
+	target.Process = &harness.Process{Line: p.line, Args: p.args, Ready: p.ready, StopSignal: signal, StopExec: p.stopExec}
 	return target, nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"strings"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/finwait/finwait/harness"
-	"github.com/finwait/finwait/reference"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/scenarios"
 )
@@ -61,16 +59,14 @@ processes of their own.`,
 					return err
 				}
 			}
-			if len(args) == 0 && p.line != "" {
+			embedded := len(args) == 0 && p.line == ""
+			if len(args) == 0 {
 				args = []string{"ws://127.0.0.1:{port}/"}
 			}
-			if len(args) == 0 {
-				address, stop, err := embedded()
-				if err != nil {
+			if embedded {
+				if err := p.embedded(); err != nil {
 					return err
 				}
-				defer stop()
-				args = []string{"ws://" + address + "/"}
 				if t.profile.PingInterval == 0 {
 					t.profile.PingInterval = embeddedPing
 				}
@@ -79,9 +75,12 @@ processes of their own.`,
 			if err != nil {
 				return err
 			}
+			if embedded {
+				target.Name = "finwait's reference server"
+			}
 			batch, err := harness.Start(c.Context(), target, chosen, options)
 			if err != nil {
-				return fmt.Errorf("%s: %w%s", target.URL.Redacted(), err, hint(err))
+				return fmt.Errorf("%s: %w%s", target, err, hint(err))
 			}
 			run := show(c.OutOrStdout(), batch, len(chosen), verbose)
 			return cmp.Or( // one report that fails does not cost the other
@@ -132,21 +131,6 @@ func hint(err error) string {
 // embeddedPing is the ping interval of the embedded server, and so its
 // declared one.
 const embeddedPing = time.Second
-
-// embedded starts the reference server on a free loopback port.
-func embedded() (address string, stop func(), err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = reference.Serve(ctx, l, reference.Options{PingInterval: embeddedPing}) // ends with ctx
-	}()
-	return l.Addr().String(), func() { cancel(); <-done }, nil
-}
 
 // show prints results as they come, and returns the whole run.
 func show(w io.Writer, batch *harness.Batch, total int, verbose bool) *harness.Run {

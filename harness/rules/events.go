@@ -94,7 +94,7 @@ func eventCode(e harness.AppEvent, r *harness.Record, _ harness.Profile) harness
 	code, _ := first.Code()
 	want := first.String()
 	switch {
-	case e.Code == nil && r.Has[harness.TellsCode] && (len(r.Closes) == 0 || first.At < r.Closes[0].At):
+	case e.Code == nil && r.Has[harness.TellsCode] && answersPeer(r, first):
 		return breached(want, e.String())
 	case e.Code == nil:
 		return moot("the library does not tell the code")
@@ -104,6 +104,16 @@ func eventCode(e harness.AppEvent, r *harness.Record, _ harness.Profile) harness
 		return breached(want, e.String())
 	}
 	return kept(want, e.String())
+}
+
+// answersPeer tells whether the server's Close, if any, is about the peer's: it
+// came later, and not because a message before it was too big.
+func answersPeer(r *harness.Record, first peers.Close) bool {
+	if len(r.Closes) == 0 {
+		return true
+	}
+	code, _ := r.Closes[0].Code()
+	return r.Closes[0].At > first.At && code != 1009
 }
 
 // firstClose is the peer's first Close frame, if it has a code.

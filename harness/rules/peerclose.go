@@ -15,6 +15,16 @@ var (
 		Text:  "a Close frame is answered with a Close frame",
 		Check: answered,
 	}
+	AnsweredOrReset = harness.Rule{
+		ID: "R1", Req: "R1", Grade: harness.Must, Clause: "RFC 6455, 5.5.1",
+		Text: "a Close frame is answered with a Close frame, which an RST may have destroyed",
+		Check: func(r *harness.Record, p harness.Profile) harness.Finding {
+			if len(r.Closes) == 0 && r.RST != nil {
+				return moot("no Close frame; " + endSeen(r)) // it is R10's whether there may be an RST
+			}
+			return answered(r, p)
+		},
+	}
 	AnsweredInTime = harness.Rule{
 		ID: "R2", Req: "R2", Grade: harness.Budget, Clause: "RFC 6455, 5.5.1",
 		Text:  "the answer comes as soon as practical",

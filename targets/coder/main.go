@@ -1,41 +1,131 @@
-// An echo server as the examples of coder/websocket show it.
+// An echo server as the examples of coder/websocket show it, with finwait's
+// control contract (docs/contract.md).
 package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"log"
 	"net"
 	"net/http"
 	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/coder/websocket"
 )
 
-func echo(w http.ResponseWriter, r *http.Request) {
-	c, err := websocket.Accept(w, r, nil)
+// event is what the library tells: the error of a read.
+type event struct {
+	Code   *int      `json:"code"`
+	Reason *string   `json:"reason"`
+	Clean  *bool     `json:"clean"`
+	At     time.Time `json:"at"`
+	Error  string    `json:"error,omitempty"`
+}
+
+var (
+	mu     sync.Mutex
+	conns  = map[*conn]bool{}
+	events = map[string][]event{}
+)
+
+type conn struct{ *websocket.Conn }
+
+// background: the context of the request ends with the handler's connection
+// (Accept's documentation).
+var background = context.Background()
+
+func (c *conn) send(kind websocket.MessageType, data []byte) error {
+	return c.Write(background, kind, data)
+}
+
+// close waits for the peer's Close.
+func (c *conn) close(args string) {
+	code, reason, _ := strings.Cut(args, " ")
+	n, err := strconv.Atoi(code)
+	if err != nil {
+		n = int(websocket.StatusNoStatusRcvd) // by which the library sends none
+	}
+	if err := c.Close(websocket.StatusCode(n), reason); err != nil {
+		log.Print("close: ", err)
+	}
+}
+
+func (c *conn) obey(line string) {
+	name, args, _ := strings.Cut(line, " ")
+	switch name {
+	case "hello":
+		c.send(websocket.MessageText, []byte("finwait:v1 close terminate fill kick-all events"))
+	case "close":
+		go c.close(args)
+	case "terminate":
+		c.CloseNow()
+	case "fill":
+		n, _ := strconv.Atoi(args)
+		go func() {
+			for ; n > 0 && c.send(websocket.MessageText, []byte(strings.Repeat("f", min(n, 65536)))) == nil; n -= 65536 {
+			}
+		}()
+	case "kick-all":
+		mu.Lock()
+		defer mu.Unlock()
+		for c := range conns {
+			go c.close(args)
+		}
+	case "events":
+		mu.Lock()
+		list, _ := json.Marshal(append([]event{}, events[args]...))
+		mu.Unlock()
+		c.send(websocket.MessageText, list)
+	}
+}
+
+func serve(w http.ResponseWriter, r *http.Request) {
+	ws, err := websocket.Accept(w, r, nil)
 	if err != nil {
 		log.Print("accept: ", err)
 		return
 	}
+	c := &conn{ws}
 	defer c.CloseNow()
-	ctx := context.Background() // r.Context() ends with the handler's connection (Accept's documentation)
+	mu.Lock()
+	conns[c] = true
+	mu.Unlock()
+	if open := r.URL.Query().Get("finwait-open"); open != "" {
+		c.send(websocket.MessageText, []byte("finwait:opened"))
+		c.obey(open)
+	}
 	for {
-		kind, message, err := c.Reader(ctx)
+		kind, message, err := c.Read(background)
 		if err != nil {
+			c.told(r.URL.Query().Get("finwait"), err)
 			return
 		}
-		answer, err := c.Writer(ctx, kind)
-		if err != nil {
-			return
+		if command, ok := strings.CutPrefix(string(message), "finwait:"); ok && kind == websocket.MessageText {
+			c.obey(command)
+		} else if err := c.send(kind, message); err != nil {
+			log.Print("write: ", err) // the read tells what is the matter
 		}
-		if _, err := io.Copy(answer, message); err != nil {
-			return
-		}
-		if err := answer.Close(); err != nil {
-			return
-		}
+	}
+}
+
+func (c *conn) told(token string, err error) {
+	e := event{At: time.Now().UTC(), Error: err.Error()}
+	var closed websocket.CloseError
+	if errors.As(err, &closed) {
+		code := int(closed.Code)
+		e.Code, e.Reason = &code, &closed.Reason
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	delete(conns, c)
+	if token != "" {
+		events[token] = append(events[token], e)
 	}
 }
 
@@ -45,5 +135,5 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println("listening", l.Addr())
-	log.Fatal(http.Serve(l, http.HandlerFunc(echo)))
+	log.Fatal(http.Serve(l, http.HandlerFunc(serve)))
 }

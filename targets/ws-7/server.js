@@ -1,0 +1,45 @@
+// An echo server as the README of ws 7 shows it, with finwait's control contract
+// (docs/contract.md).
+import ws from 'ws';
+
+const events = new Map();
+const commands = {
+  hello: (socket) => socket.send('finwait:v1 close terminate fill kick-all events'),
+  close: (socket, code, ...reason) => (code ? socket.close(Number(code), reason.join(' ')) : socket.close()),
+  terminate: (socket) => socket.terminate(),
+  fill: (socket, n) => {
+    for (let left = Number(n); left > 0; left -= 65536) socket.send('f'.repeat(Math.min(left, 65536)));
+  },
+  'kick-all': (_, ...close) => server.clients.forEach((client) => commands.close(client, ...close)),
+  events: (socket, token) => socket.send(JSON.stringify(events.get(token) ?? [])),
+};
+
+function obey(socket, line) {
+  const [name, ...args] = line.split(' ');
+  try {
+    commands[name]?.(socket, ...args);
+  } catch (error) {
+    console.error(error); // such as a close code that the library refuses
+  }
+}
+
+const port = Number(process.env.PORT);
+const server = new ws.Server({ host: '127.0.0.1', port }, () => console.log(`listening 127.0.0.1:${port}`));
+
+server.on('connection', (socket, request) => {
+  const query = new URL(request.url, 'ws://localhost').searchParams;
+  const own = [];
+  if (query.has('finwait')) events.set(query.get('finwait'), own);
+
+  socket.on('error', console.error);
+  socket.on('close', (code, reason) => own.push({ code, reason: reason.toString(), clean: null, at: new Date().toISOString() }));
+  socket.on('message', (data) => {
+    if (typeof data === 'string' && data.startsWith('finwait:')) obey(socket, data.slice('finwait:'.length));
+    else socket.send(data);
+  });
+
+  if (query.has('finwait-open')) {
+    socket.send('finwait:opened');
+    obey(socket, query.get('finwait-open'));
+  }
+});
