@@ -12,6 +12,11 @@ import (
 // an escape such as \x1b or \u202e.
 func OneLine(s string) string { return escape(s, unicode.IsPrint) }
 
+// Printable is OneLine for text of several lines.
+func Printable(s string) string {
+	return escape(s, func(r rune) bool { return unicode.IsPrint(r) || r == '\n' || r == '\t' })
+}
+
 // escape shows runes that are not allowed, and bytes that are not UTF-8, as
 // Go escapes.
 func escape(s string, allowed func(rune) bool) string {

@@ -66,6 +66,12 @@ func facts(r *harness.Result) [][2]string {
 	} else {
 		add("socket held", "not observed: %s", rec.Socket.Why)
 	}
+	if e := rec.Exit; e != nil {
+		add("server", "%s", exitLine(e))
+	}
+	for _, k := range Curves(rec) {
+		add("survival of "+k.Kind, "%d peers, %s", k.Curve.N, k.Summary())
+	}
 	for _, f := range r.Findings {
 		if f.Outcome == harness.Measured || f.Outcome == harness.Breached {
 			add(f.Rule.ID, "%s", f.Got)

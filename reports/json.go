@@ -33,6 +33,7 @@ type Report struct {
 	Has       []string       `json:"has"`
 	Notes     []string       `json:"notes"`
 	Stopped   string         `json:"stopped,omitempty"`
+	Output    string         `json:"output,omitempty"` // the last that the server wrote, where finwait started it
 	Totals    map[string]int `json:"totals"`
 	Scenarios []Scenario     `json:"scenarios"`
 }
@@ -42,6 +43,7 @@ type Profile struct {
 	CloseTimeout float64 `json:"closeTimeout"`
 	Response     float64 `json:"response"`
 	Patience     float64 `json:"patience"`
+	StopTimeout  float64 `json:"stopTimeout"`
 	PingInterval float64 `json:"pingInterval,omitempty"`
 	Strict       bool    `json:"strict"`
 }
@@ -62,6 +64,9 @@ type Scenario struct {
 	Events   []AppEvent `json:"events,omitempty"`
 	Socket   *Socket    `json:"socket,omitempty"`
 	Alive    *Alive     `json:"alive,omitempty"`
+	Crowd    []Member   `json:"crowd,omitempty"`
+	Exit     *Exit      `json:"exit,omitempty"`
+	Curves   []Curve    `json:"curves,omitempty"`
 	Trace    []Event    `json:"trace,omitempty"`
 	Elided   int        `json:"elided,omitempty"`
 }
@@ -157,6 +162,49 @@ type Alive struct {
 	Error string  `json:"error,omitempty"`
 }
 
+// Member is a peer of the scenario's crowd.
+type Member struct {
+	Kind    string    `json:"kind,omitempty"`
+	Close   *Close    `json:"close"` // the server's first Close frame; null: none came
+	Status  int       `json:"status,omitempty"`
+	Refused bool      `json:"refused,omitempty"`
+	Ending  string    `json:"ending"`
+	EndedAt float64   `json:"endedAt"`
+	Held    *Survival `json:"held,omitempty"`
+}
+
+// Exit is the end of the server's process after it was asked to stop.
+type Exit struct {
+	At     float64 `json:"at"`
+	Killed bool    `json:"killed"`
+	Status int     `json:"status"`
+	Words  string  `json:"words"`
+	Left   bool    `json:"left,omitempty"`
+	Output string  `json:"output,omitempty"`
+}
+
+// Curve is the Kaplan-Meier estimate of how long the sockets of one kind of
+// peer survived, with its bounds of 95 per cent. Wire: the ends of TCP as the
+// peers saw them, where the server's sockets were not observed.
+type Curve struct {
+	Kind     string      `json:"kind"`
+	Wire     bool        `json:"wire,omitempty"`
+	N        int         `json:"n"`
+	Censored int         `json:"censored"`
+	Last     float64     `json:"last"`
+	Steps    []CurveStep `json:"steps"`
+}
+
+// CurveStep is the curve from At on.
+type CurveStep struct {
+	At       float64 `json:"at"`
+	AtRisk   int     `json:"atRisk"`
+	Deaths   int     `json:"deaths"`
+	Survival float64 `json:"survival"`
+	Low      float64 `json:"low"`
+	High     float64 `json:"high"`
+}
+
 // Event is a line of the trace.
 type Event struct {
 	At   float64 `json:"at"`
@@ -188,7 +236,7 @@ func New(run *harness.Run) *Report {
 	out := &Report{
 		Format: Format, Version: Version, Target: run.Target, Started: run.Started.UTC(), Took: sec(run.Took),
 		Profile: NewProfile(run.Profile),
-		Has:     []string{}, Notes: append([]string{}, run.Notes...), Stopped: run.Stopped,
+		Has:     []string{}, Notes: append([]string{}, run.Notes...), Stopped: run.Stopped, Output: Printable(run.Output),
 		Totals: map[string]int{}, Scenarios: []Scenario{},
 	}
 	for c, has := range run.Has {
@@ -208,7 +256,7 @@ func New(run *harness.Run) *Report {
 
 // NewProfile are the limits of a profile.
 func NewProfile(p harness.Profile) Profile {
-	return Profile{sec(p.CloseTimeout), sec(p.Response), sec(p.Patience), sec(p.PingInterval), p.Strict}
+	return Profile{sec(p.CloseTimeout), sec(p.Response), sec(p.Patience), sec(p.StopTimeout), sec(p.PingInterval), p.Strict}
 }
 
 func scenario(r *harness.Result) Scenario {
@@ -233,6 +281,26 @@ func scenario(r *harness.Result) Scenario {
 		out.Events = append(out.Events, AppEvent(e))
 	}
 	out.Alive = &Alive{rec.Alive.Tried, rec.Alive.OK, sec(rec.Alive.Took), rec.Alive.Err}
+	for _, c := range rec.Crowd {
+		m := Member{Kind: c.Kind, Status: c.Status, Refused: c.Refused, Ending: string(c.Ending), EndedAt: sec(c.EndedAt)}
+		if len(c.Closes) > 0 {
+			m.Close = &closes(c.Closes[:1])[0]
+		}
+		if c.Socket.Observed {
+			m.Held = socket(c.Socket).Held
+		}
+		out.Crowd = append(out.Crowd, m)
+	}
+	if e := rec.Exit; e != nil && e.Observed {
+		out.Exit = &Exit{sec(e.At), e.Killed, e.Status, e.Words, e.Left, Printable(e.Output)}
+		for _, k := range Curves(rec) {
+			c := Curve{k.Kind, k.Wire, k.Curve.N, k.Curve.Censored, k.Curve.Last, []CurveStep{}}
+			for _, s := range k.Curve.Steps {
+				c.Steps = append(c.Steps, CurveStep{s.Time, s.AtRisk, s.Deaths, s.Survival, s.Low, s.High})
+			}
+			out.Curves = append(out.Curves, c)
+		}
+	}
 	for _, e := range rec.Trace {
 		out.Trace = append(out.Trace, Event{sec(e.At), string(e.Dir), e.What})
 	}
@@ -265,16 +333,16 @@ func closes(list []peers.Close) []Close {
 func socket(s harness.Socket) *Socket {
 	out := &Socket{Observed: s.Observed, Why: s.Why, TimeWait: s.TimeWait, State: s.State, Lost: s.Lost}
 	if s.Observed {
-		out.Held = survival(&s.Held)
+		out.Held = survivalOf(&s.Held)
 	}
-	out.Orphan = survival(s.Orphan)
+	out.Orphan = survivalOf(s.Orphan)
 	for _, st := range s.States {
 		out.States = append(out.States, State{sec(st.At), st.Name, st.Held})
 	}
 	return out
 }
 
-func survival(s *harness.Survival) *Survival {
+func survivalOf(s *harness.Survival) *Survival {
 	if s == nil {
 		return nil
 	}

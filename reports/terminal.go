@@ -95,7 +95,46 @@ func (t *Terminal) End(run *harness.Run) {
 	t.measured(run.Results)
 	t.skipped(run.Results)
 	t.bars(run.Results)
+	t.crowds(run.Results)
 	t.totals(run)
+}
+
+// crowds draws how long the sockets of each kind of peer survived a stop.
+func (t *Terminal) crowds(results []*harness.Result) {
+	const width = 32
+	head := false
+	for _, r := range results {
+		if !r.Scenario.Stops || r.Record == nil {
+			continue
+		}
+		curves := Curves(r.Record)
+		end := 0.0
+		for _, k := range curves {
+			end = max(end, k.Curve.Last)
+		}
+		for i, k := range curves {
+			if !head {
+				t.line("")
+				t.line("how the crowds were let go when the server stopped (share of sockets alive, Kaplan-Meier)")
+				head = true
+			}
+			if i == 0 {
+				t.line("  %s: %s; the axis ends at %s", r.Scenario.ID, exitLine(r.Record.Exit), harness.Format(duration(end)))
+			}
+			t.wrapped(fmt.Sprintf("    %-13s %4d  %s ", k.Kind, k.Curve.N, k.Spark(width, end)), k.Summary())
+		}
+	}
+}
+
+// exitLine tells how the process ended.
+func exitLine(e *harness.Exit) string {
+	switch {
+	case e == nil || !e.Observed:
+		return "a process that finwait did not start"
+	case e.Killed:
+		return "killed after " + harness.Format(e.At)
+	}
+	return "exit after " + harness.Format(e.At) + " (" + OneLine(e.Words) + ")"
 }
 
 func (t *Terminal) verbose(r *harness.Result) {
