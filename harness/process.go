@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -99,7 +100,11 @@ func (s *Server) ready(ctx context.Context, t *Target, limit time.Time) error {
 		case ctx.Err() != nil:
 			return fmt.Errorf("was not ready: %w", context.Cause(ctx))
 		case try.Triggered:
-			return nil
+			select {
+			case <-s.Exited(): // somebody else answered
+			default:
+				return nil
+			}
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -151,11 +156,30 @@ func (s *Server) lastWords() string {
 	return ""
 }
 
+// handed are the ports that servers were told to listen on. The kernel may give
+// a port again until its server listens, which can take seconds.
+var handed struct {
+	sync.Mutex
+	ports map[int]bool
+}
+
+// freePort gives a loopback port that nobody listens on, each only once.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	handed.Lock()
+	defer handed.Unlock()
+	if len(handed.ports) > 10_000 || handed.ports == nil {
+		handed.ports = map[int]bool{}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return 0, err
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		_ = l.Close()
+		if !handed.ports[port] {
+			handed.ports[port] = true
+			return port, nil
+		}
+	}
 }

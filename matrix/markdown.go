@@ -72,12 +72,38 @@ target cannot be asked.
 		}
 		b.WriteString("\n")
 	}
+	m.shutdowns(&b)
 	for _, o := range m.measured() {
 		o.section(&b)
 	}
 	m.everything(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// shutdowns tells how the targets stop.
+func (m *Matrix) shutdowns(b *strings.Builder) {
+	head := false
+	for _, o := range m.measured() {
+		if o.Shutdown == "" {
+			continue
+		}
+		if !head {
+			head = true
+			b.WriteString("\n## How they stop\n\nWhat each kind of peer was told, how its connections ended on the wire, and by when half of the\nserver's sockets were gone (Kaplan-Meier, with bounds of 95 per cent).\n")
+		}
+		fmt.Fprintf(b, "\n### %s: %s\n\n| scenario | exit | peers | median life |\n| --- | --- | --- | --- |\n", o.Name, cell(o.Shutdown))
+		for _, c := range o.Cells {
+			if c.Exit == nil {
+				continue
+			}
+			var lives []string
+			for _, k := range c.Curves {
+				lives = append(lives, k.Kind+" "+k.Median())
+			}
+			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", c.ID, cell(c.Exit.String()), cell(strings.Join(c.Measured, "; ")), cell(strings.Join(lives, "; ")))
+		}
+	}
 }
 
 // section tells what broke on one target, and why.

@@ -119,11 +119,12 @@ func (t *Target) whole(ctx context.Context, list []*harness.Scenario, profile ha
 	if err != nil {
 		return nil, err
 	}
+	list, err = t.chosen(list)
+	if err != nil {
+		return nil, fmt.Errorf("%s: only: %w", t.File(), err)
+	}
 	var together, alone []*harness.Scenario
 	for _, s := range list {
-		if s.Stops && t.Shutdown == "" {
-			continue
-		}
 		if slices.Contains(t.Alone, s.ID) {
 			alone = append(alone, s)
 		} else {

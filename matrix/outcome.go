@@ -38,6 +38,7 @@ type Outcome struct {
 	LibVersion   string    `json:"libraryVersion"`
 	Source       string    `json:"source"`
 	Notes        string    `json:"notes"`
+	Shutdown     string    `json:"shutdown,omitempty"`     // what its application does when it is asked to stop
 	CloseTimeout float64   `json:"closeTimeout,omitempty"` // where the target declares its own
 	PingInterval float64   `json:"pingInterval,omitempty"`
 	Conventions  string    `json:"conventions,omitempty"` // of its close event, and where they stand
@@ -64,6 +65,8 @@ type Cell struct {
 	Held     *reports.Survival `json:"held,omitempty"` // the server's socket by its process
 	Breaches []Breach          `json:"breaches,omitempty"`
 	Measured []string          `json:"measured,omitempty"`
+	Exit     *reports.Exit     `json:"exit,omitempty"`
+	Curves   []reports.Curve   `json:"curves,omitempty"` // of a crowd, a kind of peer each
 }
 
 // Breach is a rule that the target broke.
@@ -117,7 +120,7 @@ func (m *Matrix) known(before *Matrix, t *Target) *Outcome {
 	now := newOutcome(t)
 	for _, was := range before.Targets {
 		if was.Name != now.Name || was.LibVersion != now.LibVersion || was.Error != "" ||
-			was.CloseTimeout != now.CloseTimeout || was.PingInterval != now.PingInterval || was.Conventions != now.Conventions {
+			was.CloseTimeout != now.CloseTimeout || was.PingInterval != now.PingInterval || was.Conventions != now.Conventions || was.Shutdown != now.Shutdown {
 			continue
 		}
 		now.At, now.Has, now.Broken, now.Took, now.Cells = was.At, was.Has, was.Broken, was.Took, was.Cells
@@ -129,7 +132,7 @@ func (m *Matrix) known(before *Matrix, t *Target) *Outcome {
 
 func newOutcome(t *Target) *Outcome {
 	out := &Outcome{
-		Name: t.Name, Language: t.Language, Library: t.Library, LibVersion: t.Version, Source: t.Source, Notes: t.Notes,
+		Name: t.Name, Language: t.Language, Library: t.Library, LibVersion: t.Version, Source: t.Source, Notes: t.Notes, Shutdown: t.Shutdown,
 		CloseTimeout: t.CloseTimeout.Seconds(), PingInterval: t.PingInterval.Seconds(), At: time.Now().UTC().Truncate(time.Second),
 	}
 	p, _ := t.profile(harness.Profile{}) // checked by Load
@@ -163,6 +166,10 @@ func (o *Outcome) fill(t *Target, list []*harness.Scenario, run *reports.Report)
 	}
 	for _, s := range run.Scenarios {
 		c := &Cell{ID: s.ID, Verdict: s.Verdict, Missing: s.Missing, Error: s.Error, Events: len(s.Events)}
+		if s.Exit != nil {
+			c.Exit, c.Curves = s.Exit, s.Curves
+			c.Exit.Output = "" // the whole report has it
+		}
 		if s.Wire != nil {
 			c.Ending, c.EndedAt = s.Wire.Ending, s.Wire.EndedAt
 			if len(s.Wire.Closes) > 0 {

@@ -32,6 +32,7 @@ type Target struct {
 
 	Shutdown string            // what its application does when it is asked to stop; empty: nothing, and that is not measured
 	Commands string            // of the control contract, that work: "close terminate fill kick-all events open"
+	Only     []string          // patterns of the scenarios that it is for; empty: all
 	Alone    []string          // scenarios that kill the server: each runs on a process of its own
 	Because  map[string]string // rule, "family rule" or "scenario rule", to why it is breached
 
@@ -98,7 +99,19 @@ func load(dir string) (*Target, error) {
 	if _, err := (scenarios.Selection{Skip: t.Alone}).Apply(scenarios.All()); err != nil {
 		return nil, fmt.Errorf("%s: alone: %w", t.File(), err)
 	}
+	if _, err := t.chosen(scenarios.All()); err != nil {
+		return nil, fmt.Errorf("%s: only: %w", t.File(), err)
+	}
 	return t, nil
+}
+
+// chosen are the scenarios of the list that the target is for.
+func (t *Target) chosen(list []*harness.Scenario) ([]*harness.Scenario, error) {
+	list = slices.DeleteFunc(slices.Clone(list), func(s *harness.Scenario) bool { return s.Stops && t.Shutdown == "" })
+	if len(t.Only) == 0 {
+		return list, nil
+	}
+	return scenarios.Selection{Only: t.Only}.Apply(list)
 }
 
 // profile adds what the target declares to the limits.

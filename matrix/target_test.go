@@ -37,8 +37,12 @@ func TestTargets(t *testing.T) {
 				}
 			}
 			pinned := target.Packages
+			dir := target.dir
+			if elsewhere, _, ok := strings.Cut(strings.TrimPrefix(target.Install, "cd "), " && "); ok && strings.HasPrefix(target.Install, "cd ../") {
+				dir = filepath.Join(dir, elsewhere)
+			}
 			for _, file := range []string{"package-lock.json", "go.sum", "requirements.txt", "Cargo.lock", "pom.xml"} {
-				text, _ := os.ReadFile(filepath.Join(target.dir, file))
+				text, _ := os.ReadFile(filepath.Join(dir, file))
 				pinned += string(text)
 				if file == "package-lock.json" && strings.Contains(string(text), `"resolved"`) || strings.Contains(string(text), "index-url") {
 					t.Errorf("%s names a registry", file)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/survival"
 )
 
 // Format and Version name the JSON report; docs/report.schema.json is its
@@ -193,6 +194,26 @@ type Curve struct {
 	Censored int         `json:"censored"`
 	Last     float64     `json:"last"`
 	Steps    []CurveStep `json:"steps"`
+}
+
+// Median is the time by which half of the sockets were gone, with its bounds:
+// "2.00 s (2.00 s to 2.01 s)".
+func (c Curve) Median() string {
+	curve := survival.Curve{Last: c.Last}
+	for _, s := range c.Steps {
+		curve.Steps = append(curve.Steps, survival.Step{Time: s.At, Survival: s.Survival, Low: s.Low, High: s.High})
+	}
+	at, low, high := curve.Median()
+	k := KindCurve{Curve: &curve}
+	return fmt.Sprintf("%s (%s to %s)", k.time(at), k.time(low), k.time(high))
+}
+
+// String tells when and how the process ended.
+func (e Exit) String() string {
+	if e.Killed {
+		return "killed after " + harness.Format(duration(e.At))
+	}
+	return "after " + harness.Format(duration(e.At)) + ", " + OneLine(e.Words)
 }
 
 // CurveStep is the curve from At on.

@@ -44,3 +44,21 @@ server.on('connection', (socket, request) => {
     obey(socket, query.get('finwait-open'));
   }
 });
+
+// What the process does when it is asked to stop: without an argument it ends
+// as it is.
+const closeAll = () => server.clients.forEach((client) => client.close(1001));
+const terminateAll = () => server.clients.forEach((client) => client.terminate());
+const shutdowns = {
+  wait: () => {}, // for the last of them
+  hard: () => setImmediate(terminateAll),
+  soft: () => setTimeout(terminateAll, 10_000).unref(),
+};
+const rest = shutdowns[process.argv[2]];
+if (rest) {
+  process.once('SIGTERM', () => {
+    server.close();
+    closeAll();
+    rest();
+  });
+}
