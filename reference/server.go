@@ -65,19 +65,22 @@ func Serve(ctx context.Context, l net.Listener, o Options) error {
 		return err
 	}
 	s := &server{behaviour: b, stop: make(chan struct{})}
-	accepted := make(chan error, 1)
-	go func() { accepted <- s.accept(ctx, l) }()
+	var accepting error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		accepting = s.accept(ctx, l)
+	}()
 	select {
-	case err = <-accepted:
+	case <-ended:
+		err = accepting
 	case <-ctx.Done():
 		err = s.onStop(s, l)
 	}
 	s.shutdown()
 	_ = l.Close()
-	if ctx.Err() != nil {
-		<-accepted
-		s.group.Wait()
-	}
+	<-ended
+	s.group.Wait() // who came in between
 	return err
 }
 
