@@ -3,6 +3,7 @@ package matrix
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -290,4 +291,23 @@ func seconds(s float64) string {
 // cell escapes what would break a table.
 func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "<", "&lt;", "`", "'", "*", `\*`, "[", `\[`, "_", `\_`).Replace(reports.OneLine(s))
+}
+
+// Curves draws what the crowds lived when the targets were stopped, an SVG file
+// for each target and scenario, in a folder that is there.
+func (m *Matrix) Curves(folder string) error {
+	for _, o := range m.measured() {
+		for _, c := range o.Cells {
+			if len(c.Curves) == 0 {
+				continue
+			}
+			title := o.Name + ": " + o.Shutdown
+			note := c.ID + ", the process: " + c.Exit.String()
+			file := filepath.Join(folder, o.Name+"-"+strings.TrimPrefix(c.ID, "shutdown/")+".svg")
+			if err := reports.WriteFile(file, func(w io.Writer) error { return reports.SVG(w, title, note, c.Curves) }); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

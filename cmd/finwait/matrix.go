@@ -19,7 +19,7 @@ import (
 
 func matrixCommand() *cobra.Command {
 	var t targetFlags
-	var file, markdown string
+	var file, markdown, curves string
 	var fresh bool
 	var selection scenarios.Selection
 	o := matrix.Options{}
@@ -61,9 +61,12 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 					return err
 				}
 			}
-			if o.Reports != "" {
-				if err := os.MkdirAll(o.Reports, 0o755); err != nil {
-					return fmt.Errorf("--reports: %w", err)
+			for _, folder := range []string{o.Reports, curves} {
+				if folder == "" {
+					continue
+				}
+				if err := os.MkdirAll(folder, 0o755); err != nil {
+					return err
 				}
 			}
 			before, err := readMatrix(file)
@@ -97,6 +100,9 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 				kept.Put(done)
 			}
 			err = errors.Join(err, write(file, kept.JSON), write(markdown, m.Markdown))
+			if curves != "" {
+				err = errors.Join(err, m.Curves(curves))
+			}
 			for _, done := range m.Targets {
 				if err == nil && len(done.Problems()) > 0 {
 					err = errFailed
@@ -112,6 +118,7 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 	f.StringVar(&file, "json", "matrix.json", "keep the matrix in `file`")
 	f.StringVar(&markdown, "markdown", "", "write it as a page to `file`")
 	f.StringVar(&o.Reports, "reports", "", "write the whole JSON report of each target's first run to this `folder`")
+	f.StringVar(&curves, "svg", "", "draw the survival curves of each target's stops in this `folder`")
 	addSelection(c, &selection)
 	f.BoolVar(&fresh, "fresh", false, "measure what the JSON file holds, too")
 	c.AddCommand(installCommand())
