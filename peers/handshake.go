@@ -116,6 +116,8 @@ func (AwaitUpgrade) Do(ctx context.Context, p *Peer) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
+	case p.failed != nil && p.rec.Triggered && p.rec.Status != http.StatusSwitchingProtocols && p.rec.Status != 0:
+		return errOver // a refusal is what was seen
 	case p.failed != nil:
 		return p.failed
 	case !p.upgraded:

@@ -62,7 +62,7 @@ func (c *conn) obey(line string) {
 	case "hello":
 		c.send(websocket.MessageText, []byte("finwait:v1 close terminate fill kick-all events"))
 	case "close":
-		go c.close(args)
+		c.close(args)
 	case "terminate":
 		c.CloseNow()
 	case "fill":
