@@ -171,7 +171,7 @@ func (b *Batch) examineFill(ctx context.Context, c *Check) {
 
 func (b *Batch) examineEvents(ctx context.Context, c *Check) {
 	began, token := time.Now(), newToken()
-	b.talk(ctx, token, peers.Send{peers.CloseFrame(4321, "finwait")})
+	b.trial(ctx, token, "", peers.Send{peers.CloseFrame(4321, "finwait")}, peers.AwaitEnd{}, peers.Finish{})
 	own := b.fetchEvents(ctx, token, time.Now().Add(b.profile.CloseTimeout))
 	other := b.fetchEvents(ctx, newToken(), time.Now())
 	switch {

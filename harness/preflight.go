@@ -28,18 +28,26 @@ func (b *Batch) preflight(ctx context.Context, wanted func(Capability) bool) err
 		watch = b.observer.Watch(server, peer)
 		return peers.Sight{Accepted: watch.Accepted()}
 	}
-	rec := peers.Run(ctx, script, opt)
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if rec.Err != "" {
-		return errors.New(rec.Err)
-	}
 	var claimed []string // nil: hello was not answered
-	for _, m := range rec.Messages {
-		b.has[Echo] = b.has[Echo] || string(m.Payload) == probeText
-		if claims, ok := strings.CutPrefix(string(m.Payload), greeting); ok {
-			claimed = strings.Fields(claims)
+	for range 2 {        // an answer may be lost once
+		if watch != nil {
+			watch.Stop()
+		}
+		rec := peers.Run(ctx, script, opt)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if rec.Err != "" {
+			return errors.New(rec.Err)
+		}
+		for _, m := range rec.Messages {
+			b.has[Echo] = b.has[Echo] || string(m.Payload) == probeText
+			if claims, ok := strings.CutPrefix(string(m.Payload), greeting); ok {
+				claimed = strings.Fields(claims)
+			}
+		}
+		if b.has[Echo] {
+			break
 		}
 	}
 	b.believe(b.contract(ctx, claimed, wanted))

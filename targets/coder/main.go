@@ -11,9 +11,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/coder/websocket"
@@ -32,6 +34,8 @@ var (
 	mu     sync.Mutex
 	conns  = map[*conn]bool{}
 	events = map[string][]event{}
+
+	serving sync.WaitGroup // connections
 )
 
 type conn struct{ *websocket.Conn }
@@ -93,6 +97,8 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &conn{ws}
 	defer c.CloseNow()
+	serving.Add(1)
+	defer serving.Done()
 	mu.Lock()
 	conns[c] = true
 	mu.Unlock()
@@ -135,5 +141,31 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println("listening", l.Addr())
-	log.Fatal(http.Serve(l, http.HandlerFunc(serve)))
+	server := &http.Server{Handler: http.HandlerFunc(serve)}
+	// Shutdown neither closes nor waits for connections that were taken over
+	// (net/http): the application tells them and waits itself.
+	server.RegisterOnShutdown(func() {
+		mu.Lock()
+		defer mu.Unlock()
+		for c := range conns {
+			go c.close("1001")
+		}
+	})
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	go func() {
+		if err := server.Serve(l); err != http.ErrServerClosed {
+			log.Fatal(err)
+		}
+	}()
+	<-stop
+	limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_ = server.Shutdown(limit)
+	ended := make(chan struct{})
+	go func() { serving.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-limit.Done():
+	}
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,9 +11,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -33,6 +36,8 @@ var (
 	mu     sync.Mutex
 	conns  = map[*conn]bool{}
 	events = map[string][]event{}
+
+	serving sync.WaitGroup // connections
 )
 
 // conn lets one goroutine write at a time, as the library asks.
@@ -97,6 +102,8 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &conn{Conn: ws}
 	defer c.Close()
+	serving.Add(1)
+	defer serving.Done()
 	mu.Lock()
 	conns[c] = true
 	mu.Unlock()
@@ -138,5 +145,31 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println("listening", l.Addr())
-	log.Fatal(http.Serve(l, http.HandlerFunc(serve)))
+	server := &http.Server{Handler: http.HandlerFunc(serve)}
+	// Shutdown neither closes nor waits for connections that were taken over
+	// (net/http): the application tells them and waits itself.
+	server.RegisterOnShutdown(func() {
+		mu.Lock()
+		defer mu.Unlock()
+		for c := range conns {
+			go c.close("1001")
+		}
+	})
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	go func() {
+		if err := server.Serve(l); err != http.ErrServerClosed {
+			log.Fatal(err)
+		}
+	}()
+	<-stop
+	limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_ = server.Shutdown(limit)
+	ended := make(chan struct{})
+	go func() { serving.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-limit.Done():
+	}
 }

@@ -4,6 +4,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from datetime import datetime, timezone
 from urllib.parse import parse_qs, urlsplit
@@ -75,7 +76,9 @@ async def main():
     port = int(os.environ["PORT"])
     async with serve(handler, "127.0.0.1", port) as server:
         print(f"listening 127.0.0.1:{port}", flush=True)
-        await server.serve_forever()
+        # As the documentation stops a server: with 1001, and waiting for the handlers.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.close)
+        await server.wait_closed()
 
 
 asyncio.run(main())
