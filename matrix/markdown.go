@@ -26,8 +26,9 @@ var headlines = []struct{ id, title string }{
 }
 
 // Markdown writes the matrix as a page: the targets, the headlines, what broke
-// and why, and every scenario.
-func (m *Matrix) Markdown(w io.Writer) error {
+// and why, and every scenario. Drawings is the folder of [Matrix.Curves] as the
+// page reaches it; empty: there is none.
+func (m *Matrix) Markdown(w io.Writer, drawings string) error {
 	var b strings.Builder
 	p := m.Profile
 	runs := "one run"
@@ -53,6 +54,29 @@ timeout %s (%s with its tolerance), response %s, patience %s.
 		}
 		b.WriteString("\n")
 	}
+	m.answers(&b)
+	m.shutdowns(&b, drawings)
+	for _, o := range m.measured() {
+		o.section(&b)
+	}
+	m.everything(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// answers are the headlines, where they were measured.
+func (m *Matrix) answers(b *strings.Builder) {
+	asked := slices.ContainsFunc(m.measured(), func(o *Outcome) bool {
+		for _, h := range headlines {
+			if o.cell(h.id) != nil {
+				return true
+			}
+		}
+		return false
+	})
+	if !asked {
+		return
+	}
 	b.WriteString(`
 ## What people ask first
 
@@ -63,27 +87,23 @@ target cannot be asked.
 
 | target |`)
 	for _, h := range headlines {
-		fmt.Fprintf(&b, " %s |", h.title)
+		fmt.Fprintf(b, " %s |", h.title)
 	}
 	b.WriteString("\n|" + strings.Repeat(" --- |", len(headlines)+1) + "\n")
 	for _, o := range m.measured() {
-		fmt.Fprintf(&b, "| %s |", o.Name)
+		if len(o.Only) > 0 {
+			continue
+		}
+		fmt.Fprintf(b, "| %s |", o.Name)
 		for _, h := range headlines {
-			fmt.Fprintf(&b, " %s |", o.cell(h.id).figures())
+			fmt.Fprintf(b, " %s |", o.cell(h.id).figures())
 		}
 		b.WriteString("\n")
 	}
-	m.shutdowns(&b)
-	for _, o := range m.measured() {
-		o.section(&b)
-	}
-	m.everything(&b)
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // shutdowns tells how the targets stop.
-func (m *Matrix) shutdowns(b *strings.Builder) {
+func (m *Matrix) shutdowns(b *strings.Builder, drawings string) {
 	head := false
 	for _, o := range m.measured() {
 		if o.Shutdown == "" {
@@ -104,7 +124,15 @@ func (m *Matrix) shutdowns(b *strings.Builder) {
 			}
 			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", c.ID, cell(c.Exit.String()), cell(strings.Join(c.Measured, "; ")), cell(strings.Join(lives, "; ")))
 		}
+		if c := o.cell("shutdown/mixed"); drawings != "" && c != nil && len(c.Curves) > 0 {
+			fmt.Fprintf(b, "\n![the survival curves of shutdown/mixed on %s](%s)\n", o.Name, drawing(drawings, o, c))
+		}
 	}
+}
+
+// drawing is the file of a stop's curves.
+func drawing(folder string, o *Outcome, c *Cell) string {
+	return filepath.ToSlash(filepath.Join(folder, o.Name+"-"+strings.TrimPrefix(c.ID, "shutdown/")+".svg"))
 }
 
 // section tells what broke on one target, and why.
@@ -148,7 +176,7 @@ func (o *Outcome) section(b *strings.Builder) {
 
 // everything is a table per family: scenario x target.
 func (m *Matrix) everything(b *strings.Builder) {
-	targets := m.measured()
+	targets := slices.DeleteFunc(m.measured(), func(o *Outcome) bool { return len(o.Only) > 0 })
 	if len(targets) == 0 {
 		return
 	}
@@ -303,7 +331,7 @@ func (m *Matrix) Curves(folder string) error {
 			}
 			title := o.Name + ": " + o.Shutdown
 			note := c.ID + ", the process: " + c.Exit.String()
-			file := filepath.Join(folder, o.Name+"-"+strings.TrimPrefix(c.ID, "shutdown/")+".svg")
+			file := drawing(folder, o, c)
 			if err := reports.WriteFile(file, func(w io.Writer) error { return reports.SVG(w, title, note, c.Curves) }); err != nil {
 				return err
 			}

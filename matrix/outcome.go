@@ -39,6 +39,7 @@ type Outcome struct {
 	Source       string    `json:"source"`
 	Notes        string    `json:"notes"`
 	Shutdown     string    `json:"shutdown,omitempty"`     // what its application does when it is asked to stop
+	Only         []string  `json:"only,omitempty"`         // patterns of the scenarios that it is for
 	CloseTimeout float64   `json:"closeTimeout,omitempty"` // where the target declares its own
 	PingInterval float64   `json:"pingInterval,omitempty"`
 	Conventions  string    `json:"conventions,omitempty"` // of its close event, and where they stand
@@ -132,7 +133,7 @@ func (m *Matrix) known(before *Matrix, t *Target) *Outcome {
 
 func newOutcome(t *Target) *Outcome {
 	out := &Outcome{
-		Name: t.Name, Language: t.Language, Library: t.Library, LibVersion: t.Version, Source: t.Source, Notes: t.Notes, Shutdown: t.Shutdown,
+		Name: t.Name, Language: t.Language, Library: t.Library, LibVersion: t.Version, Source: t.Source, Notes: t.Notes, Shutdown: t.Shutdown, Only: t.Only,
 		CloseTimeout: t.CloseTimeout.Seconds(), PingInterval: t.PingInterval.Seconds(), At: time.Now().UTC().Truncate(time.Second),
 	}
 	p, _ := t.profile(harness.Profile{}) // checked by Load

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 
@@ -99,7 +100,7 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 			for _, done := range m.Targets {
 				kept.Put(done)
 			}
-			err = errors.Join(err, write(file, kept.JSON), write(markdown, m.Markdown))
+			err = errors.Join(err, write(file, kept.JSON), write(markdown, func(w io.Writer) error { return m.Markdown(w, drawings(markdown, curves)) }))
 			if curves != "" {
 				err = errors.Join(err, m.Curves(curves))
 			}
@@ -123,6 +124,17 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 	f.BoolVar(&fresh, "fresh", false, "measure what the JSON file holds, too")
 	c.AddCommand(installCommand())
 	return c
+}
+
+// drawings is the folder as a page in the file reaches it.
+func drawings(file, folder string) string {
+	if folder == "" {
+		return ""
+	}
+	if relative, err := filepath.Rel(filepath.Dir(file), folder); err == nil {
+		return relative
+	}
+	return folder
 }
 
 func readMatrix(file string) (*matrix.Matrix, error) {
