@@ -21,6 +21,22 @@ func (s Send) Do(ctx context.Context, p *Peer) error {
 
 func (s Send) String() string { return "send " + join(s) }
 
+// SendLast sends frames and FIN, and reads on. Where the host can hold frames
+// back (TCP_CORK in tcp(7)) both go in one segment, if they fit: no server then
+// sees one without the other.
+type SendLast []Frame
+
+// Do implements [Step]. It blocks while the send buffer is full.
+func (s SendLast) Do(ctx context.Context, p *Peer) error {
+	p.wire.control(cork)
+	if err := Send(s).Do(ctx, p); err != nil {
+		return err
+	}
+	return HalfClose{}.Do(ctx, p)
+}
+
+func (s SendLast) String() string { return "send " + join(s) + " + FIN, read on" }
+
 // SendPart begins a frame: all but its last Leave bytes, in one write or, with
 // Every, a byte at a time. [SendRest] sends what is left.
 type SendPart struct {

@@ -20,6 +20,9 @@ func setReceiveBuffer(fd uintptr, bytes int) error {
 	return unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, bytes)
 }
 
+// cork holds back what is sent until FIN, or a full segment (tcp(7)).
+func cork(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, 1) }
+
 // tcpState reads the state from TCP_INFO (tcp(7)); CLOSE where it cannot.
 func tcpState(fd uintptr) int {
 	info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)

@@ -18,6 +18,7 @@ const (
 func unsupported() error { return fmt.Errorf("%w on %s", errors.ErrUnsupported, runtime.GOOS) }
 
 func setReceiveBuffer(uintptr, int) error { return unsupported() }
+func cork(uintptr)                        {}
 func tcpState(uintptr) int                { return 0 }
 func takeError(uintptr) error             { return nil }
 func goDark(uintptr) error                { return unsupported() }

@@ -53,6 +53,7 @@ var lines = []struct {
 	{Gather{Lead: true}, "gather the crowd, trigger"},
 	{Gather{}, "join the crowd, trigger"},
 	{Leave{}, "leave the crowd"},
+	{SendLast{CloseFrame(1000, "")}, "send close 1000 + FIN, read on"},
 	{SendPart{Frame: Text("a b"), Leave: 2}, `send all but 2 bytes of text "a b"`},
 	{SendPart{Frame: Text("a"), Every: 50 * time.Millisecond}, `send all but 0 bytes of text "a", a byte every 50ms`},
 	{SendRest{}, "send the rest"},

@@ -18,7 +18,7 @@ func Kick() []*harness.Scenario {
 	known := peers.Pause{For: 100 * time.Millisecond} // the 101 may come before the application knows of the connection
 	told := harness.Crowd{Count: 20, Script: peers.Opened(append([]peers.Step{known, peers.Gather{}}, kicked...)...)}
 	hangs := harness.Crowd{Count: 20, Script: peers.Opened(known, peers.Gather{}, peers.AwaitClose{}, peers.Leave{}, peers.HoldOpen{})}
-	everyone := append([]harness.Rule{rules.EveryoneTold(4001), rules.SendsCode(4001, ""), rules.CrowdReleased}, rules.Told(rules.EventCode)...)
+	everyone := []harness.Rule{rules.EveryoneTold(4001), rules.SendsCode(4001, ""), rules.CrowdReleased, rules.EventClean, rules.OneEvent, rules.EventInTime}
 	return []*harness.Scenario{
 		{
 			ID: "kick/all", Title: "asks for a kick of all, with 20 others that answer",

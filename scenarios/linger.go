@@ -39,8 +39,8 @@ func Linger() []*harness.Scenario {
 			Rules:  append([]harness.Rule{rules.LetsGoAfterClose}, rules.Told(rules.EventCode)...),
 		},
 		{
-			ID: "linger/half-close-early", Title: "closes with 1000, sends FIN at once, and reads on",
-			Script: peers.Opened(peers.Trigger{}, bye, peers.HalfClose{}, peers.AwaitEnd{}),
+			ID: "linger/half-close-early", Title: "closes with 1000, with FIN in the same segment, and reads on",
+			Script: peers.Opened(peers.Trigger{}, peers.SendLast(bye), peers.AwaitEnd{}),
 			Rules: append([]harness.Rule{rules.Answered, rules.AnsweredInTime, rules.AnswerCode, rules.ClosesTCP, rules.LetsGoAfterClose},
 				append(rules.CloseFrames(), rules.Told(rules.EventCode)...)...),
 		},

@@ -32,7 +32,7 @@ func Shutdown(n int) []*harness.Scenario {
 	}
 	stopped := func(n int) harness.Crowd {
 		return member("stops-reading", n, append(peers.Script{peers.Connect{ReceiveBuffer: 4 << 10}}, peers.Opened(peers.StopReading{},
-			peers.SendUntilBlocked{Frame: peers.Filler(64 << 10), Max: 8 << 20, Stall: 250 * time.Millisecond}, peers.Gather{}, peers.HoldOpen{})[1:]...))
+			peers.SendUntilBlocked{Frame: peers.Filler(16 << 10), Max: 8 << 20, Stall: 250 * time.Millisecond}, peers.Gather{}, peers.HoldOpen{})[1:]...))
 	}
 	knocking := func(n int) []harness.Crowd {
 		var out []harness.Crowd

@@ -21,7 +21,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// event is what the library tells: the error of a read.
+// event is what the library tells: the error of a read, or of Close.
 type event struct {
 	Code   *int      `json:"code"`
 	Reason *string   `json:"reason"`
@@ -38,7 +38,10 @@ var (
 	serving sync.WaitGroup // connections
 )
 
-type conn struct{ *websocket.Conn }
+type conn struct {
+	*websocket.Conn
+	answer error // of the peer to our Close, where it told one
+}
 
 // background: the context of the request ends with the handler's connection
 // (Accept's documentation).
@@ -57,6 +60,9 @@ func (c *conn) close(args string) {
 	}
 	if err := c.Close(websocket.StatusCode(n), reason); err != nil {
 		log.Print("close: ", err)
+		mu.Lock()
+		defer mu.Unlock()
+		c.answer = err
 	}
 }
 
@@ -95,7 +101,7 @@ func serve(w http.ResponseWriter, r *http.Request) {
 		log.Print("accept: ", err)
 		return
 	}
-	c := &conn{ws}
+	c := &conn{Conn: ws}
 	defer c.CloseNow()
 	serving.Add(1)
 	defer serving.Done()
@@ -121,15 +127,18 @@ func serve(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *conn) told(token string, err error) {
-	e := event{At: time.Now().UTC(), Error: err.Error()}
+	mu.Lock()
+	defer mu.Unlock()
+	delete(conns, c)
 	var closed websocket.CloseError
+	if !errors.As(err, &closed) && c.answer != nil {
+		err = c.answer
+	}
+	e := event{At: time.Now().UTC(), Error: err.Error()}
 	if errors.As(err, &closed) {
 		code := int(closed.Code)
 		e.Code, e.Reason = &code, &closed.Reason
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	delete(conns, c)
 	if token != "" {
 		events[token] = append(events[token], e)
 	}
