@@ -88,7 +88,7 @@ func (s SendRequest) Do(ctx context.Context, p *Peer) error {
 	var nonce [16]byte
 	_, _ = rand.Read(nonce[:])
 	p.update(func() { p.key = base64.StdEncoding.EncodeToString(nonce[:]) })
-	b := p.request()
+	b := p.opt.request(p.key)
 	if s.Half {
 		b = b[:len(b)/2]
 	}
@@ -133,14 +133,15 @@ func Opened(rest ...Step) Script {
 	return append(Script{Connect{}, SendRequest{}, AwaitUpgrade{}}, rest...)
 }
 
-func (p *Peer) request() []byte {
-	u := *p.opt.URL
-	if p.opt.Query != "" {
-		u.RawQuery = strings.TrimPrefix(u.RawQuery+"&"+p.opt.Query, "&")
+// request is the upgrade request with that Sec-WebSocket-Key.
+func (o *Options) request(key string) []byte {
+	u := *o.URL
+	if o.Query != "" {
+		u.RawQuery = strings.TrimPrefix(u.RawQuery+"&"+o.Query, "&")
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "GET %s HTTP/1.1\r\n", u.RequestURI())
-	h := p.opt.Header.Clone()
+	h := o.Header.Clone()
 	if h == nil {
 		h = http.Header{}
 	}
@@ -153,7 +154,7 @@ func (p *Peer) request() []byte {
 	h.Set("Upgrade", "websocket")
 	h.Set("Connection", "Upgrade")
 	h.Set("Sec-WebSocket-Version", "13")
-	h.Set("Sec-WebSocket-Key", p.key)
+	h.Set("Sec-WebSocket-Key", key)
 	if u.User != nil && h.Get("Authorization") == "" {
 		password, _ := u.User.Password()
 		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
@@ -210,7 +211,10 @@ func (p *Peer) receive(at time.Duration, b []byte) {
 	head, _, complete := bytes.Cut(p.response, []byte("\r\n\r\n"))
 	switch {
 	case complete:
-		if p.failed = p.checkResponse(at); p.failed == nil {
+		if p.rec.Status, p.failed = p.opt.checkResponse(p.response, p.key); p.rec.Status != 0 {
+			p.note(at, Received, fmt.Sprintf("HTTP %d", p.rec.Status))
+		}
+		if p.failed == nil {
 			p.upgraded = true
 			p.decoder.feed(b[len(head)+4-before:])
 		}
@@ -219,27 +223,27 @@ func (p *Peer) receive(at time.Duration, b []byte) {
 	}
 }
 
-// checkResponse judges the response as a client must (RFC 6455, 4.1).
-func (p *Peer) checkResponse(at time.Duration) error {
-	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(p.response)), nil)
+// checkResponse judges the response as a client must (RFC 6455, 4.1). The status
+// is 0 where it is not HTTP.
+func (o *Options) checkResponse(response []byte, key string) (status int, err error) {
+	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(response)), nil)
 	if err != nil {
-		return fmt.Errorf("the handshake response is not HTTP: %+q", clip(string(p.response), 60))
+		return 0, fmt.Errorf("the handshake response is not HTTP: %+q", clip(string(response), 60))
 	}
 	defer resp.Body.Close()
-	p.rec.Status = resp.StatusCode
-	p.note(at, Received, fmt.Sprintf("HTTP %d", resp.StatusCode))
-	sum := sha1.Sum([]byte(p.key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	status = resp.StatusCode
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	switch {
-	case p.key == "":
-		return errors.New("the server sent a response before it had a request")
-	case resp.StatusCode != http.StatusSwitchingProtocols:
-		return fmt.Errorf("the server answered HTTP %d instead of 101 (no WebSocket at %s?)", resp.StatusCode, p.opt.URL.RequestURI())
+	case key == "":
+		err = errors.New("the server sent a response before it had a request")
+	case status != http.StatusSwitchingProtocols:
+		err = fmt.Errorf("the server answered HTTP %d instead of 101 (no WebSocket at %s?)", status, o.URL.RequestURI())
 	case !strings.EqualFold(resp.Header.Get("Upgrade"), "websocket"):
-		return fmt.Errorf("the 101 response's Upgrade header is %+q, not websocket", clip(resp.Header.Get("Upgrade"), 60))
+		err = fmt.Errorf("the 101 response's Upgrade header is %+q, not websocket", clip(resp.Header.Get("Upgrade"), 60))
 	case !strings.Contains(strings.ToLower(strings.Join(resp.Header["Connection"], ",")), "upgrade"):
-		return fmt.Errorf("the 101 response's Connection header is %+q, not Upgrade", clip(resp.Header.Get("Connection"), 60))
+		err = fmt.Errorf("the 101 response's Connection header is %+q, not Upgrade", clip(resp.Header.Get("Connection"), 60))
 	case resp.Header.Get("Sec-WebSocket-Accept") != base64.StdEncoding.EncodeToString(sum[:]):
-		return fmt.Errorf("the 101 response's Sec-WebSocket-Accept is not that of the key (RFC 6455, 4.2.2)")
+		err = fmt.Errorf("the 101 response's Sec-WebSocket-Accept is not that of the key (RFC 6455, 4.2.2)")
 	}
-	return nil
+	return status, err
 }

@@ -1,0 +1,111 @@
+package sockets
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// TestCensus: each departure is told within its bound, and that of an orphan
+// again when the kernel has freed it.
+func TestCensus(t *testing.T) {
+	const n = 40
+	for _, f := range families {
+		t.Run(f.name, func(t *testing.T) {
+			ln := listenOn(t, f)
+			told := make(chan Departure, 4*n)
+			pairs, jammed := map[netip.AddrPort]pair{}, map[netip.AddrPort]bool{}
+			var census *Census
+			for i := range n {
+				peer := dial(t, ln, f)
+				server, err := ln.AcceptTCP()
+				check(t, err)
+				c := pair{server, peer}
+				host, from := c.addrs()
+				if census == nil {
+					census, err = TakeCensus(host, func(d Departure) { told <- d })
+					check(t, err)
+					defer census.Close()
+				}
+				from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+				census.Add(from)
+				pairs[from] = c
+				if jammed[from] = i%2 == 1; jammed[from] {
+					c.jam(t)
+				}
+			}
+			stray := dial(t, ln, f) // of which the census does not know
+			check(t, stray.Close())
+
+			next := func() Departure {
+				select {
+				case d := <-told:
+					return d
+				case <-time.After(5 * time.Second):
+					t.Fatal("a departure was not told")
+					panic("unreachable")
+				}
+			}
+			orphans := 0
+			for peer, c := range pairs {
+				before, after := closeNow(t, c.server)
+				d := next()
+				if d.Peer != peer {
+					t.Fatalf("told of %s instead of %s", d.Peer, peer)
+				}
+				bounded(t, "departure", d.At, d.Bound, before, after)
+				if d.Freed {
+					continue
+				}
+				if jammed[peer] {
+					orphans++
+					before, after = abort(t, c.peer)
+				} // else the ACK of its FIN was late
+				if d = next(); d.Peer != peer || !d.Freed {
+					t.Fatalf("told %+v of the orphan %s", d, peer)
+				}
+				if jammed[peer] {
+					bounded(t, "end of the orphan", d.At, d.Bound, before, after)
+				}
+			}
+			if orphans != n/2 {
+				t.Errorf("%d of %d were orphans for long, want half", orphans, n)
+			}
+			if len(told) > 0 {
+				t.Errorf("%d departures too many", len(told))
+			}
+		})
+	}
+}
+
+// TestCensusLostEvents: where events were lost, a dump tells who has left.
+func TestCensusLostEvents(t *testing.T) {
+	ln := listenOn(t, ipv4)
+	told := make(chan Departure, 8)
+	var pairs []pair
+	for range 2 {
+		peer := dial(t, ln, ipv4)
+		server, err := ln.AcceptTCP()
+		check(t, err)
+		defer server.Close()
+		pairs = append(pairs, pair{server, peer})
+	}
+	host, stays := pairs[0].addrs()
+	census, err := TakeCensus(host, func(d Departure) { told <- d })
+	check(t, err)
+	defer census.Close()
+	gone := netip.MustParseAddrPort("127.0.0.9:9")
+	since := time.Now()
+	census.Add(stays)
+	census.Add(gone)
+	census.mu.Lock()
+	err = census.recount(since)
+	census.mu.Unlock()
+	check(t, err)
+	if d := <-told; d.Peer != gone || !d.Freed || d.At.Add(-d.Bound).After(since) {
+		t.Errorf("told %+v", d)
+	}
+	if len(told) > 0 {
+		t.Errorf("also told %+v", <-told)
+	}
+}
