@@ -2,8 +2,9 @@
 GO ?= go
 GOLANGCI ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 20s
+PEERS ?= 10000
 
-.PHONY: build test race lint vet cross golden docs fuzz accuracy targets matrix
+.PHONY: build test race lint vet cross golden docs fuzz accuracy crowd-bench targets matrix
 
 build: ## the binary, ./finwait
 	$(GO) build -o finwait ./cmd/finwait
@@ -36,6 +37,9 @@ fuzz: ## every fuzz target, $(FUZZTIME) each
 
 accuracy: ## finwait's times against a packet capture and the server's own log; needs tcpdump and the right to capture
 	$(GO) run ./accuracy
+
+crowd-bench: ## $(PEERS) peers against the server's own log, in time, memory and rate; Linux
+	$(GO) run ./accuracy -crowd $(PEERS)
 
 targets: ## install the real servers, and tell which cannot be
 	$(GO) run ./cmd/finwait matrix install targets/*

@@ -2,7 +2,8 @@
 // packet capture of the loopback interface, and the reference server's own
 // log. It runs the whole catalogue, compares every Close frame, FIN, RST and
 // release of a descriptor, and fails where a 99th percentile is over its limit
-// or where one side saw what the other did not.
+// or where one side saw what the other did not. With -crowd N it compares crowds
+// of N peers with the log instead.
 package main
 
 import (
@@ -34,18 +35,47 @@ const (
 
 func main() {
 	runs := flag.Int("runs", 1, "runs of the catalogue")
+	peers := flag.Int("crowd", 0, "measure crowds of so many peers instead")
+	serve := flag.Bool("serve", false, "be the server of such a measurement")
 	flag.Parse()
+	var err error
+	switch {
+	case *serve:
+		err = serveLogged()
+	case *peers > 0:
+		machine()
+		err = crowd(*peers, os.Stdout)
+	default:
+		err = catalogue(*runs)
+	}
+	switch {
+	case errors.Is(err, errOver):
+		os.Exit(1)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "accuracy:", err)
+		os.Exit(2)
+	}
+}
+
+// machine names what measures.
+func machine() {
+	fmt.Printf("%s/%s, %d CPUs, %s, %s\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpu(), runtime.Version())
+}
+
+// catalogue compares runs of the catalogue with a packet capture and the
+// server's log.
+func catalogue(runs int) error {
 	table := &table{}
-	for range *runs {
+	for range runs {
 		if err := measure(table); err != nil {
-			fmt.Fprintln(os.Stderr, "accuracy:", err)
-			os.Exit(2)
+			return err
 		}
 	}
-	fmt.Printf("%s/%s, %d CPUs, %s, %s\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpu(), runtime.Version())
+	machine()
 	if !table.print(os.Stdout) {
-		os.Exit(1)
+		return errOver
 	}
+	return nil
 }
 
 // measure runs the catalogue once against a reference server under capture.

@@ -63,6 +63,16 @@ func (e *execs) command(line string) func(context.Context) error {
 	}
 }
 
+// shell runs a command line of the user's.
+func shell(line string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if out, err := process.Shell(ctx, line).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %+.200q", line, err, strings.TrimSpace(string(out)))
+		}
+		return nil
+	}
+}
+
 // quote makes s one word of a shell command.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 

@@ -123,11 +123,7 @@ func (s *Server) ready(ctx context.Context, t *Target, limit time.Time) error {
 // Stop asks the process to stop, and returns when it has been asked.
 func (s *Server) Stop(ctx context.Context) error {
 	if s.how.StopExec != "" {
-		out, err := process.Shell(ctx, s.fill(s.how.StopExec)).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("%s: %w: %+.200q", s.how.StopExec, err, strings.TrimSpace(string(out)))
-		}
-		return nil
+		return shell(s.fill(s.how.StopExec))(ctx)
 	}
 	signal := s.how.StopSignal
 	if signal == nil {

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/finwait/finwait/internal/process"
 	"github.com/finwait/finwait/peers"
 )
 
@@ -70,13 +69,7 @@ func (b *Batch) at(ctx context.Context, s *Scenario) (*Batch, error) {
 			timer := time.NewTimer(100 * time.Millisecond)
 			<-timer.C
 		}
-		line := b.target.StopExec
-		own.stop = func(ctx context.Context) error {
-			if out, err := process.Shell(ctx, line).CombinedOutput(); err != nil {
-				return fmt.Errorf("%s: %w: %+.200q", line, err, out)
-			}
-			return nil
-		}
+		own.stop = shell(b.target.StopExec)
 	}
 	return &own, nil
 }

@@ -59,6 +59,8 @@ type Options struct {
 	Connected func(peer, server netip.AddrPort) Sight
 }
 
+const setupDefault, patienceDefault = 10 * time.Second, 35 * time.Second
+
 // Sight is what an observer tells of the server's socket.
 type Sight struct {
 	Accepted <-chan struct{} // closed when a process has accepted the connection
@@ -104,8 +106,7 @@ type Peer struct {
 // cancelled ctx ends it at once. The peer's own end is closed by an RST unless
 // both sides have sent FIN.
 func Run(ctx context.Context, script Script, opt Options) *Record {
-	opt.Setup = cmp.Or(opt.Setup, 10*time.Second)
-	opt.Patience = cmp.Or(opt.Patience, 35*time.Second)
+	opt.Setup, opt.Patience = cmp.Or(opt.Setup, setupDefault), cmp.Or(opt.Patience, patienceDefault)
 	now := time.Now()
 	p := &Peer{
 		opt: opt, start: now, deadline: now.Add(opt.Setup), changed: make(chan struct{}),

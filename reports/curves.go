@@ -3,11 +3,11 @@ package reports
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/survival"
 )
 
@@ -27,26 +27,40 @@ func Curves(rec *harness.Record) []KindCurve {
 	if rec == nil {
 		return nil
 	}
-	var kinds []string
-	lives, wire := map[string][]survival.Observation{}, map[string]bool{}
+	var l lives
 	for _, c := range rec.Crowd {
 		if c.Kind == "" || c.Refused {
 			continue
 		}
-		if !slices.Contains(kinds, c.Kind) {
-			kinds = append(kinds, c.Kind)
-		}
-		o := survival.Observation{Time: c.EndedAt.Seconds(), Censored: c.Ending == "open" || c.Ending == "unseen"}
+		o := survival.Observation{Time: c.EndedAt.Seconds(), Censored: c.Ending == peers.Open || c.Ending == peers.Unseen}
 		if held := c.Socket.Held; c.Socket.Observed {
 			o = survival.Observation{Time: held.Until.Seconds(), Censored: held.Censored}
-		} else {
-			wire[c.Kind] = true
 		}
-		lives[c.Kind] = append(lives[c.Kind], o)
+		l.add(c.Kind, !c.Socket.Observed, o)
 	}
-	var out []KindCurve
-	for _, kind := range kinds {
-		out = append(out, KindCurve{kind, wire[kind], survival.Estimate(lives[kind], level)})
+	return l.curves()
+}
+
+// lives are observations by kind of peer, in the order of the first of each.
+type lives struct {
+	kinds []string
+	wire  map[string]bool
+	of    map[string][]survival.Observation
+}
+
+func (l *lives) add(kind string, wire bool, o survival.Observation) {
+	if l.of == nil {
+		l.of, l.wire = map[string][]survival.Observation{}, map[string]bool{}
+	}
+	if l.of[kind] == nil {
+		l.kinds = append(l.kinds, kind)
+	}
+	l.of[kind], l.wire[kind] = append(l.of[kind], o), l.wire[kind] || wire
+}
+
+func (l *lives) curves() (out []KindCurve) {
+	for _, kind := range l.kinds {
+		out = append(out, KindCurve{kind, l.wire[kind], survival.Estimate(l.of[kind], level)})
 	}
 	return out
 }
@@ -73,6 +87,15 @@ func (k KindCurve) time(s float64) string {
 }
 
 func duration(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// data is the curve for JSON.
+func (k KindCurve) data() Curve {
+	c := Curve{k.Kind, k.Wire, k.Curve.N, k.Curve.Censored, k.Curve.Last, []CurveStep{}}
+	for _, s := range k.Curve.Steps {
+		c.Steps = append(c.Steps, CurveStep{s.Time, s.AtRisk, s.Deaths, s.Survival, s.Low, s.High})
+	}
+	return c
+}
 
 // Spark draws the curve in n characters over the time until the end, from full
 // to blank.

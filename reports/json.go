@@ -199,13 +199,18 @@ type Curve struct {
 // Median is the time by which half of the sockets were gone, with its bounds:
 // "2.00 s (2.00 s to 2.01 s)".
 func (c Curve) Median() string {
-	curve := survival.Curve{Last: c.Last}
-	for _, s := range c.Steps {
-		curve.Steps = append(curve.Steps, survival.Step{Time: s.At, Survival: s.Survival, Low: s.Low, High: s.High})
-	}
-	at, low, high := curve.Median()
-	k := KindCurve{Curve: &curve}
+	k := c.kind()
+	at, low, high := k.Curve.Median()
 	return fmt.Sprintf("%s (%s to %s)", k.time(at), k.time(low), k.time(high))
+}
+
+// kind is the curve as it was estimated.
+func (c Curve) kind() KindCurve {
+	curve := &survival.Curve{N: c.N, Censored: c.Censored, Last: c.Last}
+	for _, s := range c.Steps {
+		curve.Steps = append(curve.Steps, survival.Step{Time: s.At, AtRisk: s.AtRisk, Deaths: s.Deaths, Survival: s.Survival, Low: s.Low, High: s.High})
+	}
+	return KindCurve{c.Kind, c.Wire, curve}
 }
 
 // String tells when and how the process ended.
@@ -313,13 +318,9 @@ func scenario(r *harness.Result) Scenario {
 		out.Crowd = append(out.Crowd, m)
 	}
 	if e := rec.Exit; e != nil && e.Observed {
-		out.Exit = &Exit{sec(e.At), e.Killed, e.Status, e.Words, e.Left, Printable(e.Output)}
+		out.Exit = exit(e)
 		for _, k := range Curves(rec) {
-			c := Curve{k.Kind, k.Wire, k.Curve.N, k.Curve.Censored, k.Curve.Last, []CurveStep{}}
-			for _, s := range k.Curve.Steps {
-				c.Steps = append(c.Steps, CurveStep{s.Time, s.AtRisk, s.Deaths, s.Survival, s.Low, s.High})
-			}
-			out.Curves = append(out.Curves, c)
+			out.Curves = append(out.Curves, k.data())
 		}
 	}
 	for _, e := range rec.Trace {
@@ -327,6 +328,10 @@ func scenario(r *harness.Result) Scenario {
 	}
 	out.Elided = rec.Elided
 	return out
+}
+
+func exit(e *harness.Exit) *Exit {
+	return &Exit{sec(e.At), e.Killed, e.Status, e.Words, e.Left, Printable(e.Output)}
 }
 
 func wire(r *peers.Record) *Wire {

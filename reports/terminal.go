@@ -99,9 +99,10 @@ func (t *Terminal) End(run *harness.Run) {
 	t.totals(run)
 }
 
+const sparkWidth = 32
+
 // crowds draws how long the sockets of each kind of peer survived a stop.
 func (t *Terminal) crowds(results []*harness.Result) {
-	const width = 32
 	head := false
 	for _, r := range results {
 		if !r.Scenario.Stops || r.Record == nil {
@@ -121,7 +122,7 @@ func (t *Terminal) crowds(results []*harness.Result) {
 			if i == 0 {
 				t.line("  %s: %s; the axis ends at %s", r.Scenario.ID, exitLine(r.Record.Exit), harness.Format(duration(end)))
 			}
-			t.wrapped(fmt.Sprintf("    %-13s %4d  %s ", k.Kind, k.Curve.N, k.Spark(width, end)), k.Summary())
+			t.wrapped(fmt.Sprintf("    %-13s %4d  %s ", k.Kind, k.Curve.N, k.Spark(sparkWidth, end)), k.Summary())
 		}
 	}
 }

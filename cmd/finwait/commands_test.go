@@ -40,17 +40,18 @@ func hostileServer(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("URL", s.URL)
 }
 
-// refserver FAULT runs the reference server with a fault at $URL until the
-// script ends.
+// refserver [FAULT] runs the reference server at $URL until the script ends.
 func refserver(ts *testscript.TestScript, _ bool, args []string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error)
-	go func() { served <- reference.Serve(ctx, l, reference.Options{Fault: args[0]}) }()
+	go func() { served <- reference.Serve(ctx, l, reference.Options{Fault: strings.Join(args, "")}) }()
 	ts.Defer(func() { cancel(); ts.Check(<-served) })
 	ts.Setenv("URL", "ws://"+l.Addr().String()+"/")
 }
 
-// fits FILE checks a JSON report against the schema.
-func fitsSchema(ts *testscript.TestScript, _ bool, args []string) { ts.Check(fits(ts.MkAbs(args[0]))) }
+// fits FILE [SCHEMA] checks a JSON report against a schema, that of run.
+func fitsSchema(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(fits(ts.MkAbs(args[0]), append(args, "report")[1]))
+}

@@ -66,7 +66,7 @@ func TestInterrupt(t *testing.T) {
 	if code := interrupt(t, cmd, out); code != exitNotDone || stderr.String() != "finwait: interrupted by interrupt\n" {
 		t.Errorf("exit status %d, %q", code, stderr)
 	}
-	if err := fits(json); err != nil {
+	if err := fits(json, "report"); err != nil {
 		t.Error(err)
 	}
 	text, err := os.Open(json)

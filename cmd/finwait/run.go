@@ -134,14 +134,8 @@ const embeddedPing = time.Second
 
 // show prints results as they come, and returns the whole run.
 func show(w io.Writer, batch *harness.Batch, total int, verbose bool) *harness.Run {
-	o := reports.TerminalOptions{Width: 100, Verbose: verbose}
-	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		o.Live = os.Getenv("TERM") != "dumb"
-		o.Color = o.Live && os.Getenv("NO_COLOR") == ""
-		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
-			o.Width = width
-		}
-	}
+	o := terminal(w)
+	o.Verbose = verbose
 	t := reports.NewTerminal(w, o)
 	t.Begin(batch.Target(), total, batch.Notes()...)
 	for r := range batch.Results() {
@@ -150,6 +144,19 @@ func show(w io.Writer, batch *harness.Batch, total int, verbose bool) *harness.R
 	run := batch.Wait()
 	t.End(run)
 	return run
+}
+
+// terminal tells what w can show.
+func terminal(w io.Writer) reports.TerminalOptions {
+	o := reports.TerminalOptions{Width: 100}
+	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		o.Live = os.Getenv("TERM") != "dumb"
+		o.Color = o.Live && os.Getenv("NO_COLOR") == ""
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+			o.Width = width
+		}
+	}
+	return o
 }
 
 // write writes a report where it is wanted.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"sync"
 	"syscall"
@@ -13,8 +14,8 @@ import (
 )
 
 const (
-	censusFloor = 5 * time.Millisecond // shortest pause between two dumps
-	censusShare = 5                    // a dump is followed by a pause of so many times as long as it took
+	censusFloor  = 5 * time.Millisecond // shortest pause between two dumps; else as long as one took
+	censusBuffer = 32 << 20             // bytes of receive buffer, as far as the system allows
 
 	answerFamily = 0 // struct inet_diag_msg
 	answerPorts  = 4
@@ -25,9 +26,14 @@ const (
 	requestStates = 4
 
 	// States in which an orphan waits for its peer (include/net/tcp_states.h).
-	// One in FIN_WAIT2 is freed at once, and a TIME_WAIT entry takes its place,
-	// where tcp_fin_timeout is 60 s or less (tcp(7)).
 	orphanStates = 1<<4 | 1<<9 | 1<<11 // FIN_WAIT1, LAST_ACK, CLOSING
+	// An orphan in FIN_WAIT2 gives way to a TIME_WAIT entry at once, and that is in
+	// every dump of this state; but it stays where the ACK of its FIN came while
+	// close(2) was under way (tcp_rcv_state_process in net/ipv4/tcp_input.c), or
+	// tcp_fin_timeout is over 60 s (tcp(7)). Such are looked for in one of so many
+	// dumps.
+	orphanState2 = 1 << 5
+	orphanTurns  = 16
 	allStates    = 1<<12 - 1 - 1<<6 - 1<<10
 )
 
@@ -46,45 +52,71 @@ type Census struct {
 	server netip.AddrPort
 	left   func(Departure)
 	events *netlink.Conn
-	query  *netlink.Conn
+	query  *netlink.Conn // for dumps
+	exact  *netlink.Conn // for one socket at a time
 	done   chan struct{}
 	loops  sync.WaitGroup
 
-	mu     sync.Mutex
-	peers  map[netip.AddrPort]bool // whose sockets are held by the server's process
-	looked time.Time               // when the last dump for orphans began
-	before time.Time               // and the one before it
+	mu       sync.Mutex
+	peers    map[netip.AddrPort]bool   // whose sockets are held by the server's process
+	families map[byte]bool             // of the sockets: one of IPv6 may have IPv4 connections too
+	cookie   map[uint64]netip.AddrPort // a socket that was reset has no addresses any more (tcp_disconnect in net/ipv4/tcp.c)
+	looked   time.Time                 // when the last dump for orphans began
+	before   time.Time                 // and the one before it
+	wide     time.Time                 // and the last one for all orphans
+	heard    time.Time                 // when the last event came
+	lost     bool                      // events were; alive is when all that are held still were
+	alive    time.Time
 }
 
 // TakeCensus begins to follow the connections to server that [Census.Add]
 // names. left is told of each departure, from one goroutine at a time: of an
 // orphan first that, and later that it was freed. The error is that of [Open].
 func TakeCensus(server netip.AddrPort, left func(Departure)) (*Census, error) {
-	var o Observer
-	if err := o.connect(); err != nil {
+	o := Observer{done: make(chan struct{})}
+	err := o.connect()
+	if err == nil {
+		err = o.events.SetReadBuffer(censusBuffer)
+	}
+	var exact *netlink.Conn
+	if err == nil {
+		exact, err = netlink.Dial(familySockDiag, &netlink.Config{MessageBufferSize: messageSize})
+	}
+	if err != nil {
 		_ = o.Close()
 		return nil, fmt.Errorf("observe sockets of this host by sock_diag: %w: %w", errors.ErrUnsupported, err)
 	}
 	c := &Census{
-		server: netip.AddrPortFrom(server.Addr().Unmap(), server.Port()), left: left, looked: time.Now(), before: time.Now(),
-		events: o.events, query: o.query, done: make(chan struct{}), peers: map[netip.AddrPort]bool{},
+		server: netip.AddrPortFrom(server.Addr().Unmap(), server.Port()), left: left, looked: time.Now(), before: time.Now(), wide: time.Now(),
+		events: o.events, query: o.query, exact: exact, done: make(chan struct{}), peers: map[netip.AddrPort]bool{}, cookie: map[uint64]netip.AddrPort{}, families: map[byte]bool{},
 	}
 	c.loops.Go(c.listen)
 	c.loops.Go(c.dumps)
 	return c, nil
 }
 
-// Add names a connection: the address of the peer's end.
+// Add names a connection whose handshake is complete: the address of the peer's
+// end. It asks the kernel once, some microseconds.
 func (c *Census) Add(peer netip.AddrPort) {
+	peer = netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
+	answers, err := c.exact.Execute(request(exact, exactRequest(c.server, peer)))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.peers[netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())] = true
+	c.peers[peer] = true
+	if err == nil && len(answers) > 0 {
+		if s, err := decode(answers[0].Data); err == nil && s.State != listen {
+			c.cookie[s.Cookie] = peer
+			c.families[answers[0].Data[answerFamily]] = true
+			return
+		}
+	}
+	c.lost, c.alive = true, time.Now() // a dump of all tells whether it is gone
 }
 
 // Close ends the census; nothing is told afterwards.
 func (c *Census) Close() error {
 	close(c.done)
-	err := errors.Join(c.events.Close(), c.query.Close())
+	err := errors.Join(c.events.Close(), c.query.Close(), c.exact.Close())
 	c.loops.Wait()
 	return err
 }
@@ -103,69 +135,59 @@ func (c *Census) tell(d Departure) {
 	c.left(d)
 }
 
-// listen takes the kernel's destroy events. Where some were lost, a dump of all
-// states tells who is missing.
+// listen takes the kernel's destroy events.
 func (c *Census) listen() {
+	prefer()
+	b := make([]byte, messageSize)
 	for {
 		asked := time.Now()
-		messages, err := c.events.Receive()
-		at := time.Now()
+		type event struct {
+			cookie uint64
+			at     time.Time
+		}
+		var gone []event
+		err := receive(c.events, b, func(data []byte) {
+			if s, err := decode(data); err == nil {
+				gone = append(gone, event{s.Cookie, time.Now()})
+			}
+		})
 		select {
 		case <-c.done:
 			return
 		default:
 		}
 		c.mu.Lock()
-		for _, m := range messages {
+		c.heard = time.Now()
+		for _, e := range gone {
 			// It was no orphan in the dump before last; the last one may have begun
 			// when the event was already there.
-			if server, peer, ok := addresses(m.Data); ok && server == c.server {
-				c.tell(Departure{Peer: peer, At: at, Bound: at.Sub(c.before), Freed: true})
+			if peer, known := c.cookie[e.cookie]; known {
+				delete(c.cookie, e.cookie)
+				c.tell(Departure{Peer: peer, At: e.at, Bound: e.at.Sub(c.before), Freed: true})
 			}
 		}
 		if errors.Is(err, syscall.ENOBUFS) {
-			err = c.recount(asked)
+			err = nil
+			if !c.lost {
+				c.lost, c.alive = true, asked
+			}
 		}
 		c.mu.Unlock()
 		if err != nil {
 			return
 		}
 	}
-}
-
-// recount tells of all that are not there any more, and were there at since;
-// c.mu is held.
-func (c *Census) recount(since time.Time) error {
-	here := map[netip.AddrPort]bool{}
-	if err := c.dump(allStates, func(peer netip.AddrPort, _ Socket) { here[peer] = true }); err != nil {
-		return err
-	}
-	at := time.Now()
-	for peer := range c.peers {
-		if !here[peer] {
-			c.tell(Departure{Peer: peer, At: at, Bound: at.Sub(since), Freed: true})
-		}
-	}
-	return nil
 }
 
 // dumps looks for orphans, again and again: the kernel has no event for them.
 func (c *Census) dumps() {
-	for {
+	prefer()
+	for turn := 0; ; turn++ {
 		start := time.Now()
-		c.mu.Lock()
-		err := c.dump(orphanStates, func(peer netip.AddrPort, s Socket) {
-			if s.Inode == 0 {
-				now := time.Now()
-				c.tell(Departure{Peer: peer, At: now, Bound: now.Sub(c.looked)})
-			}
-		})
-		c.before, c.looked = c.looked, start
-		c.mu.Unlock()
-		if err != nil {
+		if c.look(start, turn%orphanTurns == 0) != nil {
 			return
 		}
-		timer := time.NewTimer(max(censusFloor, censusShare*time.Since(start)))
+		timer := time.NewTimer(max(censusFloor, time.Since(start)))
 		select {
 		case <-timer.C:
 		case <-c.done:
@@ -175,13 +197,72 @@ func (c *Census) dumps() {
 	}
 }
 
-// dump asks for all of the server's sockets that are in one of the states.
-func (c *Census) dump(states uint32, each func(peer netip.AddrPort, s Socket)) error {
-	families := []byte{inet6} // a dual-stack socket has IPv4 connections too
-	if c.server.Addr().Is4() {
-		families = []byte{inet4, inet6}
+// look makes one dump. Events that are lost the kernel tells of
+// once, until the queue was empty (netlink_overrun in net/netlink/af_netlink.c):
+// as long as events come after that, each dump is of all sockets and tells who
+// is missing.
+func (c *Census) look(start time.Time, wide bool) error {
+	c.mu.Lock()
+	lost, states := c.lost, uint32(orphanStates)
+	var missing map[netip.AddrPort]bool
+	if lost {
+		states, missing = allStates, maps.Clone(c.peers)
 	}
-	for _, family := range families {
+	if wide {
+		states |= orphanState2
+	}
+	families := maps.Clone(c.families)
+	c.mu.Unlock()
+	type orphan struct {
+		peer   netip.AddrPort
+		second bool // in FIN_WAIT2
+	}
+	var orphans []orphan
+	cookies := map[uint64]netip.AddrPort{}
+	err := c.dump(families, states, func(peer netip.AddrPort, s Socket) {
+		if s.mini { // a TIME_WAIT entry in its place
+			return
+		}
+		if _, known := missing[peer]; known {
+			cookies[s.Cookie] = peer
+			delete(missing, peer)
+		}
+		switch s.State {
+		case finWait1, lastAck, closing, finWait2:
+			if s.Inode == 0 {
+				orphans = append(orphans, orphan{peer, s.State == finWait2})
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, o := range orphans {
+		since := c.looked
+		if o.second {
+			since = c.wide
+		}
+		c.tell(Departure{Peer: o.peer, At: now, Bound: now.Sub(since)})
+	}
+	if lost {
+		for peer := range missing {
+			c.tell(Departure{Peer: peer, At: now, Bound: now.Sub(c.alive), Freed: true})
+		}
+		maps.Copy(c.cookie, cookies)
+		c.alive, c.lost = start, c.heard.After(c.looked)
+	}
+	if c.before, c.looked = c.looked, start; wide {
+		c.wide = start
+	}
+	return nil
+}
+
+// dump asks for all of the server's sockets that are in one of the states.
+func (c *Census) dump(families map[byte]bool, states uint32, each func(peer netip.AddrPort, s Socket)) error {
+	for family := range families {
 		body := emptyRequest()
 		body[requestFamily] = family
 		binary.NativeEndian.PutUint32(body[requestStates:], states)

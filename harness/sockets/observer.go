@@ -21,11 +21,11 @@ import (
 )
 
 const (
-	familySockDiag = 4       // NETLINK_SOCK_DIAG
-	destroyTCP4    = 1       // SKNLGRP_INET_TCP_DESTROY
-	destroyTCP6    = 3       // SKNLGRP_INET6_TCP_DESTROY
-	eventBuffer    = 4 << 20 // bytes of receive buffer, for bursts of destroy events
-	messageSize    = 8 << 10 // bytes; an answer or event is below 1 KiB
+	familySockDiag = 4        // NETLINK_SOCK_DIAG
+	destroyTCP4    = 1        // SKNLGRP_INET_TCP_DESTROY
+	destroyTCP6    = 3        // SKNLGRP_INET6_TCP_DESTROY
+	eventBuffer    = 4 << 20  // bytes of receive buffer, for bursts of destroy events
+	messageSize    = 64 << 10 // bytes; a dump fills what it is given
 
 	pollFloor  = time.Millisecond      // shortest pause between two rounds of queries
 	pollShare  = 50 * time.Microsecond // a round of N queries, each below 10 us, takes N*pollShare

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/reference"
+)
+
+// What a crowd must reach: on the 99th percentile, per second, and in bytes of
+// resident memory for each peer.
+const (
+	crowdLimit  = 20 * time.Millisecond
+	crowdRate   = 3000
+	crowdMemory = 10_000
+)
+
+// crowd holds n peers against a reference server in a process of its own, for
+// each end of a crowd, and compares each release with that server's log.
+func crowd(n int, w io.Writer) error {
+	ok := true
+	for _, then := range []harness.CrowdEnd{harness.PeersClose, harness.ServerKicks, harness.ServerStops} {
+		good, err := crowdOf(n, then, w)
+		if err != nil {
+			return fmt.Errorf("then %s: %w", then, err)
+		}
+		ok = ok && good
+	}
+	if !ok {
+		return errOver
+	}
+	return nil
+}
+
+var errOver = errors.New("a limit was not kept")
+
+func crowdOf(n int, then harness.CrowdEnd, w io.Writer) (bool, error) {
+	server, err := startLogged()
+	if err != nil {
+		return false, err
+	}
+	defer server.end()
+	o := harness.CrowdOptions{Then: then, Hold: time.Second}
+	for i := range n {
+		kinds := []peers.Kind{peers.Polite, peers.Polite, peers.Polite, peers.Polite, peers.Polite, peers.Polite, peers.Ignores, peers.Ignores, peers.Vanishes, peers.StopsReading}
+		o.Peers = append(o.Peers, kinds[i%len(kinds)])
+	}
+	debug.FreeOSMemory()
+	base, held := resident(), 0
+	o.Progress = func(opened, failed int) {
+		if opened+failed == n {
+			held = resident()
+		}
+	}
+	target := &harness.Target{URL: server.url, Profile: harness.Profile{CloseTimeout: 10 * time.Second, Patience: 15 * time.Second}, StopExec: fmt.Sprintf("kill %d", server.cmd.Process.Pid)}
+	run, err := target.Crowd(context.Background(), o)
+	if err != nil {
+		return false, err
+	}
+	released, err := server.log()
+	if err != nil {
+		return false, err
+	}
+	t := &table{}
+	for _, m := range run.Members {
+		at, logged := released[m.Peer]
+		switch {
+		case m.Err != "" || m.Lost:
+			t.missing("%s %s: %s (lost: %t)", m.Kind, m.Peer, m.Err, m.Lost)
+		case m.Released == 0 && logged && at.Before(run.Started.Add(m.Until-100*time.Millisecond)):
+			t.missing("%s %s: the server's log has its release, finwait has not", m.Kind, m.Peer)
+		case m.Released != 0 && !logged:
+			t.missing("%s %s: finwait has its release, the server's log has not", m.Kind, m.Peer)
+		case m.Released != 0:
+			off := run.Started.Add(m.Released).Sub(at)
+			t.add(crowdFigure+string(m.Kind), string(then), off)
+			t.add(crowdAll, string(then), off)
+			if off > m.Bound+2*time.Millisecond {
+				t.missing("%s %s: %s late, beyond its bound of %s", m.Kind, m.Peer, off, m.Bound)
+			}
+		}
+	}
+	rate, memory := float64(n)/run.Opening.Seconds(), (held-base)/n
+	fmt.Fprintf(w, "\n%d peers, then %s: opened %.0f a second (at least %d), %d bytes of resident memory for each (at most %d)\n", n, then, rate, crowdRate, memory, crowdMemory)
+	if len(t.absent) > 10 {
+		t.absent = append(t.absent[:10], fmt.Sprintf("and %d more", len(t.absent)-10))
+	}
+	return t.print(w) && rate >= crowdRate && memory <= crowdMemory, nil
+}
+
+const crowdFigure, crowdAll = "crowd ", "crowd of all"
+
+// resident is this process's resident memory in bytes (proc(5)).
+func resident() int {
+	b, _ := os.ReadFile("/proc/self/statm")
+	var size, pages int
+	_, _ = fmt.Sscan(string(b), &size, &pages)
+	return pages * os.Getpagesize()
+}
+
+// logged is a reference server in a process of its own, that writes down when it
+// released each connection.
+type logged struct {
+	cmd  *exec.Cmd
+	out  *bufio.Reader
+	stop io.Closer
+	url  *url.URL
+}
+
+func startLogged() (*logged, error) {
+	s := &logged{cmd: exec.Command(os.Args[0], "-serve")}
+	s.cmd.Stderr = os.Stderr
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if s.stop, err = s.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	s.out = bufio.NewReader(out)
+	address, err := s.out.ReadString('\n')
+	if err != nil {
+		s.end()
+		return nil, fmt.Errorf("the server did not start: %w", err)
+	}
+	s.url = &url.URL{Scheme: "ws", Host: strings.TrimSpace(address), Path: "/"}
+	return s, nil
+}
+
+// log stops the server, and reads when it released each connection.
+func (s *logged) log() (map[netip.AddrPort]time.Time, error) {
+	if err := s.stop.Close(); err != nil {
+		return nil, err
+	}
+	out := map[netip.AddrPort]time.Time{}
+	for {
+		var peer string
+		var at int64
+		if _, err := fmt.Fscanln(s.out, &peer, &at); errors.Is(err, io.EOF) {
+			return out, s.cmd.Wait()
+		} else if err != nil {
+			return nil, err
+		}
+		address, err := netip.ParseAddrPort(peer)
+		if err != nil {
+			return nil, err
+		}
+		out[address] = time.Unix(0, at)
+	}
+}
+
+func (s *logged) end() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+}
+
+// serveLogged is that server: it stops by a signal, writes its log when its
+// standard input ends, and exits.
+func serveLogged() error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(l.Addr())
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer cancel()
+	go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }()
+	released := &log{at: map[netip.AddrPort]time.Time{}}
+	if err := reference.Serve(ctx, l, reference.Options{PingInterval: time.Second, Log: released.event}); err != nil {
+		return err
+	}
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	w := bufio.NewWriter(os.Stdout)
+	for _, peer := range slices.SortedFunc(maps.Keys(released.at), netip.AddrPort.Compare) {
+		fmt.Fprintln(w, peer, released.at[peer].UnixNano())
+	}
+	return w.Flush()
+}

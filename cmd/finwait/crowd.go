@@ -1,0 +1,215 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/reports"
+)
+
+// mostPeers is what one process holds at most.
+const mostPeers = 200_000
+
+func crowdCommand() *cobra.Command {
+	var t targetFlags
+	var p processFlags
+	var json, svg, mix, then string
+	n := 1000
+	o := harness.CrowdOptions{}
+	c := &cobra.Command{
+		Use:   "crowd [--exec COMMAND] [URL]",
+		Short: "Hold thousands of connections, and see how a server lets go of them",
+		Long: `Open a crowd of peers to the WebSocket server at URL (ws://), hold it, end it,
+and report how long the server's sockets survived, for each kind of peer.
+Without a URL, finwait's own reference server is the target.
+
+  polite         answers the server's Close, and ends TCP
+  ignores        ignores the server's Close and FIN
+  no-fin         answers the Close, and never sends FIN
+  vanishes       goes dark without a packet
+  stops-reading  has sent 128 KiB of text, and reads nothing of what comes back
+  resets         sends RST
+
+The crowd ends when each peer closes with 1000, in its way (--then close), when
+the server's application closes all of them (kick-all: by the control contract
+or --kick-exec), or when the server is stopped (stop: with --exec or
+--stop-exec).
+
+Exit status: 0 measured, 1 not every peer could be opened and held until then,
+2 not carried out, or interrupted.`,
+		Example: `  finwait crowd
+  finwait crowd ws://127.0.0.1:8080/ --peers 10000
+  finwait crowd ws://127.0.0.1:8080/ --peers 10000 --mix polite=60,ignores=20,vanishes=10,stops-reading=10 --then kick-all
+  finwait crowd --exec 'node server.js' ws://127.0.0.1:{port}/ --mix polite=4,no-fin=1 --then stop`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(c *cobra.Command, args []string) error {
+			if n < 1 || n > mostPeers {
+				return fmt.Errorf("--peers %d: give a number of peers from 1 to %d", n, mostPeers)
+			}
+			embedded := len(args) == 0 && p.line == ""
+			if len(args) == 0 {
+				args = []string{"ws://127.0.0.1:{port}/"}
+			}
+			if embedded {
+				if err := p.embedded(); err != nil {
+					return err
+				}
+			}
+			var err error
+			if o.Peers, err = mixed(mix, n); err != nil {
+				return err
+			}
+			if o.Then, err = endOf(then, &p); err != nil {
+				return err
+			}
+			if o.AtOnce < 1 || o.Hold < 0 {
+				return fmt.Errorf("--at-once %d and --hold %s: give at least 1, and no negative time", o.AtOnce, o.Hold)
+			}
+			target, err := p.target(&t, args[0])
+			if err != nil {
+				return err
+			}
+			if embedded {
+				target.Name = "finwait's reference server"
+			}
+			if target.URL.Scheme != "ws" {
+				return fmt.Errorf("finwait crowd speaks no TLS: give a ws:// URL, such as that of the server behind %s", target)
+			}
+			for _, file := range []string{json, svg} {
+				if file == "" {
+					continue
+				}
+				if err := reports.CheckWritable(file); err != nil {
+					return err
+				}
+			}
+			out := c.OutOrStdout()
+			screen := terminal(out)
+			fmt.Fprintf(out, "%d peers against %s: %s, then %s\n", n, reports.OneLine(target.String()), mix, o.Then)
+			progress, end := counter(out, screen, n)
+			o.Progress = progress
+			run, err := target.Crowd(c.Context(), o)
+			end()
+			if err != nil {
+				return fmt.Errorf("%s: %w%s", target, err, hint(err))
+			}
+			reports.CrowdText(out, run, screen)
+			return cmp.Or(
+				write(json, func(w io.Writer) error { return reports.CrowdJSON(w, run) }),
+				write(svg, func(w io.Writer) error { return reports.CrowdSVG(w, run) }),
+				crowdOutcome(c.Context(), run))
+		},
+	}
+	t.addReach(c)
+	p.add(c)
+	f := c.Flags()
+	f.IntVar(&n, "peers", n, "how many `peers`")
+	f.StringVar(&mix, "mix", "polite=60,ignores=20,vanishes=10,stops-reading=10", "`shares` of the kinds of peers")
+	f.StringVar(&then, "then", "", "how it ends: close, kick-all or stop (default stop where finwait can stop the server, else close)")
+	f.DurationVar(&o.Hold, "hold", time.Second, "how long all are held before that")
+	f.IntVar(&o.AtOnce, "at-once", 64, "how many connections are being opened at the same time")
+	f.DurationVar(&t.profile.Patience, "patience", 35*time.Second, "how long to look, from that on")
+	f.StringVar(&t.kickExec, "kick-exec", "", "make the server close all connections by this shell `command`; {code} is filled in")
+	f.StringVar(&json, "json", "", "write what was measured to `file`")
+	f.StringVar(&svg, "svg", "", "draw the survival curves into `file`")
+	_ = c.RegisterFlagCompletionFunc("then", cobra.FixedCompletions([]string{"close", "kick-all", "stop"}, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+// mixed is n peers with the shares of a mix such as "polite=60,ignores=40", in
+// an order that chance gives, but the same each time.
+func mixed(mix string, n int) ([]peers.Kind, error) {
+	var kinds []peers.Kind
+	var shares []int
+	total := 0
+	for _, part := range strings.Split(mix, ",") {
+		name, number, _ := strings.Cut(strings.TrimSpace(part), "=")
+		kind, share := peers.Kind(name), 0
+		if !slices.Contains(peers.Kinds, kind) {
+			return nil, fmt.Errorf("--mix %q: there is no kind of peer %q, but %s", mix, name, joined(peers.Kinds))
+		}
+		share, err := strconv.Atoi(number)
+		if err != nil || share < 0 || share > 1_000_000 {
+			return nil, fmt.Errorf("--mix %q: the share of %s is a whole number, such as %s=20", mix, name, name)
+		}
+		kinds, shares, total = append(kinds, kind), append(shares, share), total+share
+	}
+	if total == 0 {
+		return nil, fmt.Errorf("--mix %q: no kind has a share", mix)
+	}
+	out := make([]peers.Kind, 0, n)
+	sum := 0
+	for i, kind := range kinds { // rounded so that all sum up to n
+		before := sum * n / total
+		sum += shares[i]
+		out = append(out, slices.Repeat([]peers.Kind{kind}, sum*n/total-before)...)
+	}
+	rand.New(rand.NewPCG(1, 2)).Shuffle(n, func(i, j int) { out[i], out[j] = out[j], out[i] })
+	return out, nil
+}
+
+func joined(kinds []peers.Kind) string {
+	s := make([]string, len(kinds))
+	for i, k := range kinds {
+		s[i] = string(k)
+	}
+	return strings.Join(s, ", ")
+}
+
+// endOf checks --then.
+func endOf(then string, p *processFlags) (harness.CrowdEnd, error) {
+	stops := p.line != "" || p.args != nil || p.stopExec != ""
+	end := harness.CrowdEnd(then)
+	switch {
+	case then == "" && stops:
+		return harness.ServerStops, nil
+	case then == "":
+		return harness.PeersClose, nil
+	case end == harness.ServerStops && !stops:
+		return "", fmt.Errorf("--then stop: say how the server is stopped, with --exec or --stop-exec")
+	case !slices.Contains([]harness.CrowdEnd{harness.PeersClose, harness.ServerKicks, harness.ServerStops}, end):
+		return "", fmt.Errorf("--then %q is none of close, kick-all, stop", then)
+	}
+	return end, nil
+}
+
+// counter shows how many peers are open, on a terminal.
+func counter(w io.Writer, o reports.TerminalOptions, n int) (progress func(opened, failed int), end func()) {
+	if !o.Live {
+		return nil, func() {}
+	}
+	const clear = "\r\x1b[K"
+	var last time.Time
+	progress = func(opened, failed int) {
+		if now := time.Now(); now.Sub(last) > 100*time.Millisecond || opened+failed == n {
+			last = now
+			fmt.Fprintf(w, "%s%d of %d open, %d failed", clear, opened, n, failed)
+		}
+	}
+	return progress, func() { fmt.Fprint(w, clear) }
+}
+
+// crowdOutcome turns a run into the command's result.
+func crowdOutcome(ctx context.Context, run *harness.CrowdRun) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for i := range run.Members {
+		if m := &run.Members[i]; m.Err != "" || m.Lost {
+			return errFailed
+		}
+	}
+	return nil
+}

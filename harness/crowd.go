@@ -1,0 +1,189 @@
+package harness
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/finwait/finwait/harness/sockets"
+	"github.com/finwait/finwait/peers"
+)
+
+// CrowdEnd is what a held crowd waits for.
+type CrowdEnd string
+
+// The ends of a crowd.
+const (
+	PeersClose  CrowdEnd = "close"    // each peer closes, in its way
+	ServerKicks CrowdEnd = "kick-all" // the server's application closes all, with 4001
+	ServerStops CrowdEnd = "stop"     // the server is stopped
+)
+
+// CrowdOptions say what a crowd is and does.
+type CrowdOptions struct {
+	Peers    []peers.Kind
+	Then     CrowdEnd
+	AtOnce   int           // how many connections are being opened at the same time; default 64
+	Hold     time.Duration // how long all are held before the end
+	Progress func(opened, failed int)
+}
+
+// CrowdRun is what became of a crowd.
+type CrowdRun struct {
+	Target   string
+	Then     CrowdEnd
+	Started  time.Time
+	Opening  time.Duration // from the first dialing until the last connection was open, or had failed
+	Took     time.Duration // all of it
+	Patience time.Duration
+	Members  []peers.Member
+	Observed bool   // the server's sockets were seen; else only the wire
+	Exit     *Exit  // of a server that finwait started and stopped
+	Output   string // the last that it wrote
+	Notes    []string
+	Stopped  string // why it ended before its time
+}
+
+// Crowd opens a crowd, holds it, ends it, and follows each peer until it was let
+// go or the patience is over. The error is one line: nothing could be measured.
+// A cancelled ctx ends it with what was measured.
+func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
+	patience := cmp.Or(t.Profile.Patience, 35*time.Second)
+	swarm := &peers.Swarm{Peers: o.Peers, AtOnce: o.AtOnce, Hold: o.Hold}
+	if err := swarm.Check(t.URL.Hostname()); err != nil {
+		return nil, err
+	}
+	run := &CrowdRun{Target: t.String(), Then: o.Then, Patience: patience}
+	target := *t
+	var server *Server
+	var err error
+	if t.Process != nil {
+		if server, err = t.StartProcess(ctx); err != nil {
+			return nil, err
+		}
+		defer server.Kill()
+		target.URL = server.URL
+	}
+	swarm.Options = peers.Options{URL: target.URL, Header: t.Header, Setup: t.Profile.CloseTimeout, Patience: patience}
+	if err := target.meet(ctx, o.Then, swarm, run); err != nil {
+		return nil, err
+	}
+	var began time.Time // the trigger
+	switch stop := server.stopper(t.StopExec); o.Then {
+	case ServerStops:
+		swarm.Trigger = func(ctx context.Context) (time.Time, error) { began = time.Now(); return began, stop(ctx) }
+	case ServerKicks:
+		swarm.Trigger = target.kickAll
+	}
+	if run.Observed {
+		var census *sockets.Census
+		swarm.Started = func(released func(netip.AddrPort, time.Time, time.Duration)) {
+			census, err = sockets.TakeCensus(swarm.Server, func(d sockets.Departure) { released(d.Peer, d.At, d.Bound) })
+		}
+		swarm.Joined = func(peer netip.AddrPort) {
+			if census != nil {
+				census.Add(peer)
+			}
+		}
+		defer func() {
+			if census != nil {
+				_ = census.Close()
+			}
+		}()
+	}
+	run.Started = time.Now()
+	swarm.Progress = func(opened, failed int) {
+		if opened+failed == len(o.Peers) {
+			run.Opening = time.Since(run.Started)
+		}
+		if o.Progress != nil {
+			o.Progress(opened, failed)
+		}
+	}
+	members, failure := swarm.Run(ctx)
+	switch {
+	case ctx.Err() != nil:
+		run.Stopped = context.Cause(ctx).Error()
+	case failure != nil:
+		return nil, failure
+	case err != nil:
+		return nil, err // of the census
+	}
+	run.Members = members
+	if server != nil {
+		if o.Then == ServerStops && run.Stopped == "" {
+			run.Exit = server.exit(ctx, began, patience)
+		}
+		server.Kill()
+		run.Output = server.Output.String()
+	}
+	run.Took = time.Since(run.Started)
+	return run, nil
+}
+
+// meet opens one connection: a dead target is one clear error. It finds out
+// where the target is, and whether its sockets can be seen.
+func (t *Target) meet(ctx context.Context, then CrowdEnd, swarm *peers.Swarm, run *CrowdRun) error {
+	opt := swarm.Options
+	opt.Patience = goodbye
+	observer, unseen := sockets.Open()
+	if unseen == nil {
+		defer func() { _ = observer.Close() }()
+		opt.Connected = func(peer, server netip.AddrPort) peers.Sight {
+			_, run.Observed, unseen = observer.Find(server, peer)
+			return peers.Sight{}
+		}
+	}
+	var ask []peers.Step
+	kicks := then == ServerKicks && !t.has(CanKickAll)
+	if kicks {
+		ask = []peers.Step{peers.Send{peers.Command(hello)}, peers.AwaitMessages{N: 1}}
+	}
+	rec := peers.Run(ctx, peers.Opened(append(ask, peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})...), opt)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case kicks && !slices.ContainsFunc(rec.Messages, func(m peers.Message) bool {
+		return strings.HasPrefix(string(m.Payload), greeting) && slices.Contains(strings.Fields(string(m.Payload)), string(CanKickAll)[len("finwait:"):])
+	}):
+		return errors.New("the server does not claim to obey finwait:kick-all (docs/contract.md): give --kick-exec, or --then close")
+	case rec.Err != "":
+		return errors.New(rec.Err)
+	}
+	switch {
+	case unseen != nil:
+		run.Notes = append(run.Notes, "server sockets are not observed: "+unseen.Error())
+	case !run.Observed:
+		run.Notes = append(run.Notes, "server sockets are not observed: the target's end of the connection is not in this host's kernel (or network namespace)")
+	}
+	var err error
+	swarm.Server, err = netip.ParseAddrPort(rec.Server)
+	return err
+}
+
+// stopper is what stops the server: its process, or the user's command.
+func (s *Server) stopper(line string) func(context.Context) error {
+	if s != nil {
+		return s.Stop
+	}
+	return shell(line)
+}
+
+// kickAll makes the server's application close all connections, from one that
+// does not belong to the crowd.
+func (t *Target) kickAll(ctx context.Context) (time.Time, error) {
+	opt := peers.Options{URL: t.URL, Header: t.Header, Patience: goodbye}
+	if t.KickExec != "" {
+		opt.Command = (&execs{target: t}).command
+	}
+	rec := peers.Run(ctx, peers.Opened(peers.Trigger{}, peers.Ask{Command: "kick-all 4001"}, peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}), opt)
+	if rec.Err != "" {
+		return time.Time{}, fmt.Errorf("kick-all: %s", rec.Err)
+	}
+	return rec.Trigger, nil
+}

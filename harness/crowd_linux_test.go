@@ -1,0 +1,169 @@
+package harness_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/hostile"
+	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/reference"
+	"github.com/finwait/finwait/reports"
+)
+
+// crowdServer is a reference server, and how it is stopped.
+func crowdServer(t *testing.T, o reference.Options) (target *harness.Target, stop func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- reference.Serve(ctx, l, o) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return &harness.Target{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}, Profile: harness.Profile{Patience: 3 * time.Second}}, cancel
+}
+
+// TestCrowd: what each kind of peer is told, how it sees TCP end, and when the
+// server let go of it.
+func TestCrowd(t *testing.T) {
+	const each, timeout, ping = 5, 300 * time.Millisecond, 200 * time.Millisecond
+	type want struct {
+		code     int // 0: no Close
+		ending   peers.Ending
+		from, to time.Duration // the release
+	}
+	soon, late := 100*time.Millisecond, timeout+400*time.Millisecond
+	for _, test := range []struct {
+		then harness.CrowdEnd
+		want map[peers.Kind]want
+	}{
+		{harness.PeersClose, map[peers.Kind]want{
+			peers.Polite: {1000, peers.FIN, 0, soon}, peers.Ignores: {1000, peers.FIN, timeout, late}, peers.NoFIN: {1000, peers.FIN, timeout, late},
+			peers.Vanishes: {0, peers.Unseen, ping, 2*ping + late}, peers.StopsReading: {0, peers.RST, 0, late}, peers.Resets: {0, peers.Unseen, 0, soon},
+		}},
+		{harness.ServerKicks, map[peers.Kind]want{
+			peers.Polite: {4001, peers.FIN, 0, soon}, peers.Ignores: {4001, peers.FIN, timeout, late}, peers.NoFIN: {4001, peers.FIN, timeout, late},
+			peers.Vanishes: {0, peers.Unseen, ping, late}, peers.StopsReading: {0, peers.RST, 0, late}, peers.Resets: {4001, peers.Unseen, 0, soon},
+		}},
+	} {
+		t.Run(string(test.then), func(t *testing.T) {
+			target, _ := crowdServer(t, reference.Options{CloseTimeout: timeout, PingInterval: ping})
+			opened := 0
+			o := harness.CrowdOptions{Then: test.then, Hold: 50 * time.Millisecond, Progress: func(n, failed int) { opened = n }}
+			for _, kind := range peers.Kinds {
+				o.Peers = append(o.Peers, slices.Repeat([]peers.Kind{kind}, each)...)
+			}
+			run, err := target.Crowd(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if opened != len(o.Peers) || len(run.Members) != len(o.Peers) || !run.Observed || run.Stopped != "" {
+				t.Fatalf("%d open, %d members, observed %t, stopped %q", opened, len(run.Members), run.Observed, run.Stopped)
+			}
+			for _, m := range run.Members {
+				want := test.want[m.Kind]
+				how, at := m.Ending()
+				released := m.Released - m.Trigger
+				if m.Err != "" || m.Lost || m.Code != want.code || how != want.ending || m.Released == 0 || released < want.from-m.Bound || released > want.to {
+					t.Errorf("%s: error %q, lost %t, code %d, %s at %s, released at %s; want %+v", m.Kind, m.Err, m.Lost, m.Code, how, at, released, want)
+				}
+			}
+		})
+	}
+}
+
+// TestCrowdThatCannotBe: one line says why.
+func TestCrowdThatCannotBe(t *testing.T) {
+	target, _ := crowdServer(t, reference.Options{})
+	silent := *target
+	silent.URL = &url.URL{Scheme: "ws", Host: "127.0.0.1:1", Path: "/"}
+	for _, test := range []struct {
+		target *harness.Target
+		peers  int
+		then   harness.CrowdEnd
+		want   string
+	}{
+		{&silent, 1, harness.PeersClose, "connection refused"},
+		{target, 100_000_000, harness.PeersClose, "peers need"},
+	} {
+		_, err := test.target.Crowd(t.Context(), harness.CrowdOptions{Peers: make([]peers.Kind, test.peers), Then: test.then})
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("error %v, want one line with %q", err, test.want)
+		}
+	}
+}
+
+// TestCrowdEndsEarly: a server that ends everything before the trigger, one that
+// refuses, and a cancelled context; what was measured is told.
+func TestCrowdEndsEarly(t *testing.T) {
+	t.Run("lost", func(t *testing.T) {
+		target, stop := crowdServer(t, reference.Options{})
+		o := harness.CrowdOptions{Peers: slices.Repeat([]peers.Kind{peers.Polite}, 10), Then: harness.PeersClose, Hold: 500 * time.Millisecond}
+		o.Progress = func(opened, _ int) {
+			if opened == 10 {
+				stop()
+			}
+		}
+		run, err := target.Crowd(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range run.Members {
+			if !m.Lost || m.Code != 1001 {
+				t.Errorf("lost %t, code %d", m.Lost, m.Code)
+			}
+		}
+	})
+	t.Run("cancelled", func(t *testing.T) {
+		target, _ := crowdServer(t, reference.Options{})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		o := harness.CrowdOptions{Peers: slices.Repeat([]peers.Kind{peers.Ignores}, 10), Then: harness.PeersClose, Hold: time.Minute}
+		o.Progress = func(opened, _ int) {
+			if opened == 10 {
+				cancel(fmt.Errorf("that will do"))
+			}
+		}
+		run, err := target.Crowd(ctx, o)
+		if err != nil || run.Stopped != "that will do" || len(run.Members) != 10 {
+			t.Fatalf("%+v, error %v", run, err)
+		}
+	})
+}
+
+// TestCrowdHostile: whatever a server does, a crowd ends on time.
+func TestCrowdHostile(t *testing.T) {
+	for _, m := range hostile.All() {
+		t.Run(m.Name, func(t *testing.T) {
+			t.Parallel()
+			target := &harness.Target{
+				URL:     &url.URL{Scheme: "ws", Host: serve(t, m.Name), Path: "/"},
+				Profile: harness.Profile{CloseTimeout: time.Second, Patience: time.Second},
+			}
+			began := time.Now()
+			run, err := target.Crowd(t.Context(), harness.CrowdOptions{Peers: slices.Repeat(peers.Kinds, 4), Then: harness.PeersClose})
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			if err == nil && len(run.Members) != 4*len(peers.Kinds) {
+				t.Errorf("%d members", len(run.Members))
+			}
+			if err == nil {
+				reports.CrowdText(io.Discard, run, reports.TerminalOptions{Width: 80})
+			}
+		})
+	}
+}
