@@ -4,7 +4,7 @@ GOLANGCI ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.
 FUZZTIME ?= 20s
 PEERS ?= 10000
 
-.PHONY: build test race lint vet cross golden docs fuzz accuracy crowd-bench targets matrix
+.PHONY: build test race lint vet cross golden docs fuzz accuracy crowd-bench shutdown-check targets matrix
 
 build: ## the binary, ./finwait
 	$(GO) build -o finwait ./cmd/finwait
@@ -40,6 +40,10 @@ accuracy: ## finwait's times against a packet capture and the server's own log; 
 
 crowd-bench: ## $(PEERS) peers against the server's own log, in time, memory and rate; Linux
 	$(GO) run ./accuracy -crowd $(PEERS)
+
+shutdown-check: ## what soft and hard shutdowns of npm ws do, against a log of ss(8)
+	$(GO) run ./accuracy -ss targets/ws-shutdown-soft
+	$(GO) run ./accuracy -ss targets/ws-shutdown-hard
 
 targets: ## install the real servers, and tell which cannot be
 	$(GO) run ./cmd/finwait matrix install targets/*

@@ -3,7 +3,8 @@
 // log. It runs the whole catalogue, compares every Close frame, FIN, RST and
 // release of a descriptor, and fails where a 99th percentile is over its limit
 // or where one side saw what the other did not. With -crowd N it compares crowds
-// of N peers with the log instead.
+// of N peers with the log instead; with -ss FOLDER, the shutdown of a target with
+// what ss(8) tells.
 package main
 
 import (
@@ -36,6 +37,7 @@ const (
 func main() {
 	runs := flag.Int("runs", 1, "runs of the catalogue")
 	peers := flag.Int("crowd", 0, "measure crowds of so many peers instead")
+	folder := flag.String("ss", "", "stop the server of this target's folder instead, and compare with a log of ss(8)")
 	serve := flag.Bool("serve", false, "be the server of such a measurement")
 	flag.Parse()
 	var err error
@@ -45,6 +47,8 @@ func main() {
 	case *peers > 0:
 		machine()
 		err = crowd(*peers, os.Stdout)
+	case *folder != "":
+		err = shutdowns(*folder, os.Stdout)
 	default:
 		err = catalogue(*runs)
 	}

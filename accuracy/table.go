@@ -46,7 +46,7 @@ func (t *table) print(w io.Writer) bool {
 	fmt.Fprintf(w, "%-20s %6s %10s %10s %10s %10s  %s\n", "figure", "n", "p50", "p99", "max", "limit p99", "worst")
 	for _, figure := range t.figures {
 		off := t.off[figure]
-		slices.SortFunc(off, func(a, b difference) int { return int(a.off - b.off) })
+		sortDifferences(off)
 		worst := off[len(off)-1]
 		limit := wireLimit
 		switch {
@@ -69,6 +69,10 @@ func (t *table) print(w io.Writer) bool {
 		fmt.Fprintln(w, line)
 	}
 	return ok
+}
+
+func sortDifferences(d []difference) {
+	slices.SortFunc(d, func(a, b difference) int { return int(a.off - b.off) })
 }
 
 // percentile of sorted values, by the nearest rank.

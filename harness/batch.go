@@ -28,13 +28,16 @@ const (
 
 // Options say how a batch runs.
 type Options struct {
-	AtOnce int // how many scenarios run at the same time; 0: all
+	AtOnce int                      // how many plays of scenarios run at the same time; 0: all
+	Repeat int                      // how often each scenario is played; 0: once
+	Known  map[string]*KnownFailure // by scenario id
 }
 
 // Batch is a run under way.
 type Batch struct {
 	target   *Target
 	atOnce   int
+	repeat   int
 	profile  Profile
 	has      map[Capability]bool
 	lies     map[Capability]string // commands of the contract that are claimed and not obeyed
@@ -50,14 +53,33 @@ type Batch struct {
 	dying   *sync.Mutex
 
 	main *Server                     // that the scenarios share; nil: it is not ours
-	own  map[string]*place           // of scenarios that have one of their own
+	own  map[string][]*place         // of scenarios that have one of their own, for each play
 	stop func(context.Context) error // how the scenario stops its server; nil: it does not
 }
 
 // slot is where one scenario's result comes to stand.
 type slot struct {
 	done   chan struct{}
+	known  *KnownFailure // nil: it is not known to fail
 	result *Result
+
+	mu    sync.Mutex
+	plays []*Result
+}
+
+// add takes the result of one play; the last of n makes the scenario's.
+func (s *slot) add(r *Result, n int) (complete bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.plays = append(s.plays, r); len(s.plays) < n {
+		return false
+	}
+	s.result = worst(s.plays)
+	if s.known != nil {
+		s.known.excuse(s.result, time.Now())
+	}
+	close(s.done)
+	return true
 }
 
 // Start checks the target with one connection, finds out what it and this host
@@ -72,16 +94,17 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 	if len(scenarios) == 0 {
 		return nil, errors.New("no scenario is selected")
 	}
-	if o.AtOnce <= 0 || o.AtOnce > len(scenarios) {
-		o.AtOnce = len(scenarios)
+	o.Repeat = max(o.Repeat, 1)
+	if plays := o.Repeat * len(scenarios); o.AtOnce <= 0 || o.AtOnce > plays {
+		o.AtOnce = plays
 	}
 	b := &Batch{
-		target: t, atOnce: o.AtOnce, profile: profile, has: map[Capability]bool{}, lies: map[Capability]string{},
+		target: t, atOnce: o.AtOnce, repeat: o.Repeat, profile: profile, has: map[Capability]bool{}, lies: map[Capability]string{},
 		turns:   make(chan struct{}, turns),
 		results: make(chan *Result, len(scenarios)),
 		slots:   map[string]*slot{},
 		dying:   &sync.Mutex{},
-		own:     map[string]*place{},
+		own:     map[string][]*place{},
 		ended:   make(chan struct{}),
 		run:     &Run{Target: t.String(), Profile: profile, Started: time.Now(), Results: make([]*Result, len(scenarios))},
 	}
@@ -89,7 +112,7 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 		if b.slots[s.ID] != nil {
 			return nil, fmt.Errorf("scenario %s stands twice in the selection", s.ID)
 		}
-		b.slots[s.ID] = &slot{done: make(chan struct{})}
+		b.slots[s.ID] = &slot{done: make(chan struct{}), known: o.Known[s.ID]}
 	}
 	if t.Process != nil {
 		if err := b.startServers(ctx, scenarios); err != nil {
@@ -140,35 +163,43 @@ func (b *Batch) Wait() *Run {
 func (b *Batch) all(ctx context.Context, scenarios []*Scenario) {
 	var running sync.WaitGroup
 	atOnce := make(chan struct{}, b.atOnce)
-	play := func(i int, s *Scenario) (rally *peers.Rally, done <-chan struct{}) {
+	play := func(i, n int) (rally *peers.Rally, done <-chan struct{}) {
+		s, over := scenarios[i], make(chan struct{})
 		atOnce <- struct{}{}
 		rally = peers.NewRally(s.others())
 		running.Go(func() {
-			defer func() { <-atOnce }()
-			r := b.one(ctx, s, rally)
-			b.run.Results[i], b.slots[s.ID].result = r, r
-			close(b.slots[s.ID].done)
-			b.results <- r
+			defer func() { <-atOnce; close(over) }()
+			slot := b.slots[s.ID]
+			if r := b.one(ctx, s, n, rally); slot.add(r, b.repeat) {
+				b.run.Results[i] = slot.result
+				b.results <- slot.result
+			}
 		})
-		return rally, b.slots[s.ID].done
+		return rally, over
 	}
 	// Those that disturb others go first, one after another. Its peers may still
 	// hang, but what it has done to others is over when its crowd has left.
 	alone, rest, last := b.partition(scenarios)
-	for _, i := range alone {
-		rally, done := play(i, scenarios[i])
-		select {
-		case <-rally.Finished():
-		case <-done:
+	for n := range b.repeat {
+		for _, i := range alone {
+			rally, done := play(i, n)
+			select {
+			case <-rally.Finished():
+			case <-done:
+			}
 		}
 	}
-	for _, i := range rest {
-		play(i, scenarios[i])
+	for n := range b.repeat {
+		for _, i := range rest {
+			play(i, n)
+		}
 	}
 	running.Wait()
-	for _, i := range last { // they stop the server
-		_, done := play(i, scenarios[i])
-		<-done
+	for n := range b.repeat {
+		for _, i := range last { // they stop the server
+			_, done := play(i, n)
+			<-done
+		}
 	}
 	running.Wait()
 	if err := context.Cause(ctx); err != nil {
@@ -204,9 +235,11 @@ func (b *Batch) close() {
 		b.main.Kill()
 		b.run.Output = b.main.Output.String()
 	}
-	for _, p := range b.own {
-		if p.server != nil {
-			p.server.Kill()
+	for _, places := range b.own {
+		for _, p := range places {
+			if p.server != nil {
+				p.server.Kill()
+			}
 		}
 	}
 	if b.observer != nil {
@@ -214,8 +247,9 @@ func (b *Batch) close() {
 	}
 }
 
-// one runs a scenario, probes the target, and judges the record.
-func (b *Batch) one(ctx context.Context, s *Scenario, rally *peers.Rally) *Result {
+// one runs a scenario for the n-th time, probes the target, and judges the
+// record.
+func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally) *Result {
 	r := &Result{Scenario: s, Started: time.Now()}
 	defer func() { r.Took = time.Since(r.Started) }()
 	for _, c := range s.Needs {
@@ -231,14 +265,14 @@ func (b *Batch) one(ctx context.Context, s *Scenario, rally *peers.Rally) *Resul
 		r.Verdict = Skip
 		return r
 	}
-	own, err := b.at(ctx, s)
+	own, err := b.at(ctx, s, n)
 	if err != nil {
 		r.Verdict, r.Err = Errored, err.Error()
 		return r
 	}
 	b = own
 	if s.Stops {
-		return b.stopped(ctx, s, r, rally)
+		return b.stopped(ctx, s, n, r, rally)
 	}
 	token := newToken()
 	r.Record = b.play(ctx, s, token, rally)

@@ -14,7 +14,7 @@ const (
 // Rule is one requirement, judged on a record. It keeps no state.
 type Rule struct {
 	ID     string // stable: the requirement's id, with a suffix where a requirement has several rules
-	Req    string // id in docs/requirements.md
+	Req    string // id in docs/requirements.md; empty: it is a rule of the user's
 	Grade  Grade
 	Clause string // where it comes from, e.g. "RFC 6455, 5.5.1"
 	Text   string // the requirement in one sentence

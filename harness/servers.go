@@ -17,7 +17,7 @@ type place struct {
 }
 
 // startServers starts the target's processes: one that scenarios share, and one
-// for each scenario that disturbs others or stops it. They are ready before
+// for each play of a scenario that disturbs others or stops it. They are ready before
 // anything is measured.
 func (b *Batch) startServers(ctx context.Context, scenarios []*Scenario) (err error) {
 	if b.main, err = b.target.StartProcess(ctx); err != nil {
@@ -29,13 +29,15 @@ func (b *Batch) startServers(ctx context.Context, scenarios []*Scenario) (err er
 		if !s.Alone && !s.Stops {
 			continue
 		}
-		p := &place{}
-		b.own[s.ID] = p
-		starting.Go(func() {
-			gate <- struct{}{}
-			defer func() { <-gate }()
-			p.server, p.err = b.target.StartProcess(ctx)
-		})
+		for range b.repeat {
+			p := &place{}
+			b.own[s.ID] = append(b.own[s.ID], p)
+			starting.Go(func() {
+				gate <- struct{}{}
+				defer func() { <-gate }()
+				p.server, p.err = b.target.StartProcess(ctx)
+			})
+		}
 	}
 	starting.Wait()
 	shared := *b.target
@@ -44,10 +46,10 @@ func (b *Batch) startServers(ctx context.Context, scenarios []*Scenario) (err er
 	return nil
 }
 
-// at is the batch as the scenario sees it: with a server of its own where it has
+// at is the batch as the n-th play of the scenario sees it: with a server of its own where it has
 // one, and what stops it where it does.
-func (b *Batch) at(ctx context.Context, s *Scenario) (*Batch, error) {
-	own, p := *b, b.own[s.ID]
+func (b *Batch) at(ctx context.Context, s *Scenario, n int) (*Batch, error) {
+	own, p := *b, b.place(s, n)
 	if p != nil {
 		if p.err != nil {
 			return nil, p.err
@@ -74,12 +76,20 @@ func (b *Batch) at(ctx context.Context, s *Scenario) (*Batch, error) {
 	return &own, nil
 }
 
+// place is the server of the n-th play of a scenario; nil: it has none of its own.
+func (b *Batch) place(s *Scenario, n int) *place {
+	if places := b.own[s.ID]; places != nil {
+		return places[n]
+	}
+	return nil
+}
+
 // stopped runs a scenario that stops its server, and waits for the end of the
 // process.
-func (b *Batch) stopped(ctx context.Context, s *Scenario, r *Result, rally *peers.Rally) *Result {
+func (b *Batch) stopped(ctx context.Context, s *Scenario, n int, r *Result, rally *peers.Rally) *Result {
 	r.Record = b.play(ctx, s, "", rally)
 	r.Record.Exit = &Exit{}
-	if p := b.own[s.ID]; p != nil {
+	if p := b.place(s, n); p != nil {
 		r.Record.Exit = p.server.exit(ctx, r.Record.Trigger, b.profile.Patience)
 	}
 	if r.Record.Err != "" {

@@ -1,6 +1,9 @@
 package harness
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Verdict is a scenario's result in one word.
 type Verdict string
@@ -13,6 +16,7 @@ const (
 	Noted   Verdict = "info"  // measured, nothing to judge
 	Skip    Verdict = "skip"  // a capability is missing: Result.Missing
 	Errored Verdict = "error" // the scenario could not be carried out: Result.Err
+	Known   Verdict = "known" // it fails, as is known: Result.Known
 )
 
 // Result is one scenario's outcome.
@@ -25,6 +29,22 @@ type Result struct {
 	Err      string
 	Started  time.Time
 	Took     time.Duration
+	Known    *KnownFailure
+	Plays    []*Result // all of them where the scenario was played more than once; this is the worst
+}
+
+// worst is the result that a scenario has after several plays: the first of the
+// gravest.
+func worst(plays []*Result) *Result {
+	if len(plays) == 1 {
+		return plays[0]
+	}
+	gravest := []Verdict{Fail, Errored, Warn, Pass, Noted, Skip}
+	out := *slices.MinFunc(plays, func(a, b *Result) int {
+		return slices.Index(gravest, a.Verdict) - slices.Index(gravest, b.Verdict)
+	})
+	out.Plays = plays
+	return &out
 }
 
 // verdict sums up findings. Strict makes a breached SHOULD fail.

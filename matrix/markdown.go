@@ -45,10 +45,10 @@ timeout %s (%s with its tolerance), response %s, patience %s.
 	b.WriteString("| target | language | library | version | pass | fail | warn | info | skip | error |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, o := range m.Targets {
 		if o.Error != "" {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | not measured: %s ||||||\n", o.Name, cell(o.Language), cell(o.Library), cell(o.LibVersion), cell(o.Error))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | not measured: %s ||||||\n", o.Name, reports.MarkdownText(o.Language), reports.MarkdownText(o.Library), reports.MarkdownText(o.LibVersion), reports.MarkdownText(o.Error))
 			continue
 		}
-		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |", o.Name, o.Name, cell(o.Language), cell(o.Library), cell(o.LibVersion))
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |", o.Name, o.Name, reports.MarkdownText(o.Language), reports.MarkdownText(o.Library), reports.MarkdownText(o.LibVersion))
 		for _, n := range o.totals() {
 			fmt.Fprintf(&b, " %d |", n)
 		}
@@ -113,7 +113,7 @@ func (m *Matrix) shutdowns(b *strings.Builder, drawings string) {
 			head = true
 			b.WriteString("\n## How they stop\n\nWhat each kind of peer was told, how its connections ended on the wire, and by when half of the\nserver's sockets were gone (Kaplan-Meier, with bounds of 95 per cent).\n")
 		}
-		fmt.Fprintf(b, "\n### %s: %s\n\n| scenario | exit | peers | median life |\n| --- | --- | --- | --- |\n", o.Name, cell(o.Shutdown))
+		fmt.Fprintf(b, "\n### %s: %s\n\n| scenario | exit | peers | median life |\n| --- | --- | --- | --- |\n", o.Name, reports.MarkdownText(o.Shutdown))
 		for _, c := range o.Cells {
 			if c.Exit == nil {
 				continue
@@ -122,7 +122,7 @@ func (m *Matrix) shutdowns(b *strings.Builder, drawings string) {
 			for _, k := range c.Curves {
 				lives = append(lives, k.Kind+" "+k.Median())
 			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", c.ID, cell(c.Exit.String()), cell(strings.Join(c.Measured, "; ")), cell(strings.Join(lives, "; ")))
+			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", c.ID, reports.MarkdownText(c.Exit.String()), reports.MarkdownText(strings.Join(c.Measured, "; ")), reports.MarkdownText(strings.Join(lives, "; ")))
 		}
 		if c := o.cell("shutdown/mixed"); drawings != "" && c != nil && len(c.Curves) > 0 {
 			fmt.Fprintf(b, "\n![the survival curves of shutdown/mixed on %s](%s)\n", o.Name, drawing(drawings, o, c))
@@ -137,9 +137,9 @@ func drawing(folder string, o *Outcome, c *Cell) string {
 
 // section tells what broke on one target, and why.
 func (o *Outcome) section(b *strings.Builder) {
-	fmt.Fprintf(b, "\n## %s\n\n[%s](%s) %s, %s. %s.\n", o.Name, cell(o.Library), o.Source, cell(o.LibVersion), cell(o.Language), cell(strings.TrimSuffix(o.Notes, ".")))
+	fmt.Fprintf(b, "\n## %s\n\n[%s](%s) %s, %s. %s.\n", o.Name, reports.MarkdownText(o.Library), o.Source, reports.MarkdownText(o.LibVersion), reports.MarkdownText(o.Language), reports.MarkdownText(strings.TrimSuffix(o.Notes, ".")))
 	if o.Conventions != "" {
-		fmt.Fprintf(b, "Declared: %s.\n", cell(strings.TrimSuffix(o.Conventions, ".")))
+		fmt.Fprintf(b, "Declared: %s.\n", reports.MarkdownText(strings.TrimSuffix(o.Conventions, ".")))
 	}
 	type group struct {
 		verdict string
@@ -164,13 +164,22 @@ func (o *Outcome) section(b *strings.Builder) {
 			groups = append(groups, &group{verdict: c.Verdict, ids: []string{c.ID}, Breach: Breach{Got: c.Error}})
 		}
 	}
+	for _, c := range o.Cells {
+		if len(c.Others) > 0 {
+			why := c.Race
+			if why == "" {
+				why = "not explained"
+			}
+			fmt.Fprintf(b, "\nNot steady: %s: %s, then %s: %s.\n", c.ID, c.Verdict, strings.Join(c.Others, ", "), reports.MarkdownText(why))
+		}
+	}
 	if len(groups) == 0 {
 		b.WriteString("\nNothing broke.\n")
 		return
 	}
 	b.WriteString("\n| scenarios | verdict | rule | want | got, in the first | because |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, g := range groups {
-		fmt.Fprintf(b, "| %s | %s | %s %s | %s | %s | %s |\n", cell(short(g.ids)), g.verdict, g.Rule, g.Grade, cell(g.Want), cell(g.Got), cell(g.Because))
+		fmt.Fprintf(b, "| %s | %s | %s %s | %s | %s | %s |\n", reports.MarkdownText(short(g.ids)), g.verdict, g.Rule, g.Grade, reports.MarkdownText(g.Want), reports.MarkdownText(g.Got), reports.MarkdownText(g.Because))
 	}
 }
 
@@ -196,7 +205,7 @@ func (m *Matrix) everything(b *strings.Builder) {
 		}
 		b.WriteString("\n|" + strings.Repeat(" --- |", len(targets)+1) + "\n")
 		for _, r := range rows {
-			fmt.Fprintf(b, "| %s |%s\n", cell(short(r.ids)), r.text)
+			fmt.Fprintf(b, "| %s |%s\n", reports.MarkdownText(short(r.ids)), r.text)
 		}
 		rows = nil
 	}
@@ -314,11 +323,6 @@ func (m *Matrix) date() string {
 
 func seconds(s float64) string {
 	return harness.Format(time.Duration(s * float64(time.Second)))
-}
-
-// cell escapes what would break a table.
-func cell(s string) string {
-	return strings.NewReplacer("|", `\|`, "<", "&lt;", "`", "'", "*", `\*`, "[", `\[`, "_", `\_`).Replace(reports.OneLine(s))
 }
 
 // Curves draws what the crowds lived when the targets were stopped, an SVG file

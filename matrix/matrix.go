@@ -170,7 +170,7 @@ func (t *Target) killing(ctx context.Context, profile harness.Profile, s *harnes
 
 // once runs the scenarios on processes of the target's and ends them.
 func (t *Target) once(ctx context.Context, profile harness.Profile, list []*harness.Scenario) (*harness.Run, error) {
-	target, err := t.target(profile)
+	target, err := t.Server(profile)
 	if err != nil {
 		return nil, err
 	}

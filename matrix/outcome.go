@@ -56,6 +56,7 @@ type Cell struct {
 	ID       string            `json:"id"`
 	Verdict  string            `json:"verdict"`
 	Others   []string          `json:"others,omitempty"` // verdicts of later runs that differ
+	Race     string            `json:"race,omitempty"`   // why they may
 	Missing  []string          `json:"missing,omitempty"`
 	Error    string            `json:"error,omitempty"`
 	Wire     *reports.Close    `json:"wireClose"`        // the server's first Close frame; null: none came
@@ -199,6 +200,7 @@ func (o *Outcome) fill(t *Target, list []*harness.Scenario, run *reports.Report)
 // explain fills in the reasons that the target's description gives.
 func (o *Outcome) explain(t *Target) {
 	for _, c := range o.Cells {
+		c.Race = t.Races[c.ID]
 		for i, b := range c.Breaches {
 			c.Breaches[i].Because = t.because(c.ID, b.Rule)
 		}
@@ -224,8 +226,8 @@ func (o *Outcome) Count() map[string]int {
 }
 
 // Problems are what a reader of the matrix must not believe, a line each: a
-// target that could not be measured, verdicts that differ between runs,
-// failures that nothing explains.
+// target that could not be measured; verdicts that differ between runs, and
+// failures, that nothing explains.
 func (o *Outcome) Problems() []string {
 	if o.Error != "" {
 		return []string{o.Name + ": not measured: " + o.Error}
@@ -235,7 +237,7 @@ func (o *Outcome) Problems() []string {
 		out = append(out, fmt.Sprintf("%s: its description names the command %s, which does not work", o.Name, command))
 	}
 	for _, c := range o.Cells {
-		if len(c.Others) > 0 {
+		if len(c.Others) > 0 && c.Race == "" {
 			out = append(out, fmt.Sprintf("%s: %s is not steady: %s, then %v", o.Name, c.ID, c.Verdict, c.Others))
 		}
 		if c.Verdict == string(harness.Errored) {

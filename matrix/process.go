@@ -26,8 +26,8 @@ func (t *Target) Prepare(ctx context.Context) error {
 	return nil
 }
 
-// target is what the harness runs against.
-func (t *Target) target(profile harness.Profile) (*harness.Target, error) {
+// Server is what the harness starts, and runs against.
+func (t *Target) Server(profile harness.Profile) (*harness.Target, error) {
 	u, err := url.Parse("ws://127.0.0.1/" + strings.TrimPrefix(t.Path, "/"))
 	if err != nil {
 		return nil, fmt.Errorf("%s: path: %w", t.File(), err)

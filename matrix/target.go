@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,6 +35,7 @@ type Target struct {
 	Commands string            // of the control contract, that work: "close terminate fill kick-all events open"
 	Only     []string          // patterns of the scenarios that it is for; empty: all
 	Alone    []string          // scenarios that kill the server: each runs on a process of its own
+	Races    map[string]string // scenario, to why its verdict is not steady
 	Because  map[string]string // rule, "family rule" or "scenario rule", to why it is breached
 
 	dir string
@@ -99,6 +101,10 @@ func load(dir string) (*Target, error) {
 	if _, err := (scenarios.Selection{Skip: t.Alone}).Apply(scenarios.All()); err != nil {
 		return nil, fmt.Errorf("%s: alone: %w", t.File(), err)
 	}
+	raced := scenarios.Selection{Skip: slices.Sorted(maps.Keys(t.Races))}
+	if _, err := raced.Apply(scenarios.All()); err != nil {
+		return nil, fmt.Errorf("%s: races: %w", t.File(), err)
+	}
 	if _, err := t.chosen(scenarios.All()); err != nil {
 		return nil, fmt.Errorf("%s: only: %w", t.File(), err)
 	}
@@ -154,5 +160,5 @@ func (t *Target) because(id, rule string) string {
 			return why
 		}
 	}
-	return ""
+	return t.Races[id]
 }

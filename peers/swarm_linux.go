@@ -472,8 +472,7 @@ func (s *swarm) drop(m *one, quietly bool) {
 
 func (s *swarm) fail(i int, err error) {
 	m := &s.all[i]
-	m.Err = fmt.Sprintf("%+q", clip(err.Error(), 200))
-	m.Err = m.Err[1 : len(m.Err)-1]
+	m.Err = clip(err.Error(), 200)
 	m.phase = joined // for drop
 	s.drop(m, false)
 	m.phase = over

@@ -46,7 +46,7 @@ func (t *Terminal) bars(results []*harness.Result) {
 		if b.held.Censored {
 			drawn = strings.Repeat("█", length-1) + "▶"
 		}
-		t.line("  %-*s %s %s", label, clip(b.name(), label), drawn, Lifetime(harness.Survival{Until: b.held.Until, Censored: b.held.Censored}))
+		t.line("  %-*s %s %s", label, Clip(b.name(), label), drawn, Lifetime(harness.Survival{Until: b.held.Until, Censored: b.held.Censored}))
 	}
 	if more := len(list) - most; more > 0 {
 		t.line("  and %d more that ended sooner", more)

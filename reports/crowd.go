@@ -66,7 +66,7 @@ func NewCrowd(run *harness.CrowdRun) *Crowd {
 		m := &run.Members[i]
 		switch {
 		case m.Err != "":
-			out.Failures[m.Err]++
+			out.Failures[OneLine(m.Err)]++
 			continue
 		case m.Peer.Port() == 0: // its turn did not come
 			continue

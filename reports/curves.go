@@ -32,13 +32,48 @@ func Curves(rec *harness.Record) []KindCurve {
 		if c.Kind == "" || c.Refused {
 			continue
 		}
-		o := survival.Observation{Time: c.EndedAt.Seconds(), Censored: c.Ending == peers.Open || c.Ending == peers.Unseen}
-		if held := c.Socket.Held; c.Socket.Observed {
-			o = survival.Observation{Time: held.Until.Seconds(), Censored: held.Censored}
-		}
-		l.add(c.Kind, !c.Socket.Observed, o)
+		l.add(c.Kind, !c.Socket.Observed, life(c))
 	}
 	return l.curves()
+}
+
+// Repeated estimates how long the server's socket, or where it was not observed
+// TCP on the wire, survived in the plays of a scenario that was repeated; nil
+// where it was not.
+func Repeated(r *harness.Result) *KindCurve {
+	var l lives
+	for _, p := range r.Plays {
+		if rec := p.Record; rec != nil && rec.Triggered {
+			l.add(r.Scenario.ID, !rec.Socket.Observed, life(rec))
+		}
+	}
+	if len(l.kinds) == 0 {
+		return nil
+	}
+	return &l.curves()[0]
+}
+
+// life is how long the server's socket was held, or TCP was open.
+func life(rec *harness.Record) survival.Observation {
+	if held := rec.Socket.Held; rec.Socket.Observed {
+		return survival.Observation{Time: held.Until.Seconds(), Censored: held.Censored}
+	}
+	return survival.Observation{Time: rec.EndedAt.Seconds(), Censored: rec.Ending == peers.Open || rec.Ending == peers.Unseen}
+}
+
+// verdicts tells how often each verdict came: "18 pass, 2 fail".
+func verdicts(plays []*harness.Result) string {
+	n := map[harness.Verdict]int{}
+	for _, p := range plays {
+		n[p.Verdict]++
+	}
+	var out []string
+	for _, v := range []harness.Verdict{harness.Pass, harness.Fail, harness.Warn, harness.Noted, harness.Skip, harness.Errored, harness.Known} {
+		if n[v] > 0 {
+			out = append(out, fmt.Sprintf("%d %s", n[v], v))
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // lives are observations by kind of peer, in the order of the first of each.

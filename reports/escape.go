@@ -39,8 +39,8 @@ func escape(s string, allowed func(rune) bool) string {
 	return b.String()
 }
 
-// clip shortens what a server made long.
-func clip(s string, n int) string {
+// Clip shortens what a server made long to n bytes.
+func Clip(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}

@@ -13,12 +13,12 @@ import (
 func Explain(r *harness.Result) string {
 	var b strings.Builder
 	if r.Err != "" {
-		fmt.Fprintf(&b, "got     not carried out: %s\n", OneLine(clip(r.Err, 1000)))
+		fmt.Fprintf(&b, "got     not carried out: %s\n", OneLine(Clip(r.Err, 1000)))
 	}
 	for _, f := range r.Findings {
 		if f.Outcome == harness.Breached {
 			fmt.Fprintf(&b, "want    %s\ngot     %s\nclause  %s: %s (%s, %s)\n",
-				OneLine(f.Want), OneLine(clip(f.Got, 1000)), OneLine(f.Rule.Clause), OneLine(f.Rule.Text), f.Rule.Grade, f.Rule.ID)
+				OneLine(f.Want), OneLine(Clip(f.Got, 1000)), OneLine(f.Rule.Clause), OneLine(f.Rule.Text), f.Rule.Grade, f.Rule.ID)
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")
@@ -44,6 +44,15 @@ func facts(r *harness.Result) [][2]string {
 	out := [][2]string{{"verdict", string(r.Verdict)}}
 	add := func(name, format string, args ...any) {
 		out = append(out, [2]string{name, fmt.Sprintf(format, args...)})
+	}
+	if r.Known != nil {
+		add("known failure", "%s", r.Known)
+	}
+	if r.Plays != nil {
+		add("repeated", "%d times: %s", len(r.Plays), verdicts(r.Plays))
+	}
+	if k := Repeated(r); k != nil {
+		add("survival", "%s", k.Summary())
 	}
 	rec := r.Record
 	if rec == nil {
@@ -97,7 +106,7 @@ func traceLines(rec *harness.Record) []string {
 	arrow := map[peers.Dir]string{peers.Sent: "→", peers.Received: "←", peers.Local: "·"}
 	var out []string
 	for _, e := range rec.Trace {
-		out = append(out, fmt.Sprintf("%10s %s %s", harness.Format(e.At), arrow[e.Dir], OneLine(clip(e.What, 400))))
+		out = append(out, fmt.Sprintf("%10s %s %s", harness.Format(e.At), arrow[e.Dir], OneLine(Clip(e.What, 400))))
 	}
 	if rec.Elided > 0 {
 		out = append(out, fmt.Sprintf("%10s   %d more events", "", rec.Elided))

@@ -19,7 +19,7 @@ func CheckWritable(path string) error {
 	case err == nil && !info.Mode().IsRegular():
 		return nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("cannot write the report %s: %w", path, err)
+		return fmt.Errorf("cannot write the report %s: %w", path, cause(err))
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".finwait-*")
 	if err != nil {
@@ -54,6 +54,22 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+// Append writes a report behind what is in a file, such as a step's summary;
+// without a path it does nothing.
+func Append(path string, write func(io.Writer) error) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err == nil {
+		err = errors.Join(buffered(f, write), f.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("cannot append the report to %s: %w", path, cause(err))
+	}
+	return nil
 }
 
 func buffered(f io.Writer, write func(io.Writer) error) error {

@@ -68,8 +68,40 @@ type Scenario struct {
 	Crowd    []Member   `json:"crowd,omitempty"`
 	Exit     *Exit      `json:"exit,omitempty"`
 	Curves   []Curve    `json:"curves,omitempty"`
+	Repeated *Repeats   `json:"repeated,omitempty"`
+	Known    string     `json:"known,omitempty"` // why it is known to fail
 	Trace    []Event    `json:"trace,omitempty"`
 	Elided   int        `json:"elided,omitempty"`
+}
+
+// Held is how long the server's process held the socket; nil: not observed.
+func (s *Scenario) Held() *Survival {
+	if s.Socket == nil || !s.Socket.Observed {
+		return nil
+	}
+	return s.Socket.Held
+}
+
+// Breach is the first breached rule that made the verdict; nil: none.
+func (s *Scenario) Breach() *Finding {
+	var warning *Finding
+	for i, f := range s.Findings {
+		switch {
+		case f.Outcome != string(harness.Breached):
+		case f.Grade != string(harness.Should):
+			return &s.Findings[i]
+		case warning == nil:
+			warning = &s.Findings[i]
+		}
+	}
+	return warning
+}
+
+// Repeats are the plays of a scenario that was repeated; everything else of it is
+// that of the worst.
+type Repeats struct {
+	Verdicts []string `json:"verdicts"`        // of each play
+	Curve    *Curve   `json:"curve,omitempty"` // of the server's sockets
 }
 
 // Finding is one rule's outcome.
@@ -252,7 +284,7 @@ func ReadJSON(r io.Reader) (*Report, error) {
 		return nil, fmt.Errorf("read a finwait report: %w", err)
 	}
 	if out.Format != Format || out.Version != Version {
-		return nil, fmt.Errorf("read a finwait report: format %q, version %d is not %q, version %d", clip(out.Format, 40), out.Version, Format, Version)
+		return nil, fmt.Errorf("read a finwait report: format %q, version %d is not %q, version %d", Clip(out.Format, 40), out.Version, Format, Version)
 	}
 	return &out, nil
 }
@@ -294,9 +326,22 @@ func scenario(r *harness.Result) Scenario {
 	for _, c := range r.Missing {
 		out.Missing = append(out.Missing, string(c))
 	}
+	if r.Known != nil {
+		out.Known = r.Known.String()
+	}
 	for _, f := range r.Findings {
 		out.Findings = append(out.Findings, Finding{f.Rule.ID, f.Rule.Req, string(f.Rule.Grade), f.Rule.Clause, f.Rule.Text,
 			string(f.Outcome), f.Want, f.Got, string(f.Missing)})
+	}
+	if r.Plays != nil {
+		out.Repeated = &Repeats{}
+		for _, p := range r.Plays {
+			out.Repeated.Verdicts = append(out.Repeated.Verdicts, string(p.Verdict))
+		}
+		if k := Repeated(r); k != nil {
+			c := k.data()
+			out.Repeated.Curve = &c
+		}
 	}
 	rec := r.Record
 	if rec == nil {

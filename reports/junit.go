@@ -75,7 +75,7 @@ func (s *xmlSuite) add(r *harness.Result, c xmlCase) {
 		s.Failures++
 	case harness.Errored:
 		s.Errors++
-	case harness.Skip:
+	case harness.Skip, harness.Known:
 		s.Skipped++
 	}
 	if r.Started.Before(s.start) {
@@ -125,7 +125,7 @@ func testCase(r *harness.Result, strict bool) xmlCase {
 	fmt.Fprintf(&out, "%s %s\n", r.Scenario.ID, r.Scenario.Title)
 	properties := &xmlProperties{}
 	for _, f := range facts(r) {
-		name, value := OneLine(f[0]), xmlText(OneLine(clip(f[1], 1000)))
+		name, value := OneLine(f[0]), xmlText(OneLine(Clip(f[1], 1000)))
 		properties.List = append(properties.List, xmlProperty{name, value})
 		fmt.Fprintf(&out, "%s: %s\n", name, value)
 	}
@@ -136,12 +136,14 @@ func testCase(r *harness.Result, strict bool) xmlCase {
 	switch r.Verdict {
 	case harness.Skip:
 		c.Skipped = &xmlOutcome{Message: "needs " + capabilities(r.Missing)}
+	case harness.Known:
+		c.Skipped = &xmlOutcome{Message: xmlText(OneLine("known failure: " + Clip(r.Known.String(), 300)))}
 	case harness.Errored:
-		c.Error = &xmlOutcome{Type: "finwait", Message: xmlText(OneLine(clip(r.Err, 300))), Body: body}
+		c.Error = &xmlOutcome{Type: "finwait", Message: xmlText(OneLine(Clip(r.Err, 300))), Body: body}
 	case harness.Fail:
 		f := breach(r)
 		message := fmt.Sprintf("want %s; got %s (%s)", f.Want, f.Got, f.Rule.Clause)
-		c.Failure = &xmlOutcome{Type: string(f.Rule.Grade), Message: xmlText(OneLine(clip(message, 500))), Body: body}
+		c.Failure = &xmlOutcome{Type: string(f.Rule.Grade), Message: xmlText(OneLine(Clip(message, 500))), Body: body}
 	case harness.Warn:
 		out.WriteString("warning:" + bodyText(r))
 	}

@@ -93,10 +93,33 @@ func (t *Terminal) End(run *harness.Run) {
 		}
 	}
 	t.measured(run.Results)
+	t.known(run.Results)
 	t.skipped(run.Results)
 	t.bars(run.Results)
+	t.repeated(run.Results)
 	t.crowds(run.Results)
 	t.totals(run)
+}
+
+// repeated draws how long the server's sockets survived in scenarios that were
+// played more than once.
+func (t *Terminal) repeated(results []*harness.Result) {
+	head := false
+	for _, r := range results {
+		if r.Plays == nil {
+			continue
+		}
+		if !head {
+			t.line("")
+			t.line("scenarios that were repeated (share of sockets alive, Kaplan-Meier; each axis ends with its last)")
+			head = true
+		}
+		summary := verdicts(r.Plays)
+		if k := Repeated(r); k != nil {
+			summary = k.Spark(sparkWidth/2, k.Curve.Last) + " " + k.Summary() + "; " + summary
+		}
+		t.wrapped(fmt.Sprintf("  %-32s ", r.Scenario.ID), summary)
+	}
 }
 
 const sparkWidth = 32
@@ -198,6 +221,20 @@ func (t *Terminal) measured(results []*harness.Result) {
 	}
 }
 
+func (t *Terminal) known(results []*harness.Result) {
+	first := true
+	for _, r := range results {
+		if r.Verdict != harness.Known {
+			continue
+		}
+		if first {
+			t.line("\nknown failures, excused")
+			first = false
+		}
+		t.wrapped("  "+r.Scenario.ID+": ", r.Known.String())
+	}
+}
+
 func (t *Terminal) skipped(results []*harness.Result) {
 	ids := map[string][]string{}
 	for _, r := range results {
@@ -218,6 +255,9 @@ func (t *Terminal) totals(run *harness.Run) {
 		fmt.Sprintf("%d passed", n[harness.Pass]), fmt.Sprintf("%d failed", n[harness.Fail]),
 		fmt.Sprintf("%d warned", n[harness.Warn]), fmt.Sprintf("%d measured", n[harness.Noted]),
 		fmt.Sprintf("%d skipped", n[harness.Skip]), fmt.Sprintf("%d not carried out", n[harness.Errored]),
+	}
+	if n[harness.Known] > 0 {
+		parts = append(parts, fmt.Sprintf("%d known to fail", n[harness.Known]))
 	}
 	if run.Stopped != "" {
 		t.line("")
@@ -251,7 +291,7 @@ func longest(results []*harness.Result) *harness.Result {
 // word is a verdict in a column of its own, coloured.
 func (t *Terminal) word(v harness.Verdict) string {
 	word := fmt.Sprintf("%-6s", v)
-	colour := map[harness.Verdict]string{harness.Fail: "31", harness.Errored: "35", harness.Warn: "33", harness.Pass: "32", harness.Skip: "36"}[v]
+	colour := map[harness.Verdict]string{harness.Fail: "31", harness.Errored: "35", harness.Warn: "33", harness.Pass: "32", harness.Skip: "36", harness.Known: "33"}[v]
 	if !t.o.Color || colour == "" {
 		return word
 	}
@@ -302,7 +342,7 @@ func (t *Terminal) live() {
 		return
 	}
 	text := fmt.Sprintf("%d of %d done, %d failed, %s", t.done, t.total, t.bad, harness.Format(time.Since(t.began)))
-	fmt.Fprintf(t.w, "\r\x1b[K%s", clip(text, t.o.Width-1))
+	fmt.Fprintf(t.w, "\r\x1b[K%s", Clip(text, t.o.Width-1))
 }
 
 func (t *Terminal) clear() {

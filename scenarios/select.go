@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/nearest"
 )
 
 // Selection says which scenarios of a catalogue run. Patterns are ids, or
@@ -25,7 +26,7 @@ func (s Selection) Apply(all []*harness.Scenario) ([]*harness.Scenario, error) {
 			return nil, fmt.Errorf("pattern %q is malformed", p)
 		}
 		if !slices.ContainsFunc(all, func(c *harness.Scenario) bool { return matches(p, c.ID) }) {
-			return nil, fmt.Errorf("no scenario matches %q%s; see finwait list", p, nearest(p, all))
+			return nil, fmt.Errorf("no scenario matches %q%s; see finwait list", p, nearest.Hint(p, ids(all)))
 		}
 	}
 	for _, l := range s.Labels {
@@ -60,20 +61,10 @@ func matches(pattern, id string) bool {
 	return strings.HasPrefix(id, below+"/")
 }
 
-// nearest offers the id with the longest common beginning.
-func nearest(pattern string, all []*harness.Scenario) string {
-	best, length := "", 2
-	for _, c := range all {
-		n := 0
-		for n < len(pattern) && n < len(c.ID) && pattern[n] == c.ID[n] {
-			n++
-		}
-		if n > length {
-			best, length = c.ID, n
-		}
+func ids(list []*harness.Scenario) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = s.ID
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %s?)", best)
+	return out
 }

@@ -15,8 +15,9 @@ const checkLimit = 3 * time.Second
 
 func checkTargetCommand() *cobra.Command {
 	var t targetFlags
+	var conf config
 	c := &cobra.Command{
-		Use:   "check-target URL",
+		Use:   "check-target [URL]",
 		Short: "Tell which commands of the control contract a server obeys",
 		Long: `Try everything that the control contract (docs/contract.md) asks of a server,
 and tell which commands work and what is wrong with those that do not.
@@ -24,9 +25,16 @@ and tell which commands work and what is wrong with those that do not.
 Exit status: 0 every command that the server claims works, 1 one does not,
 2 not carried out.`,
 		Example:           "  finwait check-target ws://127.0.0.1:8080/",
-		Args:              cobra.ExactArgs(1),
+		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {
+			args, err := conf.load(c, args)
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 {
+				return fmt.Errorf("which server? give its URL, here or as url in %s", configFile)
+			}
 			target, err := t.target(args[0])
 			if err != nil {
 				return err
@@ -57,5 +65,6 @@ Exit status: 0 every command that the server claims works, 1 one does not,
 		},
 	}
 	t.addReach(c)
+	conf.add(c)
 	return c
 }

@@ -24,6 +24,7 @@ const mostPeers = 200_000
 func crowdCommand() *cobra.Command {
 	var t targetFlags
 	var p processFlags
+	var conf config
 	var json, svg, mix, then string
 	n := 1000
 	o := harness.CrowdOptions{}
@@ -55,19 +56,22 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {
+			args, err := conf.load(c, args)
+			if err != nil {
+				return err
+			}
 			if n < 1 || n > mostPeers {
 				return fmt.Errorf("--peers %d: give a number of peers from 1 to %d", n, mostPeers)
 			}
 			embedded := len(args) == 0 && p.line == ""
 			if len(args) == 0 {
-				args = []string{"ws://127.0.0.1:{port}/"}
+				args = []string{embeddedURL}
 			}
 			if embedded {
 				if err := p.embedded(); err != nil {
 					return err
 				}
 			}
-			var err error
 			if o.Peers, err = mixed(mix, n); err != nil {
 				return err
 			}
@@ -87,13 +91,8 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 			if target.URL.Scheme != "ws" {
 				return fmt.Errorf("finwait crowd speaks no TLS: give a ws:// URL, such as that of the server behind %s", target)
 			}
-			for _, file := range []string{json, svg} {
-				if file == "" {
-					continue
-				}
-				if err := reports.CheckWritable(file); err != nil {
-					return err
-				}
+			if err := writable(json, svg); err != nil {
+				return err
 			}
 			out := c.OutOrStdout()
 			screen := terminal(out)
@@ -114,6 +113,7 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 	}
 	t.addReach(c)
 	p.add(c)
+	conf.add(c)
 	f := c.Flags()
 	f.IntVar(&n, "peers", n, "how many `peers`")
 	f.StringVar(&mix, "mix", "polite=60,ignores=20,vanishes=10,stops-reading=10", "`shares` of the kinds of peers")

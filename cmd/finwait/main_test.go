@@ -117,7 +117,7 @@ func TestRealReportsFitTheSchema(t *testing.T) {
 	}
 }
 
-const schemaURL = "https://github.com/finwait/finwait/docs/"
+const schemasAt = "https://github.com/finwait/finwait/docs/"
 
 // fits tells what of a JSON report is not as a schema in docs says.
 func fits(file, schemaName string) error {
@@ -131,11 +131,11 @@ func fits(file, schemaName string) error {
 		if err != nil {
 			return err
 		}
-		if err := compiler.AddResource(schemaURL+name+".schema.json", value); err != nil {
+		if err := compiler.AddResource(schemasAt+name+".schema.json", value); err != nil {
 			return err
 		}
 	}
-	schema, err := compiler.Compile(schemaURL + schemaName + ".schema.json")
+	schema, err := compiler.Compile(schemasAt + schemaName + ".schema.json")
 	if err != nil {
 		return err
 	}

@@ -15,12 +15,13 @@ import (
 
 	"github.com/finwait/finwait/matrix"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/reports/page"
 	"github.com/finwait/finwait/scenarios"
 )
 
 func matrixCommand() *cobra.Command {
 	var t targetFlags
-	var file, markdown, curves string
+	var file, markdown, html, curves string
 	var fresh bool
 	var selection scenarios.Selection
 	o := matrix.Options{}
@@ -54,13 +55,8 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 			if err != nil {
 				return err
 			}
-			for _, f := range []string{file, markdown} {
-				if f == "" {
-					continue
-				}
-				if err := reports.CheckWritable(f); err != nil {
-					return err
-				}
+			if err := writable(file, markdown, html); err != nil {
+				return err
 			}
 			for _, folder := range []string{o.Reports, curves} {
 				if folder == "" {
@@ -101,6 +97,7 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 				kept.Put(done)
 			}
 			err = errors.Join(err, write(file, kept.JSON), write(markdown, func(w io.Writer) error { return m.Markdown(w, drawings(markdown, curves)) }))
+			err = errors.Join(err, write(html, func(w io.Writer) error { return page.Matrix(w, m, whole(o.Reports)) }))
 			if curves != "" {
 				err = errors.Join(err, m.Curves(curves))
 			}
@@ -118,6 +115,7 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 	f.IntVar(&o.Runs, "runs", 1, "runs of the catalogue per target, each on a new process; their verdicts are compared")
 	f.StringVar(&file, "json", "matrix.json", "keep the matrix in `file`")
 	f.StringVar(&markdown, "markdown", "", "write it as a page to `file`")
+	f.StringVar(&html, "html", "", "write it as a heat map for a browser to `file`, with the traces that --reports keeps")
 	f.StringVar(&o.Reports, "reports", "", "write the whole JSON report of each target's first run to this `folder`")
 	f.StringVar(&curves, "svg", "", "draw the survival curves of each target's stops in this `folder`")
 	addSelection(c, &selection)
@@ -135,6 +133,17 @@ func drawings(file, folder string) string {
 		return relative
 	}
 	return folder
+}
+
+// whole reads the reports of the folder.
+func whole(folder string) func(target string) *reports.Report {
+	return func(target string) *reports.Report {
+		r, err := readReport(filepath.Join(folder, target+".json"))
+		if folder == "" || err != nil {
+			return nil // the page then has what the matrix tells
+		}
+		return r
+	}
 }
 
 func readMatrix(file string) (*matrix.Matrix, error) {

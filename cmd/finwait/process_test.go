@@ -96,6 +96,35 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// An interrupt of a run with --exec ends every server that it has started: the
+// pipe that only they hold comes to its end.
+func TestExecInterrupted(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan *os.File, 1)
+	go func() {
+		held, err := os.Open(pipe) // blocks until the first server has it open
+		if err != nil {
+			t.Error(err)
+		}
+		opened <- held
+	}()
+	cmd, _, out, stderr := begin(t, "run", "--exec", "exec 3>"+pipe+"; exec finwait serve --listen 127.0.0.1:$PORT", "--only", "shutdown/*", "--only", "kick/*", "--crowd", "3")
+	held := <-opened
+	defer held.Close()
+	if err := held.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if code := interrupt(t, cmd, out); code != exitNotDone || stderr.String() != "finwait: interrupted by interrupt\n" {
+		t.Errorf("exit status %d, %q", code, stderr)
+	}
+	if _, err := io.ReadAll(held); err != nil {
+		t.Errorf("a server still runs: %v", err)
+	}
+}
+
 // The reference server says where it listens, and ends by an interrupt.
 func TestServe(t *testing.T) {
 	cmd, line, out, stderr := begin(t, "serve", "--fault", "two-closes")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,16 +15,18 @@ import (
 
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/reports/page"
 	"github.com/finwait/finwait/scenarios"
 )
 
 func runCommand() *cobra.Command {
 	var t targetFlags
 	var selection scenarios.Selection
-	var junit, json string
-	var junitStrict, verbose bool
+	var junit, json, markdown, html string
+	var junitStrict, verbose, github bool
 	var options harness.Options
 	var p processFlags
+	var conf config
 	crowd := scenarios.CrowdSize
 	c := &cobra.Command{
 		Use:   "run [--exec COMMAND] [URL]",
@@ -44,6 +47,10 @@ processes of their own.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {
+			args, err := conf.load(c, args)
+			if err != nil {
+				return err
+			}
 			if crowd < 1 || crowd > 1000 {
 				return fmt.Errorf("--crowd %d: give a number of peers from 1 to 1000", crowd)
 			}
@@ -51,17 +58,16 @@ processes of their own.`,
 			if err != nil {
 				return err
 			}
-			for _, file := range []string{junit, json} {
-				if file == "" {
-					continue
-				}
-				if err := reports.CheckWritable(file); err != nil {
-					return err
-				}
+			summary := os.Getenv("GITHUB_STEP_SUMMARY")
+			if err := writable(junit, json, markdown, html); err != nil {
+				return err
+			}
+			if options.Repeat < 1 || options.Repeat > 1000 {
+				return fmt.Errorf("--repeat %d: give a number from 1 to 1000", options.Repeat)
 			}
 			embedded := len(args) == 0 && p.line == ""
 			if len(args) == 0 {
-				args = []string{"ws://127.0.0.1:{port}/"}
+				args = []string{embeddedURL}
 			}
 			if embedded {
 				if err := p.embedded(); err != nil {
@@ -78,6 +84,7 @@ processes of their own.`,
 			if embedded {
 				target.Name = "finwait's reference server"
 			}
+			options.Known = conf.known
 			batch, err := harness.Start(c.Context(), target, chosen, options)
 			if err != nil {
 				return fmt.Errorf("%s: %w%s", target, err, hint(err))
@@ -86,18 +93,27 @@ processes of their own.`,
 			return cmp.Or( // one report that fails does not cost the other
 				write(junit, func(w io.Writer) error { return reports.JUnit(w, run, junitStrict) }),
 				write(json, func(w io.Writer) error { return reports.JSON(w, run) }),
+				write(markdown, func(w io.Writer) error { return reports.Markdown(w, run) }),
+				write(html, func(w io.Writer) error { return page.Report(w, reports.New(run)) }),
+				reports.Append(summary, func(w io.Writer) error { return reports.Markdown(w, run) }),
+				annotate(c.OutOrStdout(), run, github),
 				outcome(c.Context(), run))
 		},
 	}
 	t.add(c)
 	p.add(c)
+	conf.add(c)
 	f := c.Flags()
 	f.IntVar(&crowd, "crowd", crowd, "how many peers a server is stopped with")
 	addSelection(c, &selection)
 	f.IntVar(&options.AtOnce, "at-once", 0, "how many scenarios run at the same time (default all); 1 shows which one kills a server")
+	f.IntVar(&options.Repeat, "repeat", 1, "how often each scenario is played; its verdict is the worst, and a survival curve is drawn")
 	f.StringVar(&junit, "junit", "", "write a JUnit report to `file`")
 	f.BoolVar(&junitStrict, "junit-strict", false, "leave out of it what Jenkins' schema forbids (properties of a test case)")
 	f.StringVar(&json, "json", "", "write everything that was measured to `file`")
+	f.StringVar(&html, "html", "", "write a page for a browser to `file`")
+	f.StringVar(&markdown, "markdown", "", "write a summary in Markdown to `file`; it is also appended to the file that $GITHUB_STEP_SUMMARY names")
+	f.BoolVar(&github, "github", false, "print failures and warnings as GitHub's annotations too")
 	f.BoolVarP(&verbose, "verbose", "v", false, "show passes and traces too")
 	return c
 }
@@ -128,6 +144,10 @@ func hint(err error) string {
 	return ""
 }
 
+// embeddedURL is where a server listens that finwait starts, where no URL says
+// otherwise.
+const embeddedURL = "ws://127.0.0.1:{port}/"
+
 // embeddedPing is the ping interval of the embedded server, and so its
 // declared one.
 const embeddedPing = time.Second
@@ -157,6 +177,31 @@ func terminal(w io.Writer) reports.TerminalOptions {
 		}
 	}
 	return o
+}
+
+// writable checks, before anything is measured, the files that reports go to;
+// none twice.
+func writable(files ...string) error {
+	for i, file := range files {
+		switch {
+		case file == "":
+		case slices.Contains(files[:i], file):
+			return fmt.Errorf("two reports go to the same file, %s: give each its own", file)
+		default:
+			if err := reports.CheckWritable(file); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// annotate prints annotations where they are wanted.
+func annotate(w io.Writer, run *harness.Run, wanted bool) error {
+	if !wanted {
+		return nil
+	}
+	return reports.GitHub(w, run)
 }
 
 // write writes a report where it is wanted.

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/nearest"
+	"github.com/finwait/finwait/scenarios"
+)
+
+// A project's settings: the command line goes before the environment, and that
+// before the file. The keys of the file are the names of the flags, besides url
+// and known-failures, so that each setting has one name and one check.
+const (
+	configFile    = "finwait.yaml"
+	knownFailures = "known-failures"
+)
+
+// config is what the file says besides flags.
+type config struct {
+	file  string
+	url   string
+	known map[string]*harness.KnownFailure
+}
+
+func (g *config) add(c *cobra.Command) {
+	c.Flags().StringVar(&g.file, "config", "", "take from this `file` what neither the command line nor the environment says (default finwait.yaml, where there is one)")
+	_ = c.MarkFlagFilename("config", "yaml", "yml")
+}
+
+// load sets the flags that the command line leaves open, and gives the URL.
+// Where the URL or the command that starts the server stands on the command line,
+// the other is not taken from elsewhere unless both fit.
+func (g *config) load(c *cobra.Command, args []string) (urls []string, err error) {
+	free := func(f *pflag.Flag) bool { return !f.Changed && configurable(f.Name) }
+	if len(args) > 0 && !strings.Contains(args[0], "{port}") { // a server that runs
+		free = func(f *pflag.Flag) bool {
+			return f.Name != "exec" && f.Name != "ready-timeout" && !f.Changed && configurable(f.Name)
+		}
+	}
+	starts := c.Flags().Changed("exec")
+	set := map[string]bool{}
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		text := os.Getenv(variable(f.Name))
+		if text == "" || !free(f) || err != nil {
+			return
+		}
+		values := []string{text}
+		if _, many := f.Value.(pflag.SliceValue); many {
+			values = strings.Split(strings.TrimSpace(text), "\n")
+		}
+		set[f.Name] = true
+		for _, v := range values {
+			if e := c.Flags().Set(f.Name, strings.TrimSpace(v)); e != nil {
+				err = fmt.Errorf("$%s: %w", variable(f.Name), e)
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.url = os.Getenv(variable("url"))
+	if err := g.read(c, func(f *pflag.Flag) bool { return free(f) && !set[f.Name] }); err != nil {
+		return nil, err
+	}
+	if len(args) > 0 || g.url == "" || starts && !strings.Contains(g.url, "{port}") {
+		return args, nil
+	}
+	return []string{g.url}, nil
+}
+
+// variable is the environment variable of a setting.
+func variable(name string) string {
+	return "FINWAIT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+// configurable tells whether a flag is a setting.
+func configurable(name string) bool { return name != "config" && name != "help" }
+
+// settings are the flags of finwait run; the file is for all commands, each takes
+// what it knows.
+func settings() *pflag.FlagSet { return runCommand().Flags() }
+
+// targetSettings are those that other commands share with it.
+func targetSettings() *pflag.FlagSet {
+	c := &cobra.Command{}
+	new(targetFlags).add(c)
+	new(processFlags).add(c)
+	return c.Flags()
+}
+
+// read reads the file.
+func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
+	name := g.file
+	if name == "" {
+		name = os.Getenv(variable("config"))
+	}
+	wanted := name != ""
+	if !wanted {
+		name = configFile
+	}
+	text, err := os.ReadFile(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !wanted:
+		return nil
+	case err != nil:
+		return err
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return fmt.Errorf("%s: %w", name, syntax(err))
+	}
+	if len(doc.Content) == 0 {
+		return nil // comments only
+	}
+	root := doc.Content[0]
+	if root.Kind != yaml.MappingNode {
+		return at(name, root, "the settings are a mapping, such as close-timeout: 30s")
+	}
+	all, seen := settings(), map[string]bool{}
+	keys := append(names(all), "url", knownFailures)
+	for i := 0; i < len(root.Content); i += 2 {
+		key, value := root.Content[i], root.Content[i+1]
+		switch {
+		case !slices.Contains(keys, key.Value):
+			return at(name, key, "there is no setting %.40q%s", key.Value, nearest.Hint(key.Value, keys))
+		case seen[key.Value]:
+			return at(name, key, "%s is set twice", key.Value)
+		}
+		seen[key.Value] = true
+		var err error
+		switch key.Value {
+		case knownFailures:
+			err = g.knownFailures(name, value)
+		case "url":
+			if value.Kind != yaml.ScalarNode {
+				return at(name, value, "url: give one, such as ws://127.0.0.1:8080/")
+			}
+			if g.url == "" {
+				g.url = value.Value
+			}
+		default:
+			err = setting(name, c, all.Lookup(key.Value), value, free)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setting takes a flag's value from the file. It is checked where the command
+// has no such flag, or it is set already.
+func setting(file string, c *cobra.Command, f *pflag.Flag, value *yaml.Node, free func(*pflag.Flag) bool) error {
+	if own := c.Flags().Lookup(f.Name); own != nil && free(own) && (c.Name() == "run" || targetSettings().Lookup(f.Name) != nil) {
+		f = own
+	}
+	items := []*yaml.Node{value}
+	if _, many := f.Value.(pflag.SliceValue); many && value.Kind == yaml.SequenceNode {
+		items = value.Content
+	}
+	for _, v := range items {
+		text := v.Value
+		if v.Tag == "!!null" {
+			text = "null"
+		}
+		if v.Kind != yaml.ScalarNode {
+			return at(file, v, "%s takes one value", f.Name)
+		}
+		if err := f.Value.Set(text); err != nil {
+			return at(file, v, "%s: %s", f.Name, err)
+		}
+		f.Changed = true
+	}
+	return nil
+}
+
+// knownFailures reads the list of scenarios that are known to fail.
+func (g *config) knownFailures(file string, list *yaml.Node) error {
+	if list.Kind != yaml.SequenceNode {
+		return at(file, list, "%s is a list, of entries with id and reason", knownFailures)
+	}
+	var ids []string
+	for _, s := range scenarios.All() {
+		ids = append(ids, s.ID)
+	}
+	g.known = map[string]*harness.KnownFailure{}
+	for _, entry := range list.Content {
+		if entry.Kind != yaml.MappingNode {
+			return at(file, entry, "an entry of %s has an id and a reason", knownFailures)
+		}
+		k, id := &harness.KnownFailure{Where: fmt.Sprintf("%s:%d", path.Base(file), entry.Line)}, ""
+		for i := 0; i < len(entry.Content); i += 2 {
+			key, value := entry.Content[i], entry.Content[i+1]
+			if value.Kind != yaml.ScalarNode {
+				return at(file, value, "%.40s takes one value", key.Value)
+			}
+			switch key.Value {
+			case "id":
+				id = value.Value
+				switch {
+				case !slices.Contains(ids, id):
+					return at(file, value, "no scenario has the id %.80q%s", id, nearest.Hint(id, ids))
+				case g.known[id] != nil:
+					return at(file, value, "%s stands twice in %s", id, knownFailures)
+				}
+			case "reason":
+				k.Reason = strings.TrimSpace(value.Value)
+			case "until":
+				var err error
+				if k.Until, err = time.Parse(time.DateOnly, value.Value); err != nil {
+					return at(file, value, "until %.40q is not a date such as 2027-01-31", value.Value)
+				}
+			default:
+				return at(file, key, "there is no %.40q in %s%s", key.Value, knownFailures, nearest.Hint(key.Value, []string{"id", "reason", "until"}))
+			}
+		}
+		if id == "" || k.Reason == "" {
+			return at(file, entry, "an entry of %s has an id and a reason", knownFailures)
+		}
+		g.known[id] = k
+	}
+	return nil
+}
+
+// names are those of the settings among the flags.
+func names(flags *pflag.FlagSet) (out []string) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		if configurable(f.Name) {
+			out = append(out, f.Name)
+		}
+	})
+	return out
+}
+
+// at is an error with its place in the file.
+func at(file string, n *yaml.Node, format string, args ...any) error {
+	return fmt.Errorf("%s:%d:%d: %s", file, n.Line, n.Column, fmt.Sprintf(format, args...))
+}
+
+// syntax makes an error of the YAML reader one line.
+func syntax(err error) error {
+	return errors.New(strings.Join(strings.Fields(err.Error()), " "))
+}

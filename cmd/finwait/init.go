@@ -1,0 +1,184 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/finwait/finwait/reports"
+)
+
+// schemaURL is where editors find the schema of the settings.
+const schemaURL = "https://raw.githubusercontent.com/finwait/finwait/main/docs/finwait.schema.json"
+
+func initCommand() *cobra.Command {
+	var exec string
+	var schema, force bool
+	c := &cobra.Command{
+		Use:   "init [--exec COMMAND] [URL]",
+		Short: "Write a finwait.yaml with every setting, commented",
+		Long: `Write finwait.yaml into the current directory: the target, and every other
+setting as a comment with its meaning and its default. finwait run, crowd and
+check-target take from it what neither the command line nor the environment
+($FINWAIT_CLOSE_TIMEOUT and so on) says.`,
+		Example: `  finwait init ws://127.0.0.1:8080/
+  finwait init --exec 'node server.js'`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(c *cobra.Command, args []string) error {
+			if schema {
+				return writeSchema(c.OutOrStdout())
+			}
+			if _, err := os.Lstat(configFile); err == nil && !force {
+				return fmt.Errorf("%s is there already: edit it, or give --force", configFile)
+			} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			url := strings.Join(args, "")
+			if url != "" || exec != "" { // the same checks as run's
+				p := processFlags{line: exec, signal: "TERM", ready: 1}
+				if _, err := p.target(&targetFlags{}, cmp.Or(url, embeddedURL)); err != nil {
+					return err
+				}
+			}
+			if err := reports.WriteFile(configFile, func(w io.Writer) error { return writeConfig(w, url, exec) }); err != nil {
+				return err
+			}
+			say(c.OutOrStdout(), "wrote %s; now: finwait run", configFile)
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&exec, "exec", "", "the shell `command` that starts the server")
+	f.BoolVar(&force, "force", false, "write over a finwait.yaml that is there")
+	f.BoolVar(&schema, "schema", false, "print the JSON Schema of finwait.yaml instead")
+	return c
+}
+
+// writeConfig writes the settings, those of the target set.
+func writeConfig(w io.Writer, url, exec string) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, `# yaml-language-server: $schema=%s
+# What finwait run, crowd and check-target take from here is what neither their
+# command line nor the environment ($FINWAIT_CLOSE_TIMEOUT and so on) says.
+
+# The server that is tested: where it listens; or the shell command that starts it,
+# with a free port in $PORT, for which {port} stands in the URL.
+`, schemaURL)
+	set := func(on bool, key, value string) {
+		if !on {
+			b.WriteString("# ")
+		}
+		text, _ := json.Marshal(value) // a JSON string is a YAML string
+		fmt.Fprintf(&b, "%s: %s\n", key, text)
+	}
+	set(url != "", "url", cmp.Or(url, "ws://127.0.0.1:8080/"))
+	set(exec != "", "exec", cmp.Or(exec, "node server.js"))
+	settings().VisitAll(func(f *pflag.Flag) {
+		if !configurable(f.Name) || f.Name == "exec" {
+			return
+		}
+		_, usage := pflag.UnquoteUsage(f)
+		fmt.Fprintf(&b, "\n%s\n# %s: %s\n", comment(usage), f.Name, example(f))
+	})
+	b.WriteString(`
+# Scenarios that are known to fail: they do not fail the run, until the date that
+# may stand here; one that no longer fails does.
+# known-failures:
+#   - id: linger/no-fin
+#     reason: https://example.org/issues/1
+#     until: 2099-12-31
+`)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// comment breaks a text into lines of comment.
+func comment(text string) string {
+	var b strings.Builder
+	column := 0
+	for _, word := range strings.Fields(text) {
+		if column == 0 || column+1+len(word) > 80 {
+			if column > 0 {
+				b.WriteByte('\n')
+			}
+			b.WriteByte('#')
+			column = 1
+		}
+		b.WriteString(" " + word)
+		column += 1 + len(word)
+	}
+	return b.String()
+}
+
+// example is a value that the setting could have: its default.
+func example(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "stringArray", "intSlice":
+		return "[]"
+	case "string":
+		text, _ := json.Marshal(f.DefValue)
+		return string(text)
+	case "code":
+		return "null"
+	}
+	return f.DefValue
+}
+
+// writeSchema writes the JSON Schema of finwait.yaml.
+func writeSchema(w io.Writer) error {
+	type object = map[string]any
+	text := object{"type": "string"}
+	properties := object{
+		"url": object{"type": "string", "pattern": "^wss?://", "description": "where the server listens, such as ws://127.0.0.1:8080/"},
+		knownFailures: object{
+			"description": "scenarios that are known to fail: they do not fail the run, and one that no longer fails does",
+			"type":        "array",
+			"items": object{
+				"type": "object", "additionalProperties": false, "required": []string{"id", "reason"},
+				"properties": object{
+					"id":     object{"type": "string", "pattern": "^[a-z0-9-]+(/[a-z0-9-]+)+$", "description": "of a scenario, see finwait list"},
+					"reason": object{"type": "string", "minLength": 1},
+					"until":  object{"type": "string", "format": "date", "description": "the last day on which it is excused"},
+				},
+			},
+		},
+	}
+	settings().VisitAll(func(f *pflag.Flag) {
+		if !configurable(f.Name) {
+			return
+		}
+		_, usage := pflag.UnquoteUsage(f)
+		kinds := map[string]object{
+			"bool":     {"type": "boolean"},
+			"int":      {"type": "integer"},
+			"duration": {"type": "string", "pattern": "^([0-9]+(\\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$"},
+			"code":     {"type": []string{"integer", "null"}, "minimum": 0, "maximum": 65535},
+			"intSlice": {"anyOf": []object{{"type": "integer"}, {"type": "array", "items": object{"type": "integer"}}}},
+		}
+		kind, ok := kinds[f.Value.Type()]
+		if !ok {
+			kind = object{"type": "string"}
+		}
+		if f.Value.Type() == "stringArray" {
+			kind = object{"anyOf": []object{text, {"type": "array", "items": text}}}
+		}
+		kind["description"] = usage
+		properties[f.Name] = kind
+	})
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	return e.Encode(object{
+		"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": schemaURL, "title": "finwait.yaml: the settings of finwait",
+		"type": "object", "additionalProperties": false, "properties": properties,
+	})
+}

@@ -1,0 +1,157 @@
+package page
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/matrix"
+	"github.com/finwait/finwait/reports"
+)
+
+type matrixPage struct {
+	*matrix.Matrix
+	Columns  []column
+	Lines    []line
+	Families []string
+	Unknown  []string // targets that could not be measured, and why
+	Blobs    []blob
+}
+
+// column is a target.
+type column struct {
+	*matrix.Outcome
+	Counts []int // of verdicts, in their order
+}
+
+// line is a scenario on all targets.
+type line struct {
+	ID, Family string
+	Cells      []cell
+}
+
+type cell struct {
+	Target, Verdict, Letter string // no verdict: it was not run
+}
+
+// blob is what the page tells of a target's scenarios: HTML by id, as JSON,
+// compressed, since it is most of the page.
+type blob struct {
+	Target string
+	Data   template.HTML // base64
+}
+
+// Matrix writes a heat map of targets and scenarios that leads to the trace of
+// each. whole gives the report of a target's first run; where that is nil, the
+// page has what the matrix itself holds.
+func Matrix(w io.Writer, m *matrix.Matrix, whole func(target string) *reports.Report) error {
+	p := matrixPage{Matrix: m}
+	cells := map[string]map[string]cell{} // by id and target
+	var ids []string
+	for _, o := range m.Targets {
+		if o.Error != "" {
+			p.Unknown = append(p.Unknown, o.Name+": "+o.Error)
+			continue
+		}
+		count, c := o.Count(), column{Outcome: o}
+		for _, v := range order {
+			c.Counts = append(c.Counts, count[string(v.verdict)])
+		}
+		p.Columns = append(p.Columns, c)
+		for _, c := range o.Cells {
+			if cells[c.ID] == nil {
+				cells[c.ID] = map[string]cell{}
+				ids = append(ids, c.ID)
+			}
+			cells[c.ID][o.Name] = cell{o.Name, c.Verdict, strings.ToUpper(word(c.Verdict)[:1])}
+		}
+		b, err := fragments(o, whole(o.Name))
+		if err != nil {
+			return err
+		}
+		p.Blobs = append(p.Blobs, b)
+	}
+	for _, id := range ids {
+		family, _, _ := strings.Cut(id, "/")
+		l := line{ID: id, Family: family}
+		for _, c := range p.Columns {
+			l.Cells = append(l.Cells, cells[id][c.Name])
+		}
+		p.Lines = append(p.Lines, l)
+		if !slices.Contains(p.Families, family) {
+			p.Families = append(p.Families, family)
+		}
+	}
+	return write(w, "finwait: real servers", "matrix", p)
+}
+
+// fragments are what the page shows of each scenario of a target.
+func fragments(o *matrix.Outcome, run *reports.Report) (blob, error) {
+	known := map[string]*reports.Scenario{}
+	if run != nil {
+		for i, s := range run.Scenarios {
+			known[s.ID] = &run.Scenarios[i]
+		}
+	}
+	out := map[string]string{}
+	for _, c := range o.Cells {
+		s := known[c.ID]
+		if s == nil || s.Verdict != c.Verdict {
+			s = bare(c)
+		}
+		f := newScenario(s)
+		f.Anchor = o.Name + "/" + c.ID
+		f.Others = append(f.Others, because(c)...)
+		var b bytes.Buffer
+		if err := templates.ExecuteTemplate(&b, "scenario.html", f); err != nil {
+			return blob{}, err
+		}
+		out[c.ID] = b.String()
+	}
+	var b bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is valid
+	if err := json.NewEncoder(z).Encode(out); err != nil {
+		return blob{}, err
+	}
+	if err := z.Close(); err != nil {
+		return blob{}, err
+	}
+	return blob{o.Name, template.HTML(base64.StdEncoding.EncodeToString(b.Bytes()))}, nil
+}
+
+// bare is a scenario of which the matrix alone is left.
+func bare(c *matrix.Cell) *reports.Scenario {
+	s := &reports.Scenario{ID: c.ID, Verdict: c.Verdict, Error: c.Error, Missing: c.Missing, Exit: c.Exit, Curves: c.Curves}
+	for _, b := range c.Breaches {
+		s.Findings = append(s.Findings, reports.Finding{Rule: b.Rule, Grade: b.Grade, Outcome: string(harness.Breached), Want: b.Want, Got: b.Got})
+	}
+	if c.Event != nil {
+		s.Events = []reports.AppEvent{*c.Event}
+	}
+	if c.Ending != "" {
+		s.Wire = &reports.Wire{Ending: c.Ending, EndedAt: c.EndedAt}
+		if c.Wire != nil {
+			s.Wire.Closes = []reports.Close{*c.Wire}
+		}
+	}
+	if c.Held != nil {
+		s.Socket = &reports.Socket{Observed: true, Held: c.Held}
+	}
+	return s
+}
+
+// because are the reasons that the target's description gives for breaches.
+func because(c *matrix.Cell) (out []reports.Finding) {
+	for _, b := range c.Breaches {
+		if b.Because != "" {
+			out = append(out, reports.Finding{Rule: b.Rule, Clause: "why it is broken", Got: b.Because})
+		}
+	}
+	return out
+}

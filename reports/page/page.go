@@ -1,0 +1,221 @@
+// Package page writes reports as HTML: one self-contained file each, which needs
+// no network. What a server sent is escaped by html/template, after
+// [reports.OneLine] has shown what is not printable; and the page's
+// Content-Security-Policy lets no script run but its own.
+package page
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/reports"
+)
+
+//go:embed page.html scenario.html report.html matrix.html page.css report.js matrix.js
+var files embed.FS
+
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"line": func(s string) string { return reports.OneLine(reports.Clip(s, 1000)) },
+	"text": func(s string) string { return reports.Printable(reports.Clip(s, 20_000)) },
+	"time": func(s float64) string { return harness.Format(seconds(s)) },
+	"word": word,
+	"when": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+}).ParseFS(files, "*.html"))
+
+// shell is what both pages are put in.
+type shell struct {
+	Title  string
+	Policy string
+	Style  template.CSS
+	Script template.JS
+	Name   string // of the template of the body
+	Page   any
+}
+
+// write puts a page together. All of the script and the style is finwait's own.
+func write(w io.Writer, title, name string, page any) error {
+	style, err := files.ReadFile("page.css")
+	if err != nil {
+		return err
+	}
+	script, err := files.ReadFile(name + ".js")
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(script)
+	policy := "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	var body bytes.Buffer
+	if err := templates.ExecuteTemplate(&body, name+".html", page); err != nil {
+		return err
+	}
+	return templates.ExecuteTemplate(w, "page.html", shell{
+		reports.OneLine(title), policy, template.CSS(style), template.JS(script), name, template.HTML(body.String()),
+	})
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// word is a verdict as the reader knows it.
+func word(verdict string) string {
+	if verdict == string(harness.Noted) {
+		return "measured"
+	}
+	return verdict
+}
+
+// order is that of the verdicts on the page: what needs a reader comes first.
+var order = []struct {
+	verdict harness.Verdict
+	title   string
+}{
+	{harness.Fail, "Failed"}, {harness.Errored, "Not carried out"}, {harness.Warn, "Warned"},
+	{harness.Known, "Known failures"}, {harness.Noted, "Measured, not judged"}, {harness.Pass, "Passed"}, {harness.Skip, "Skipped"},
+}
+
+// section is the scenarios with one verdict.
+type section struct {
+	Verdict, Title string
+	Scenarios      []*scenario
+}
+
+type report struct {
+	*reports.Report
+	Head     string // the verdict
+	Figures  []figure
+	Families []string
+	Sections []section
+}
+
+// figure is one of the figures at the top.
+type figure struct {
+	Name, Value string
+	ID          string // of the scenario that it is from
+}
+
+// Report writes the page of a run.
+func Report(w io.Writer, r *reports.Report) error {
+	p := report{Report: r, Head: "passed", Figures: figures(r)}
+	if bad := r.Totals[string(harness.Fail)] + r.Totals[string(harness.Errored)]; bad > 0 {
+		p.Head = fmt.Sprintf("%d of %d failed", bad, len(r.Scenarios))
+	}
+	for _, o := range order {
+		s := section{Verdict: string(o.verdict), Title: o.title}
+		for i := range r.Scenarios {
+			if one := &r.Scenarios[i]; one.Verdict == s.Verdict {
+				s.Scenarios = append(s.Scenarios, newScenario(one))
+			}
+		}
+		if s.Scenarios != nil {
+			p.Sections = append(p.Sections, s)
+		}
+	}
+	for _, s := range r.Scenarios {
+		if !slices.Contains(p.Families, s.Family) {
+			p.Families = append(p.Families, s.Family)
+		}
+	}
+	return write(w, "finwait: "+p.Head+": "+r.Target, "report", p)
+}
+
+// figures are those that matter: the socket that was held longest, the worst
+// breach, and the time to exit where one was measured.
+func figures(r *reports.Report) []figure {
+	var longest, worst, exit *reports.Scenario
+	for i := range r.Scenarios {
+		s := &r.Scenarios[i]
+		if h := s.Held(); h != nil && (longest == nil || h.Until > longest.Held().Until) {
+			longest = s
+		}
+		if s.Exit != nil && (exit == nil || s.Exit.At > exit.Exit.At) {
+			exit = s
+		}
+		if b := s.Breach(); b != nil && (worst == nil || weight(s) > weight(worst)) {
+			worst = s
+		}
+	}
+	out := []figure{{Name: "Longest held socket", Value: "none was observed"}, {Name: "Worst breach", Value: "none"}}
+	if longest != nil {
+		out[0].Value, out[0].ID = longest.Held().String(), longest.ID
+	}
+	if worst != nil {
+		b := worst.Breach()
+		out[1].Value, out[1].ID = b.Rule+" "+b.Grade+": "+b.Got, worst.ID
+	}
+	if exit != nil {
+		out = append(out, figure{"Longest time to exit", exit.Exit.String(), exit.ID})
+	}
+	return out
+}
+
+// weight orders breaches: a MUST before a BUDGET before a SHOULD.
+func weight(s *reports.Scenario) int {
+	return slices.Index([]string{string(harness.Should), string(harness.Budget), string(harness.Must)}, s.Breach().Grade)
+}
+
+// scenario is a scenario as the page shows it.
+type scenario struct {
+	*reports.Scenario
+	Anchor   string // of its address on the page
+	Short    string // what a reader of the list needs
+	Grades   string
+	Breached []reports.Finding
+	Others   []reports.Finding
+	Lives    []life
+	Axis     []tick
+	Rows     []row
+	Curves   []template.HTML
+}
+
+func newScenario(s *reports.Scenario) *scenario {
+	out := &scenario{Scenario: s, Anchor: s.ID, Rows: rows(s)}
+	out.Lives, out.Axis = lives(s)
+	var judged, breached []string
+	for _, f := range s.Findings {
+		switch harness.Outcome(f.Outcome) {
+		case harness.Breached:
+			out.Breached = append(out.Breached, f)
+			breached = append(breached, f.Grade)
+		case harness.Kept, harness.Measured:
+			out.Others = append(out.Others, f)
+			judged = append(judged, f.Grade)
+		}
+	}
+	if breached != nil {
+		judged = breached
+	}
+	slices.Sort(judged)
+	out.Grades = strings.Join(slices.Compact(judged), " ")
+	switch b := s.Breach(); {
+	case s.Error != "":
+		out.Short = s.Error
+	case b != nil:
+		out.Short = b.Got
+	case s.Missing != nil:
+		out.Short = "needs " + strings.Join(s.Missing, ", ")
+	default:
+		out.Short = s.Title
+	}
+	if s.Curves != nil {
+		out.Curves = append(out.Curves, curve(s.ID, "share of the server's sockets alive, since the stop", s.Curves))
+	}
+	if s.Repeated != nil && s.Repeated.Curve != nil {
+		out.Curves = append(out.Curves, curve(s.ID, "share of the server's sockets alive, since the trigger", []reports.Curve{*s.Repeated.Curve}))
+	}
+	return out
+}
+
+// curve is a drawing; [reports.SVG] escapes what stands in it.
+func curve(title, note string, curves []reports.Curve) template.HTML {
+	var b strings.Builder
+	_ = reports.SVG(&b, title, note, curves) // a builder takes everything
+	return template.HTML(b.String())
+}
