@@ -26,10 +26,12 @@ cross: ## the platforms finwait builds on
 	GOOS=linux $(GO) build ./... && GOOS=darwin $(GO) build ./... && GOOS=windows $(GO) build ./...
 
 golden: ## rewrite the golden files of the reports
-	$(GO) test ./reports -update
+	$(GO) test ./reports ./reports/page -update
 
-docs: ## rewrite what is generated: the catalogue
+docs: ## rewrite what is generated: the catalogue, the command line, the schema of finwait.yaml
 	$(GO) run ./cmd/finwait list --markdown > docs/scenarios.md
+	$(GO) run ./cmd/finwait generate --reference > docs/cli.md
+	$(GO) run ./cmd/finwait init --schema > docs/finwait.schema.json
 
 fuzz: ## every fuzz target, $(FUZZTIME) each
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \

@@ -14,6 +14,8 @@ func Format(d time.Duration) string {
 		v, unit = v*1000, "ms"
 	}
 	switch abs := math.Abs(v); {
+	case abs < 0.005:
+		return "0.00 " + unit
 	case abs < 9.995:
 		return fmt.Sprintf("%.2f %s", v, unit)
 	case abs < 99.95:

@@ -106,12 +106,6 @@ func (r *Report) source() string {
 	return fmt.Sprintf("%s, %s", r.Target, r.Started.UTC().Format(time.DateTime+" UTC"))
 }
 
-// String is the limits in a line.
-func (p Profile) String() string {
-	return fmt.Sprintf("close timeout %gs, response %gs, patience %gs, stop timeout %gs, ping interval %gs, strict %t",
-		p.CloseTimeout, p.Response, p.Patience, p.StopTimeout, p.PingInterval, p.Strict)
-}
-
 // gravity orders verdicts; a scenario that was skipped has none.
 var gravity = map[string]int{
 	string(harness.Pass): 1, string(harness.Noted): 1, string(harness.Warn): 2, string(harness.Errored): 3, string(harness.Fail): 4, string(harness.Known): 4,

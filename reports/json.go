@@ -49,6 +49,18 @@ type Profile struct {
 	Strict       bool    `json:"strict"`
 }
 
+// String is the limits in a line.
+func (p Profile) String() string {
+	out := fmt.Sprintf("close timeout %gs, response %gs, patience %gs, stop timeout %gs", p.CloseTimeout, p.Response, p.Patience, p.StopTimeout)
+	if p.PingInterval > 0 {
+		out += fmt.Sprintf(", ping interval %gs", p.PingInterval)
+	}
+	if p.Strict {
+		out += ", strict"
+	}
+	return out
+}
+
 // Scenario is one scenario's result.
 type Scenario struct {
 	ID       string     `json:"id"`

@@ -181,9 +181,13 @@ func (t *Terminal) verbose(r *harness.Result) {
 
 func socketLine(s harness.Socket) string {
 	var parts []string
+	accepted := false
 	for _, st := range s.States {
 		name := st.Name
-		if !st.Held {
+		switch accepted = accepted || st.Held; {
+		case !accepted:
+			name += " (not accepted yet)"
+		case !st.Held:
 			name += " (orphan)"
 		}
 		parts = append(parts, fmt.Sprintf("%s %s", harness.Format(st.At), name))

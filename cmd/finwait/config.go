@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -118,11 +120,15 @@ func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
 		return err
 	}
 	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return fmt.Errorf("%s: %w", name, syntax(err))
+	err = yaml.NewDecoder(bytes.NewReader(text)).Decode(&doc)
+	if where := new(yaml.LoadError); errors.As(err, &where) {
+		return fmt.Errorf("%s:%d:%d: %s", name, where.Mark.Line, where.Mark.Column, where.Message)
 	}
-	if len(doc.Content) == 0 {
-		return nil // comments only
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil // there are only comments
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	root := doc.Content[0]
 	if root.Kind != yaml.MappingNode {
@@ -247,9 +253,4 @@ func names(flags *pflag.FlagSet) (out []string) {
 // at is an error with its place in the file.
 func at(file string, n *yaml.Node, format string, args ...any) error {
 	return fmt.Errorf("%s:%d:%d: %s", file, n.Line, n.Column, fmt.Sprintf(format, args...))
-}
-
-// syntax makes an error of the YAML reader one line.
-func syntax(err error) error {
-	return errors.New(strings.Join(strings.Fields(err.Error()), " "))
 }

@@ -57,10 +57,11 @@ Scripted misbehaving peers run against a server URL. For each, finwait measures
 which close code results and how long the hanging socket survives.
 
 Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
+		Version:       versionText(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(runCommand(), listCommand(), serveCommand(), checkTargetCommand(), crowdCommand(), matrixCommand(), diffCommand(), initCommand())
+	root.AddCommand(runCommand(), listCommand(), serveCommand(), checkTargetCommand(), crowdCommand(), matrixCommand(), diffCommand(), initCommand(), generateCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

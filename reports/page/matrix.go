@@ -37,7 +37,8 @@ type line struct {
 }
 
 type cell struct {
-	Target, Verdict, Letter string // no verdict: it was not run
+	Verdict, Letter string // no verdict: it was not run
+	Link            template.URL
 }
 
 // blob is what the page tells of a target's scenarios: HTML by id, as JSON,
@@ -69,7 +70,7 @@ func Matrix(w io.Writer, m *matrix.Matrix, whole func(target string) *reports.Re
 				cells[c.ID] = map[string]cell{}
 				ids = append(ids, c.ID)
 			}
-			cells[c.ID][o.Name] = cell{o.Name, c.Verdict, strings.ToUpper(word(c.Verdict)[:1])}
+			cells[c.ID][o.Name] = cell{c.Verdict, strings.ToUpper(word(c.Verdict)[:1]), link(o.Name + "/" + c.ID)}
 		}
 		b, err := fragments(o, whole(o.Name))
 		if err != nil {
@@ -106,8 +107,12 @@ func fragments(o *matrix.Outcome, run *reports.Report) (blob, error) {
 			s = bare(c)
 		}
 		f := newScenario(s)
-		f.Anchor = o.Name + "/" + c.ID
-		f.Others = append(f.Others, because(c)...)
+		f.Link = link(o.Name + "/" + c.ID)
+		for i, b := range f.Breached {
+			if at := slices.IndexFunc(c.Breaches, func(o matrix.Breach) bool { return o.Rule == b.Rule }); at >= 0 {
+				f.Breached[i].Because = c.Breaches[at].Because
+			}
+		}
 		var b bytes.Buffer
 		if err := templates.ExecuteTemplate(&b, "scenario.html", f); err != nil {
 			return blob{}, err
@@ -144,14 +149,4 @@ func bare(c *matrix.Cell) *reports.Scenario {
 		s.Socket = &reports.Socket{Observed: true, Held: c.Held}
 	}
 	return s
-}
-
-// because are the reasons that the target's description gives for breaches.
-func because(c *matrix.Cell) (out []reports.Finding) {
-	for _, b := range c.Breaches {
-		if b.Because != "" {
-			out = append(out, reports.Finding{Rule: b.Rule, Clause: "why it is broken", Got: b.Because})
-		}
-	}
-	return out
 }

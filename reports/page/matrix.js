@@ -39,7 +39,7 @@ form.addEventListener("input", filter);
 form.addEventListener("submit", e => e.preventDefault());
 addEventListener("hashchange", go);
 dialog.addEventListener("close", () => {
-  const cell = heat.querySelector(`a[href="${CSS.escape(location.hash)}"]`) || [...heat.querySelectorAll("a")].find(a => a.hash === location.hash);
+  const cell = [...heat.querySelectorAll("a")].find(a => a.hash === location.hash);
   history.replaceState(null, "", location.pathname + location.search);
   if (cell) at(cell);
 });

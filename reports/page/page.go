@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -101,6 +102,15 @@ type figure struct {
 	ID          string // of the scenario that it is from
 }
 
+// Link leads to that scenario.
+func (f figure) Link() template.URL { return link(f.ID) }
+
+// link leads to a place of the page. A name has slashes, which a fragment may
+// hold (RFC 3986, 3.5).
+func link(name string) template.URL {
+	return template.URL("#" + strings.ReplaceAll(url.PathEscape(name), "%2F", "/"))
+}
+
 // Report writes the page of a run.
 func Report(w io.Writer, r *reports.Report) error {
 	p := report{Report: r, Head: "passed", Figures: figures(r)}
@@ -164,10 +174,10 @@ func weight(s *reports.Scenario) int {
 // scenario is a scenario as the page shows it.
 type scenario struct {
 	*reports.Scenario
-	Anchor   string // of its address on the page
-	Short    string // what a reader of the list needs
+	Link     template.URL // to it, on the page
+	Short    string       // what a reader of the list needs
 	Grades   string
-	Breached []reports.Finding
+	Breached []breach
 	Others   []reports.Finding
 	Lives    []life
 	Axis     []tick
@@ -176,13 +186,13 @@ type scenario struct {
 }
 
 func newScenario(s *reports.Scenario) *scenario {
-	out := &scenario{Scenario: s, Anchor: s.ID, Rows: rows(s)}
+	out := &scenario{Scenario: s, Link: link(s.ID), Rows: rows(s)}
 	out.Lives, out.Axis = lives(s)
 	var judged, breached []string
 	for _, f := range s.Findings {
 		switch harness.Outcome(f.Outcome) {
 		case harness.Breached:
-			out.Breached = append(out.Breached, f)
+			out.Breached = append(out.Breached, breach{f, ""})
 			breached = append(breached, f.Grade)
 		case harness.Kept, harness.Measured:
 			out.Others = append(out.Others, f)
@@ -211,6 +221,12 @@ func newScenario(s *reports.Scenario) *scenario {
 		out.Curves = append(out.Curves, curve(s.ID, "share of the server's sockets alive, since the trigger", []reports.Curve{*s.Repeated.Curve}))
 	}
 	return out
+}
+
+// breach is a rule that was broken.
+type breach struct {
+	reports.Finding
+	Because string // why, where that is known
 }
 
 // curve is a drawing; [reports.SVG] escapes what stands in it.

@@ -92,9 +92,13 @@ func rows(s *reports.Scenario) []row {
 	}
 	observed := s.Socket != nil && s.Socket.Observed
 	if observed {
+		accepted := false
 		for _, st := range s.Socket.States {
 			name := "socket " + st.Name
-			if !st.Held {
+			switch accepted = accepted || st.Held; {
+			case !accepted:
+				name += ", not accepted yet"
+			case !st.Held:
 				name += ", an orphan"
 			}
 			out = append(out, row{at: st.At, Server: name})
