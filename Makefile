@@ -1,6 +1,7 @@
 # Everything a contributor runs. CI runs `.ci/run`, which calls these.
 GO ?= go
 GOLANGCI ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+ACTIONLINT ?= $(GO) run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 FUZZTIME ?= 20s
 PEERS ?= 10000
 
@@ -10,7 +11,7 @@ build: ## the binary, ./finwait
 	$(GO) build -o finwait ./cmd/finwait
 
 test: ## all tests
-	$(GO) test ./...
+	$(GO) test -p 1 ./...
 
 race: ## all tests with the race detector
 	$(GO) test -race ./...
@@ -19,8 +20,9 @@ vet: ## what needs no tool beyond Go: formatting, vet
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt'ed:"; gofmt -l .; exit 1; }
 	$(GO) vet ./...
 
-lint: vet ## golangci-lint, with ginkgolinter
+lint: vet ## golangci-lint, with ginkgolinter; actionlint, of the workflow and the action
 	$(GOLANGCI) run ./...
+	$(ACTIONLINT) .github/workflows/ci.yml
 
 cross: ## the platforms finwait builds on
 	GOOS=linux $(GO) build ./... && GOOS=darwin $(GO) build ./... && GOOS=windows $(GO) build ./...

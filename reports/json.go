@@ -94,6 +94,18 @@ func (s *Scenario) Held() *Survival {
 	return s.Socket.Held
 }
 
+// Longest is how long the longest of its server's sockets was held, those of a
+// crowd too; nil: not observed.
+func (s *Scenario) Longest() *Survival {
+	out := s.Held()
+	for i := range s.Crowd {
+		if h := s.Crowd[i].Held; h != nil && (out == nil || h.Until > out.Until) {
+			out = h
+		}
+	}
+	return out
+}
+
 // Breach is the first breached rule that made the verdict; nil: none.
 func (s *Scenario) Breach() *Finding {
 	var warning *Finding

@@ -31,8 +31,8 @@ func Markdown(w io.Writer, run *harness.Run) error {
 	for _, note := range run.Notes {
 		fmt.Fprintf(&b, "\n%s\n", MarkdownText(note))
 	}
-	if r := longest(run.Results); r != nil {
-		fmt.Fprintf(&b, "\nThe longest hang was %s, held %s.\n", r.Scenario.ID, Lifetime(r.Record.Socket.Held))
+	if r, held := longest(run.Results); r != nil {
+		fmt.Fprintf(&b, "\nThe longest hang was %s, held %s.\n", r.Scenario.ID, Lifetime(held))
 	}
 	if k := n[harness.Known]; k > 0 {
 		fmt.Fprintf(&b, "\nKnown to fail, and excused: %s.\n", count(k))

@@ -269,8 +269,8 @@ func (t *Terminal) totals(run *harness.Run) {
 	}
 	t.line("")
 	text := fmt.Sprintf("%s in %s: %s.", count(len(run.Results)), harness.Format(run.Took), strings.Join(parts, ", "))
-	if r := longest(run.Results); r != nil {
-		text += fmt.Sprintf(" The longest hang was %s, held %s.", r.Scenario.ID, Lifetime(r.Record.Socket.Held))
+	if r, held := longest(run.Results); r != nil {
+		text += fmt.Sprintf(" The longest hang was %s, held %s.", r.Scenario.ID, Lifetime(held))
 	}
 	t.wrapped("", text)
 }
@@ -282,14 +282,20 @@ func count(n int) string {
 	return fmt.Sprintf("%d scenarios", n)
 }
 
-func longest(results []*harness.Result) *harness.Result {
-	var out *harness.Result
+// longest is the scenario that a socket hung longest in, of its peer or of its
+// crowd, and how long; nil: none was observed.
+func longest(results []*harness.Result) (out *harness.Result, held harness.Survival) {
 	for _, r := range results {
-		if r.Record != nil && r.Record.Socket.Observed && (out == nil || r.Record.Socket.Held.Until > out.Record.Socket.Held.Until) {
-			out = r
+		if r.Record == nil {
+			continue
+		}
+		for _, rec := range append(r.Record.Crowd[:len(r.Record.Crowd):len(r.Record.Crowd)], r.Record) {
+			if rec.Socket.Observed && (out == nil || rec.Socket.Held.Until > held.Until) {
+				out, held = r, rec.Socket.Held
+			}
 		}
 	}
-	return out
+	return out, held
 }
 
 // word is a verdict in a column of its own, coloured.

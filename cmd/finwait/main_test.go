@@ -54,6 +54,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("NOTFOUND", strings.Replace(notFound.URL, "http", "ws", 1)+"/")
 			e.Setenv("FREE", free.Addr().String())
 			e.Setenv("REPO", repo(t))
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector would hold each process for a second
 			return free.Close()
 		},
 	})

@@ -142,7 +142,7 @@ func figures(r *reports.Report) []figure {
 	var longest, worst, exit *reports.Scenario
 	for i := range r.Scenarios {
 		s := &r.Scenarios[i]
-		if h := s.Held(); h != nil && (longest == nil || h.Until > longest.Held().Until) {
+		if h := s.Longest(); h != nil && (longest == nil || h.Until > longest.Longest().Until) {
 			longest = s
 		}
 		if s.Exit != nil && (exit == nil || s.Exit.At > exit.Exit.At) {
@@ -154,7 +154,7 @@ func figures(r *reports.Report) []figure {
 	}
 	out := []figure{{Name: "Longest held socket", Value: "none was observed"}, {Name: "Worst breach", Value: "none"}}
 	if longest != nil {
-		out[0].Value, out[0].ID = longest.Held().String(), longest.ID
+		out[0].Value, out[0].ID = longest.Longest().String(), longest.ID
 	}
 	if worst != nil {
 		b := worst.Breach()

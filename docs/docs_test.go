@@ -1,0 +1,192 @@
+// Package docs has the documentation, and the test that plays it.
+package docs
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// block is a fenced part of a page. Its first word is the language; a second one
+// names the file that it is to stand in.
+type block struct {
+	language, file, text string
+	line                 int
+	exit                 int // that a command has, by a comment before it
+}
+
+func blocks(t *testing.T, page string) (out []block) {
+	t.Helper()
+	f, err := os.Open(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var open *block
+	exit, n := 0, 0
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		n++
+		line := lines.Text()
+		fence, isFence := strings.CutPrefix(line, "```")
+		switch {
+		case open == nil && isFence:
+			open = &block{line: n, exit: exit}
+			open.language, open.file, _ = strings.Cut(fence, " ")
+			exit = 0
+		case open != nil && isFence:
+			out, open = append(out, *open), nil
+		case open != nil:
+			open.text += line + "\n"
+		case strings.HasPrefix(line, "<!-- exit "):
+			exit, err = strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(line, "<!-- exit "), " -->"))
+			if err != nil {
+				t.Fatalf("%s:%d: %s", page, n, err)
+			}
+		}
+	}
+	return out
+}
+
+// install is what the reader does to have finwait, from the network; the test
+// builds it of this tree instead.
+const install = "go install github.com/finwait/finwait/cmd/finwait@latest\n"
+
+// TestTutorial plays the tutorial as it stands: it writes its files, runs its
+// commands one after another in one place, and looks for its output, figures
+// aside, in theirs.
+func TestTutorial(t *testing.T) {
+	for _, tool := range []string{"node", "npm", "python3", "go", "sh"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("needs %s in $PATH", tool)
+		}
+	}
+	bin, dir := t.TempDir(), t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "finwait"), "../cmd/finwait").CombinedOutput(); err != nil {
+		t.Fatalf("%s\n%s", err, out)
+	}
+	env := append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	var output string
+	for _, b := range blocks(t, "tutorial.md") {
+		switch {
+		case b.file != "":
+			if err := os.WriteFile(filepath.Join(dir, b.file), []byte(b.text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		case b.text == install:
+		case b.language == "sh":
+			c := exec.Command("sh", "-c", "set -e\n"+b.text+"pwd >&3")
+			where, err := os.CreateTemp(bin, "pwd")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			c.Dir, c.Env, c.Stdout, c.Stderr, c.ExtraFiles = dir, env, &out, &out, []*os.File{where}
+			code, exited := 0, new(exec.ExitError)
+			if err := c.Run(); errors.As(err, &exited) {
+				code = exited.ExitCode()
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			output = out.String()
+			if code != b.exit {
+				t.Fatalf("tutorial.md:%d: exit status %d, want %d\n%s", b.line, code, b.exit, output)
+			}
+			if now, err := os.ReadFile(where.Name()); err == nil && len(now) > 0 {
+				dir = strings.TrimSpace(string(now))
+			}
+			_ = where.Close()
+		case b.language == "text":
+			for _, line := range strings.Split(strings.TrimSpace(b.text), "\n") {
+				if !strings.Contains(rough(output), rough(line)) {
+					t.Errorf("tutorial.md:%d: %q is not in\n%s", b.line, line, output)
+				}
+			}
+		default:
+			t.Errorf("tutorial.md:%d: what is a block of %q for?", b.line, b.language)
+		}
+	}
+}
+
+var figures = regexp.MustCompile(`[0-9]+(\.[0-9]+)? m?s`)
+
+// rough leaves out times and the widths of columns.
+func rough(s string) string {
+	return strings.Join(strings.Fields(figures.ReplaceAllString(s, "#")), " ")
+}
+
+// TestYAML reads what stands in the pages.
+func TestYAML(t *testing.T) {
+	pages, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, page := range append(pages, "../README.md") {
+		for _, b := range blocks(t, page) {
+			if b.language != "yaml" {
+				continue
+			}
+			n++
+			var doc yaml.Node
+			if err := yaml.Unmarshal([]byte(b.text), &doc); err != nil {
+				t.Errorf("%s:%d: %s", page, b.line, err)
+			}
+		}
+	}
+	if n < 3 {
+		t.Errorf("%d blocks of YAML", n)
+	}
+}
+
+// link is one to another page or a part of one.
+var link = regexp.MustCompile(`\]\(([^)#: ]*)(#[^) ]*)?\)`)
+
+// TestLinks: what a page leads to is there.
+func TestLinks(t *testing.T) {
+	pages, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range append(pages, "../README.md", "../CONTRIBUTING.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			to := filepath.Join(filepath.Dir(page), m[1])
+			if m[1] == "" {
+				to = page
+			}
+			target, err := os.ReadFile(to)
+			if info, is := os.Stat(to); is != nil || err != nil && !info.IsDir() {
+				t.Errorf("%s leads to %s, which is not there", page, m[0])
+				continue
+			}
+			if m[2] != "" && strings.HasSuffix(to, ".md") && !strings.Contains(anchors(string(target)), m[2]+"\n") {
+				t.Errorf("%s leads to %s, which has no such heading", page, m[0])
+			}
+		}
+	}
+}
+
+// anchors are those that GitHub gives to the headings of a page, a line each.
+func anchors(page string) string {
+	var b strings.Builder
+	for _, line := range strings.Split(page, "\n") {
+		level := len(line) - len(strings.TrimLeft(line, "#"))
+		if title, ok := strings.CutPrefix(line[level:], " "); ok && level > 0 {
+			title = strings.ToLower(regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(title, ""))
+			b.WriteString("#" + strings.ReplaceAll(title, " ", "-") + "\n")
+		}
+	}
+	return b.String()
+}
