@@ -41,28 +41,24 @@ func (g *config) add(c *cobra.Command) {
 	_ = c.MarkFlagFilename("config", "yaml", "yml")
 }
 
-// load sets the flags that the command line leaves open, and gives the URL.
-// Where the URL or the command that starts the server stands on the command line,
-// the other is not taken from elsewhere unless both fit.
+// load sets the flags that the command line leaves open, and gives the URL, if
+// any. A URL of a server that runs stands against a command from further down that
+// would start one, and such a command against such a URL.
 func (g *config) load(c *cobra.Command, args []string) (urls []string, err error) {
-	free := func(f *pflag.Flag) bool { return !f.Changed && configurable(f.Name) }
-	if len(args) > 0 && !strings.Contains(args[0], "{port}") { // a server that runs
-		free = func(f *pflag.Flag) bool {
-			return f.Name != "exec" && f.Name != "ready-timeout" && !f.Changed && configurable(f.Name)
-		}
+	running := len(args) > 0 && !strings.Contains(args[0], "{port}")
+	free := func(f *pflag.Flag) bool {
+		starts := f.Name == "exec" || f.Name == "ready-timeout"
+		return !f.Changed && configurable(f.Name) && (!running || !starts)
 	}
-	starts := c.Flags().Changed("exec")
-	set := map[string]bool{}
 	c.Flags().VisitAll(func(f *pflag.Flag) {
-		text := os.Getenv(variable(f.Name))
+		text := strings.TrimSpace(os.Getenv(variable(f.Name)))
 		if text == "" || !free(f) || err != nil {
 			return
 		}
 		values := []string{text}
 		if _, many := f.Value.(pflag.SliceValue); many {
-			values = strings.Split(strings.TrimSpace(text), "\n")
+			values = strings.Split(text, "\n")
 		}
-		set[f.Name] = true
 		for _, v := range values {
 			if e := c.Flags().Set(f.Name, strings.TrimSpace(v)); e != nil {
 				err = fmt.Errorf("$%s: %w", variable(f.Name), e)
@@ -72,12 +68,12 @@ func (g *config) load(c *cobra.Command, args []string) (urls []string, err error
 	if err != nil {
 		return nil, err
 	}
-	g.url = os.Getenv(variable("url"))
-	if err := g.read(c, func(f *pflag.Flag) bool { return free(f) && !set[f.Name] }); err != nil {
-		return nil, err
+	if g.url = strings.Join(args, ""); g.url == "" {
+		g.url = os.Getenv(variable("url"))
 	}
-	if len(args) > 0 || g.url == "" || starts && !strings.Contains(g.url, "{port}") {
-		return args, nil
+	running = g.url != "" && !strings.Contains(g.url, "{port}")
+	if err := g.read(c, free); err != nil || g.url == "" {
+		return args, err
 	}
 	return []string{g.url}, nil
 }
@@ -135,6 +131,7 @@ func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
 		return at(name, root, "the settings are a mapping, such as close-timeout: 30s")
 	}
 	all, seen := settings(), map[string]bool{}
+	starts := c.Flags().Changed("exec")
 	keys := append(names(all), "url", knownFailures)
 	for i := 0; i < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
@@ -153,7 +150,7 @@ func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
 			if value.Kind != yaml.ScalarNode {
 				return at(name, value, "url: give one, such as ws://127.0.0.1:8080/")
 			}
-			if g.url == "" {
+			if g.url == "" && (!starts || strings.Contains(value.Value, "{port}")) {
 				g.url = value.Value
 			}
 		default:

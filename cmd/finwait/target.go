@@ -81,11 +81,11 @@ func (t *targetFlags) target(raw string) (*harness.Target, error) {
 		return nil, fmt.Errorf("the URL %q has a fragment, which a WebSocket URL may not have (RFC 6455, 3): leave out #%s", shown, u.Fragment)
 	}
 	target := &harness.Target{URL: u, Header: http.Header{}, Profile: t.profile, CloseExec: t.closeExec, KickExec: t.kickExec}
-	for _, h := range t.headers {
+	for i, h := range t.headers {
 		name, value, ok := strings.Cut(h, ":")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
-			return nil, fmt.Errorf("--header %q is not of the form 'Name: value'", h)
+			return nil, fmt.Errorf("the %s --header is not of the form 'Name: value'", ordinal(i)) // it may hold a secret
 		}
 		target.Header.Add(textproto.CanonicalMIMEHeaderKey(name), value)
 	}
@@ -110,6 +110,14 @@ func (t *targetFlags) target(raw string) (*harness.Target, error) {
 		}
 	}
 	return target, nil
+}
+
+// ordinal counts flags from 0.
+func ordinal(i int) string {
+	if names := []string{"first", "second", "third"}; i < len(names) {
+		return names[i]
+	}
+	return fmt.Sprintf("%dth", i+1)
 }
 
 // convention is a close code as a flag: a number, or null.

@@ -66,7 +66,8 @@ func TestCensus(t *testing.T) {
 					t.Fatalf("told %+v of the orphan %s", d, peer)
 				}
 				if jammed[peer] {
-					bounded(t, "end of the orphan", d.At, d.Bound, before, after)
+					// A busy machine delivers the RST when it comes to it (ksoftirqd).
+					bounded(t, "end of the orphan", d.At, d.Bound, before, after.Add(time.Second))
 				}
 			}
 			if orphans != n/2 {

@@ -119,18 +119,20 @@ func value[T any](b *tab, script string) T {
 	return v
 }
 
-// is evaluates a script until it gives what is wanted.
+// is looks at the value of a script, frame by frame, until it is what is wanted.
 func (b *tab) is(script string, want any) {
 	b.Helper()
-	for limit := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		got := value[any](b, script)
-		if fmt.Sprint(got) == fmt.Sprint(want) {
-			return
-		}
-		if time.Now().After(limit) {
-			b.Errorf("%s: %v, want %v", script, got, want)
-			return
-		}
+	wanted := fmt.Sprint(want)
+	got, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](fmt.Sprintf(`new Promise(done => {
+		const until = performance.now() + 5000;
+		const look = () => { const v = String(%s); v === %q || performance.now() > until ? done(v) : requestAnimationFrame(look) };
+		look();
+	})`, script, wanted), chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.Fatal(err)
+	}
+	if got != wanted {
+		b.Errorf("%s: %s, want %s", script, got, wanted)
 	}
 }
 
@@ -284,7 +286,7 @@ func TestBrowserMatrix(t *testing.T) {
 	b.is(`document.querySelectorAll("dialog .sequence tbody tr").length > 3`, true)
 	b.contrast()
 	b.do(chromedp.KeyEvent(kb.Escape))
-	b.is(title, "<nil>")
+	b.is(title, "undefined")
 
 	// The arrow keys move within the map, Enter opens a cell.
 	b.is(`document.activeElement.getAttribute("href")`, "#target-3/linger/no-fin")

@@ -1,0 +1,67 @@
+package matrix
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/finwait/finwait/reports"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// hostile is what a server might send to break a table.
+const hostile = "a | b \x1b[2J </td><script>x</script> `code` *bold* [link](//x) \u202e \r\n| forged | row |"
+
+// example is a matrix with every kind of cell.
+func example() *Matrix {
+	m := &Matrix{Format: Format, Version: Version, Host: "linux/amd64", Profile: reports.Profile{CloseTimeout: 10, Response: 1, Patience: 35}, Runs: 3}
+	code, lost := 1000, 1006
+	m.Targets = []*Outcome{
+		{
+			Name: "one", Language: "C", Library: hostile, LibVersion: "1.0", Notes: hostile, At: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC),
+			Cells: []*Cell{
+				{ID: "sanity/close", Verdict: "pass", Wire: &reports.Close{Code: &code}, Event: &reports.AppEvent{Code: &lost}, Ending: "fin", Held: &reports.Survival{Until: 0.001}},
+				{ID: "linger/no-fin", Verdict: "fail", Ending: "open", Held: &reports.Survival{Until: 35, Censored: true}, Others: []string{"pass", "fail"}, Race: hostile,
+					Breaches: []Breach{{Rule: "R19", Grade: "BUDGET", Want: hostile, Got: hostile, Because: hostile}}},
+				{ID: "linger/keeps-sending", Verdict: "skip", Missing: []string{"local"}},
+				{ID: "server-close/ignores", Verdict: "error", Error: hostile},
+			},
+		},
+		{Name: "two", Language: "Go", Library: "l", LibVersion: "2.0", Error: hostile, At: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)},
+	}
+	return m
+}
+
+// TestMarkdown: whatever a server sent, a row stays one row, and no markup comes
+// from it.
+func TestMarkdown(t *testing.T) {
+	var b bytes.Buffer
+	if err := example().Markdown(&b, "drawings"); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", "matrix.md")
+	if *update {
+		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, line := range strings.Split(b.String(), "\n") {
+		if strings.ContainsAny(line, "<\x1b\r\u202e") || strings.HasPrefix(line, "| forged") {
+			t.Errorf("not escaped: %q", line)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package reports_test
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/reports"
+)
+
+// crowd is a run in which each kind of peer fared in another way.
+func crowd() *harness.CrowdRun {
+	const start, ms = time.Second, time.Millisecond
+	run := &harness.CrowdRun{
+		Target: "exec ./server " + hostile, Then: harness.ServerStops, Started: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
+		Opening: 20 * ms, Took: 6 * time.Second, Patience: 5 * time.Second, Observed: true,
+		Exit: &harness.Exit{Observed: true, At: 2 * time.Second, Status: 3, Words: "exit status 3 " + hostile}, Output: hostile, Notes: []string{"a note " + hostile},
+	}
+	for i := range 40 {
+		m := peers.Member{Peer: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, 1}), uint16(1000+i)), Trigger: start, Bound: ms, Until: start + 5*time.Second}
+		took := time.Duration(i+1) * ms
+		switch i % 4 {
+		case 0:
+			m.Kind, m.Code, m.Told, m.FIN, m.Released = peers.Polite, 1001, start+ms, start+took, start+took
+		case 1:
+			m.Kind, m.Code, m.Told, m.FIN, m.Released = peers.Ignores, -1, start+ms, start+2*time.Second+took, start+2*time.Second+took
+		case 2:
+			m.Kind = peers.Vanishes // still held
+		case 3:
+			m.Kind, m.RST, m.Released = peers.StopsReading, start+took, start+took
+		}
+		run.Members = append(run.Members, m)
+	}
+	run.Members[0].Err = "connect: refused " + hostile
+	run.Members[4].Lost = true
+	return run
+}
+
+func TestCrowd(t *testing.T) {
+	var text, json, svg bytes.Buffer
+	reports.CrowdText(&text, crowd(), reports.TerminalOptions{Width: 100})
+	for _, err := range []error{reports.CrowdJSON(&json, crowd()), reports.CrowdSVG(&svg, crowd())} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	golden(t, "crowd.txt", text.Bytes())
+	golden(t, "crowd.json", json.Bytes())
+	golden(t, "crowd.svg", svg.Bytes())
+	for _, b := range []string{text.String(), svg.String()} {
+		if strings.ContainsAny(b, "\x1b\r\x00") || strings.Contains(b, "\u202e") {
+			t.Errorf("not escaped: %q", b)
+		}
+	}
+	wellFormed(t, svg.Bytes())
+}

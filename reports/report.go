@@ -1,0 +1,288 @@
+package reports
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/survival"
+)
+
+// Format and Version name the JSON report; docs/report.schema.json is its
+// schema. A version only gains fields.
+const (
+	Format  = "finwait-report"
+	Version = 1
+)
+
+// Report is the JSON report: everything that was measured. All durations are
+// seconds, those of a scenario since its trigger, to the microsecond.
+type Report struct {
+	Format    string         `json:"format"`
+	Version   int            `json:"version"`
+	Target    string         `json:"target"`
+	Started   time.Time      `json:"started"`
+	Took      float64        `json:"took"`
+	Profile   Profile        `json:"profile"`
+	Has       []string       `json:"has"`
+	Notes     []string       `json:"notes"`
+	Stopped   string         `json:"stopped,omitempty"`
+	Output    string         `json:"output,omitempty"` // the last that the server wrote, where finwait started it
+	Totals    map[string]int `json:"totals"`
+	Scenarios []Scenario     `json:"scenarios"`
+}
+
+// Profile are the limits in force.
+type Profile struct {
+	CloseTimeout float64 `json:"closeTimeout"`
+	Response     float64 `json:"response"`
+	Patience     float64 `json:"patience"`
+	StopTimeout  float64 `json:"stopTimeout"`
+	PingInterval float64 `json:"pingInterval,omitempty"`
+	Strict       bool    `json:"strict"`
+}
+
+// String is the limits in a line.
+func (p Profile) String() string {
+	out := fmt.Sprintf("close timeout %gs, response %gs, patience %gs, stop timeout %gs", p.CloseTimeout, p.Response, p.Patience, p.StopTimeout)
+	if p.PingInterval > 0 {
+		out += fmt.Sprintf(", ping interval %gs", p.PingInterval)
+	}
+	if p.Strict {
+		out += ", strict"
+	}
+	return out
+}
+
+// Scenario is one scenario's result.
+type Scenario struct {
+	ID       string     `json:"id"`
+	Family   string     `json:"family"`
+	Title    string     `json:"title"`
+	Verdict  string     `json:"verdict"`
+	Missing  []string   `json:"missing,omitempty"`
+	Error    string     `json:"error,omitempty"`
+	Script   []string   `json:"script"`
+	Started  time.Time  `json:"started"`
+	Took     float64    `json:"took"`
+	Findings []Finding  `json:"findings"`
+	Wire     *Wire      `json:"wire,omitempty"`
+	Events   []AppEvent `json:"events,omitempty"`
+	Socket   *Socket    `json:"socket,omitempty"`
+	Alive    *Alive     `json:"alive,omitempty"`
+	Crowd    []Member   `json:"crowd,omitempty"`
+	Exit     *Exit      `json:"exit,omitempty"`
+	Curves   []Curve    `json:"curves,omitempty"`
+	Repeated *Repeats   `json:"repeated,omitempty"`
+	Known    string     `json:"known,omitempty"` // why it is known to fail
+	Trace    []Event    `json:"trace,omitempty"`
+	Elided   int        `json:"elided,omitempty"`
+}
+
+// Held is how long the server's process held the socket; nil: not observed.
+func (s *Scenario) Held() *Survival {
+	if s.Socket == nil || !s.Socket.Observed {
+		return nil
+	}
+	return s.Socket.Held
+}
+
+// Longest is how long the longest of its server's sockets was held, those of a
+// crowd too; nil: not observed.
+func (s *Scenario) Longest() *Survival {
+	out := s.Held()
+	for i := range s.Crowd {
+		if h := s.Crowd[i].Held; h != nil && (out == nil || h.Until > out.Until) {
+			out = h
+		}
+	}
+	return out
+}
+
+// Breach is the first breached rule that made the verdict; nil: none.
+func (s *Scenario) Breach() *Finding {
+	var warning *Finding
+	for i, f := range s.Findings {
+		switch {
+		case f.Outcome != string(harness.Breached):
+		case f.Grade != string(harness.Should):
+			return &s.Findings[i]
+		case warning == nil:
+			warning = &s.Findings[i]
+		}
+	}
+	return warning
+}
+
+// Repeats are the plays of a scenario that was repeated; everything else of it is
+// that of the worst.
+type Repeats struct {
+	Verdicts []string `json:"verdicts"`        // of each play
+	Curve    *Curve   `json:"curve,omitempty"` // of the server's sockets
+}
+
+// Finding is one rule's outcome.
+type Finding struct {
+	Rule    string `json:"rule"`
+	Req     string `json:"req"`
+	Grade   string `json:"grade"`
+	Clause  string `json:"clause"`
+	Text    string `json:"text"`
+	Outcome string `json:"outcome"`
+	Want    string `json:"want,omitempty"`
+	Got     string `json:"got"`
+	Missing string `json:"missing,omitempty"`
+}
+
+// Wire is what the peer saw. A missing time did not happen while it looked.
+type Wire struct {
+	Peer        string    `json:"peer"`
+	Server      string    `json:"server"`
+	Trigger     time.Time `json:"trigger"`
+	Status      int       `json:"status,omitempty"`
+	CloseSent   []Close   `json:"closeSent"`
+	Closes      []Close   `json:"closes"`
+	Messages    int       `json:"messages"`
+	AfterClose  int       `json:"afterClose"`
+	Malformed   []string  `json:"malformed,omitempty"`
+	Ending      string    `json:"ending"`
+	EndedAt     float64   `json:"endedAt"`
+	FIN         *float64  `json:"fin,omitempty"`
+	RST         *float64  `json:"rst,omitempty"`
+	CloseNotify *float64  `json:"closeNotify,omitempty"`
+	PeerFIN     *float64  `json:"peerFin,omitempty"`
+	PeerRST     *float64  `json:"peerRst,omitempty"`
+	Dark        *float64  `json:"dark,omitempty"`
+	Dropped     uint32    `json:"dropped,omitempty"`
+	BytesRead   uint64    `json:"bytesRead"`
+	Stopped     float64   `json:"stopped"`
+}
+
+// Close is a Close frame. Code is null where the body holds none; Reason is
+// escaped where it is not printable UTF-8, Body is its bytes in hexadecimal.
+type Close struct {
+	At     float64 `json:"at"`
+	Code   *int    `json:"code"`
+	Reason string  `json:"reason"`
+	Body   string  `json:"body"`
+}
+
+// AppEvent is a close event of the server's application; null is what its
+// library does not tell.
+type AppEvent struct {
+	Code   *int       `json:"code"`
+	Reason *string    `json:"reason"`
+	Clean  *bool      `json:"clean"`
+	At     *time.Time `json:"at"`
+	Error  string     `json:"error,omitempty"`
+}
+
+// Socket is the server's end of the connection as the kernel told it.
+type Socket struct {
+	Observed bool      `json:"observed"`
+	Why      string    `json:"why,omitempty"`
+	Held     *Survival `json:"held,omitempty"`
+	Orphan   *Survival `json:"orphan,omitempty"`
+	TimeWait bool      `json:"timeWait"`
+	State    string    `json:"state,omitempty"`
+	States   []State   `json:"states,omitempty"`
+	Lost     bool      `json:"lost,omitempty"`
+}
+
+// Survival is a lifetime: it ended in [until-bound, until], or, censored, had
+// not ended at until.
+type Survival struct {
+	Until    float64 `json:"until"`
+	Bound    float64 `json:"bound"`
+	Censored bool    `json:"censored"`
+}
+
+// State is one state of the server's socket.
+type State struct {
+	At   float64 `json:"at"`
+	Name string  `json:"name"`
+	Held bool    `json:"held"`
+}
+
+// Alive is the probe after the scenario.
+type Alive struct {
+	Tried bool    `json:"tried"`
+	OK    bool    `json:"ok"`
+	Took  float64 `json:"took"`
+	Error string  `json:"error,omitempty"`
+}
+
+// Member is a peer of the scenario's crowd.
+type Member struct {
+	Kind    string    `json:"kind,omitempty"`
+	Close   *Close    `json:"close"` // the server's first Close frame; null: none came
+	Status  int       `json:"status,omitempty"`
+	Refused bool      `json:"refused,omitempty"`
+	Ending  string    `json:"ending"`
+	EndedAt float64   `json:"endedAt"`
+	Held    *Survival `json:"held,omitempty"`
+}
+
+// Exit is the end of the server's process after it was asked to stop.
+type Exit struct {
+	At     float64 `json:"at"`
+	Killed bool    `json:"killed"`
+	Status int     `json:"status"`
+	Words  string  `json:"words"`
+	Left   bool    `json:"left,omitempty"`
+	Output string  `json:"output,omitempty"`
+}
+
+// Curve is the Kaplan-Meier estimate of how long the sockets of one kind of
+// peer survived, with its bounds of 95 per cent. Wire: the ends of TCP as the
+// peers saw them, where the server's sockets were not observed.
+type Curve struct {
+	Kind     string      `json:"kind"`
+	Wire     bool        `json:"wire,omitempty"`
+	N        int         `json:"n"`
+	Censored int         `json:"censored"`
+	Last     float64     `json:"last"`
+	Steps    []CurveStep `json:"steps"`
+}
+
+// Median is the time by which half of the sockets were gone, with its bounds:
+// "2.00 s (2.00 s to 2.01 s)".
+func (c Curve) Median() string {
+	k := c.kind()
+	at, low, high := k.Curve.Median()
+	return fmt.Sprintf("%s (%s to %s)", k.time(at), k.time(low), k.time(high))
+}
+
+// kind is the curve as it was estimated.
+func (c Curve) kind() KindCurve {
+	curve := &survival.Curve{N: c.N, Censored: c.Censored, Last: c.Last}
+	for _, s := range c.Steps {
+		curve.Steps = append(curve.Steps, survival.Step{Time: s.At, AtRisk: s.AtRisk, Deaths: s.Deaths, Survival: s.Survival, Low: s.Low, High: s.High})
+	}
+	return KindCurve{c.Kind, c.Wire, curve}
+}
+
+// String tells when and how the process ended.
+func (e Exit) String() string {
+	if e.Killed {
+		return "killed after " + harness.Format(duration(e.At))
+	}
+	return "after " + harness.Format(duration(e.At)) + ", " + OneLine(e.Words)
+}
+
+// CurveStep is the curve from At on.
+type CurveStep struct {
+	At       float64 `json:"at"`
+	AtRisk   int     `json:"atRisk"`
+	Deaths   int     `json:"deaths"`
+	Survival float64 `json:"survival"`
+	Low      float64 `json:"low"`
+	High     float64 `json:"high"`
+}
+
+// Event is a line of the trace.
+type Event struct {
+	At   float64 `json:"at"`
+	Dir  string  `json:"dir"`
+	What string  `json:"what"`
+}
