@@ -28,7 +28,7 @@ cross: ## the platforms finwait builds on
 	GOOS=linux $(GO) build ./... && GOOS=darwin $(GO) build ./... && GOOS=windows $(GO) build ./...
 
 golden: ## rewrite the golden files of the reports
-	$(GO) test ./reports ./reports/page -update
+	$(GO) test ./reports/... ./matrix -update
 
 docs: ## rewrite what is generated: the catalogue, the command line, the schema of finwait.yaml
 	$(GO) run ./cmd/finwait list --markdown > docs/scenarios.md
@@ -40,7 +40,7 @@ fuzz: ## every fuzz target, $(FUZZTIME) each
 		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$p || exit 1; done; done
 
 accuracy: ## finwait's times against a packet capture and the server's own log; needs tcpdump and the right to capture
-	$(GO) run ./accuracy
+	$(GO) run ./accuracy -runs 3
 
 crowd-bench: ## $(PEERS) peers against the server's own log, in time, memory and rate; Linux
 	$(GO) run ./accuracy -crowd $(PEERS)

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,15 +65,29 @@ func (c *capture) discard() error {
 	return err
 }
 
-// connection is what the capture has of one connection, by the peer's address.
+// connection is what the capture has of one connection.
 type connection struct {
+	opened                            time.Time // the peer's SYN
 	serverClose, serverFIN, serverRST time.Time
 	peerFIN, peerRST                  time.Time
 	stream                            stream
 }
 
+// connections are those of a peer's address, one after another: a port comes back.
+type connections map[netip.AddrPort][]*connection
+
+// at is the connection of the peer at the moment t, nil if there was none.
+func (c connections) at(peer netip.AddrPort, t time.Time) *connection {
+	for _, one := range slices.Backward(c[peer]) {
+		if one.opened.Before(t) {
+			return one
+		}
+	}
+	return nil
+}
+
 // read ends the capture and sorts its packets by connection.
-func (c *capture) read() (map[netip.AddrPort]*connection, error) {
+func (c *capture) read() (connections, error) {
 	said, err := c.stop()
 	if err != nil {
 		return nil, err
@@ -89,7 +104,7 @@ func (c *capture) read() (map[netip.AddrPort]*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := map[netip.AddrPort]*connection{}
+	out := connections{}
 	for {
 		data, info, err := r.ReadPacketData()
 		if errors.Is(err, io.EOF) {
@@ -107,7 +122,7 @@ func (c *capture) read() (map[netip.AddrPort]*connection, error) {
 	}
 }
 
-func (c *capture) packet(out map[netip.AddrPort]*connection, ip *layers.IPv4, tcp *layers.TCP, at time.Time) {
+func (c *capture) packet(out connections, ip *layers.IPv4, tcp *layers.TCP, at time.Time) {
 	fromServer := int(tcp.SrcPort) == c.port
 	address, port := ip.SrcIP, tcp.SrcPort
 	if fromServer {
@@ -115,11 +130,13 @@ func (c *capture) packet(out map[netip.AddrPort]*connection, ip *layers.IPv4, tc
 	}
 	host, _ := netip.AddrFromSlice(address)
 	peer := netip.AddrPortFrom(host.Unmap(), uint16(port))
-	conn := out[peer]
-	if conn == nil {
-		conn = &connection{}
-		out[peer] = conn
+	if tcp.SYN && !fromServer {
+		out[peer] = append(out[peer], &connection{opened: at})
 	}
+	if len(out[peer]) == 0 { // it began before the capture
+		return
+	}
+	conn := out[peer][len(out[peer])-1]
 	first := func(t *time.Time, happened bool) {
 		if happened && t.IsZero() {
 			*t = at

@@ -185,14 +185,16 @@ func serveLogged() error {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
 	go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }()
-	released := &log{at: map[netip.AddrPort]time.Time{}}
+	released := &log{at: map[netip.AddrPort][]time.Time{}}
 	if err := reference.Serve(ctx, l, reference.Options{PingInterval: time.Second, Log: released.event}); err != nil {
 		return err
 	}
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	w := bufio.NewWriter(os.Stdout)
 	for _, peer := range slices.SortedFunc(maps.Keys(released.at), netip.AddrPort.Compare) {
-		fmt.Fprintln(w, peer, released.at[peer].UnixNano())
+		for _, at := range released.at[peer] {
+			fmt.Fprintln(w, peer, at.UnixNano())
+		}
 	}
 	return w.Flush()
 }

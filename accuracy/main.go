@@ -97,7 +97,7 @@ func measure(t *table) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	released := &log{at: map[netip.AddrPort]time.Time{}}
+	released := &log{at: map[netip.AddrPort][]time.Time{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- reference.Serve(ctx, l, reference.Options{Log: released.event}) }()
@@ -113,22 +113,23 @@ func measure(t *table) error {
 	if err := <-served; err != nil {
 		return errors.Join(err, capture.discard())
 	}
-	connections, err := capture.read()
+	captured, err := capture.read()
 	if err != nil {
 		return err
 	}
 	for _, r := range run.Results {
 		if r.Record != nil && r.Record.Err == "" {
-			compare(t, r, connections, released)
+			compare(t, r, captured, released)
 		}
 	}
 	return nil
 }
 
-// log is the server's own account of when it released each connection.
+// log is the server's own account of when it released the connections of each
+// address.
 type log struct {
 	mu sync.Mutex
-	at map[netip.AddrPort]time.Time
+	at map[netip.AddrPort][]time.Time
 }
 
 func (l *log) event(e reference.Event) {
@@ -137,17 +138,17 @@ func (l *log) event(e reference.Event) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.at[e.Peer] = e.At
+	l.at[e.Peer] = append(l.at[e.Peer], e.At)
 }
 
-func compare(t *table, r *harness.Result, connections map[netip.AddrPort]*connection, released *log) {
+func compare(t *table, r *harness.Result, captured connections, released *log) {
 	rec := r.Record
 	peer, err := netip.ParseAddrPort(rec.Peer)
 	if err != nil {
 		t.missing("%s has no address", r.Scenario.ID)
 		return
 	}
-	seen := connections[peer]
+	seen := captured.at(peer, rec.Trigger)
 	if seen == nil {
 		t.missing("%s: the capture has no packet of %s", r.Scenario.ID, peer)
 		return
@@ -167,7 +168,9 @@ func compare(t *table, r *harness.Result, connections map[netip.AddrPort]*connec
 		switch {
 		case filtered(r.Scenario.Script):
 		case own != nil && !wire.IsZero():
-			t.add(figure, r.Scenario.ID, rec.Trigger.Add(*own).Sub(wire))
+			off := rec.Trigger.Add(*own).Sub(wire)
+			t.add(figure, r.Scenario.ID, off)
+			t.add(wholeWire, r.Scenario.ID, off)
 		case own != nil:
 			t.missing("%s: finwait has the %s at %s, the capture has not", r.Scenario.ID, figure, harness.Format(*own))
 		case !wire.IsZero() && wire.Before(rec.Trigger.Add(until-time.Millisecond)):
@@ -189,16 +192,14 @@ func compare(t *table, r *harness.Result, connections map[netip.AddrPort]*connec
 	if rec.PeerRST != nil {
 		pair("peer RST", rec.PeerRST, seen.peerRST)
 	}
-	released.mu.Lock()
-	at, logged := released.at[peer]
-	released.mu.Unlock()
+	logged := slices.IndexFunc(released.at[peer], seen.opened.Before)
 	switch held := rec.Socket.Held; {
 	case !rec.Socket.Observed:
 		t.missing("%s: the server's socket was not observed: %s", r.Scenario.ID, rec.Socket.Why)
-	case !logged:
+	case logged < 0:
 		t.missing("%s: the server did not log a release", r.Scenario.ID)
 	case !held.Censored:
-		t.add("release", r.Scenario.ID, rec.Trigger.Add(held.Until).Sub(at))
+		t.add("release", r.Scenario.ID, rec.Trigger.Add(held.Until).Sub(released.at[peer][logged]))
 	}
 }
 

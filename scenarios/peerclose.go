@@ -75,7 +75,9 @@ func PeerClose() []*harness.Scenario {
 		{
 			ID: "peer-close/after-large-message", Title: "sends 256 KiB of text and closes: the echo may finish first",
 			Script: peers.Opened(peers.Send{peers.Filler(256 << 10)}, peers.Trigger{}, peers.Send{bye}, peers.AwaitEnd{}, peers.Finish{}),
-			Rules:  slices.DeleteFunc(rules.Answer(), func(r harness.Rule) bool { return r.ID == rules.EventCode.ID }), // the message may be refused before
+			// The message may be refused before.
+			Rules: append([]harness.Rule{rules.AnsweredOrReset, rules.ClosesCleanly},
+				slices.DeleteFunc(rules.Answer()[1:], func(r harness.Rule) bool { return r.ID == rules.EventCode.ID })...),
 		},
 		{
 			ID: "peer-close/dripped", Title: "sends its Close frame a byte every 50 ms",
