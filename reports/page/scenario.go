@@ -68,7 +68,7 @@ func lives(s *reports.Scenario) ([]life, []tick) {
 // its application was told.
 type row struct {
 	at                 float64
-	Time               string
+	Time               string // filled in by fold
 	Peer, Wire, Server string
 	Way                string // of what went over the wire: "out" towards the server, "in"
 	Dark               bool   // what came from the server was lost
@@ -125,13 +125,40 @@ func rows(s *reports.Scenario) []row {
 		return 0
 	})
 	for i := range out {
-		out[i].Time = harness.Format(seconds(out[i].at))
 		out[i].Dark = s.Wire != nil && s.Wire.Dark != nil && out[i].at >= *s.Wire.Dark
 	}
+	out = fold(out)
 	if s.Elided > 0 {
 		out = append(out, row{Peer: fmt.Sprintf("%d more events", s.Elided)})
 	}
 	return out
+}
+
+// fold writes the times, and makes one row of many that say the same.
+func fold(rows []row) []row {
+	var out []row
+	for len(rows) > 0 {
+		one, n := rows[0], 1
+		for ; n < len(rows) && rows[n].says(one); n++ {
+		}
+		one.Time = harness.Format(seconds(one.at))
+		if n > 1 {
+			one.Time += " to " + harness.Format(seconds(rows[n-1].at))
+			for _, text := range []*string{&one.Peer, &one.Wire, &one.Server} {
+				if *text != "" {
+					*text += fmt.Sprintf(", %d times", n)
+				}
+			}
+		}
+		out, rows = append(out, one), rows[n:]
+	}
+	return out
+}
+
+// says tells whether both rows say the same, at whatever time.
+func (r row) says(o row) bool {
+	r.at = o.at
+	return r == o
 }
 
 // eventText is a close event in words.
