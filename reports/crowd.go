@@ -146,10 +146,11 @@ func CrowdText(w io.Writer, run *harness.CrowdRun, o TerminalOptions) {
 	}
 	t.line("")
 	t.line("share of sockets alive (%s; Kaplan-Meier); the axis ends at %s", what, harness.Format(duration(end)))
+	var curves []KindCurve
 	for _, k := range c.Kinds {
-		curve := k.Curve.kind()
-		t.wrapped(fmt.Sprintf("  %-13s %5d  %s ", k.Kind, k.Peers, curve.Spark(sparkWidth, end)), curve.Summary())
+		curves = append(curves, k.Curve.kind())
 	}
+	t.draw("  ", curves, end)
 	t.line("")
 	for _, k := range c.Kinds {
 		line := fmt.Sprintf("close %s; TCP %s", counts(k.Told), counts(k.Endings))

@@ -74,6 +74,9 @@ func (t *Terminal) Result(r *harness.Result) {
 	t.live()
 }
 
+// Tick redraws the live line: while sockets hang there is nothing else to see.
+func (t *Terminal) Tick() { t.live() }
+
 func inShort(r *harness.Result) string {
 	if f := breach(r); f != nil && r.Verdict != harness.Errored {
 		return fmt.Sprintf("%s %s, got %s", f.Rule.ID, f.Rule.Grade, f.Got)
@@ -136,17 +139,32 @@ func (t *Terminal) crowds(results []*harness.Result) {
 		for _, k := range curves {
 			end = max(end, k.Curve.Last)
 		}
-		for i, k := range curves {
-			if !head {
-				t.line("")
-				t.line("how the crowds were let go when the server stopped (share of sockets alive, Kaplan-Meier)")
-				head = true
-			}
-			if i == 0 {
-				t.line("  %s: %s; the axis ends at %s", r.Scenario.ID, exitLine(r.Record.Exit), harness.Format(duration(end)))
-			}
-			t.wrapped(fmt.Sprintf("    %-13s %4d  %s ", k.Kind, k.Curve.N, k.Spark(sparkWidth, end)), k.Summary())
+		if len(curves) == 0 {
+			continue
 		}
+		if !head {
+			t.line("")
+			t.line("how the crowds were let go when the server stopped (share of sockets alive, Kaplan-Meier)")
+			head = true
+		}
+		seen := ""
+		if curves[0].Wire {
+			seen = "TCP open on the wire; "
+		}
+		t.line("  %s: %s; %sthe axis ends at %s", r.Scenario.ID, exitLine(r.Record.Exit), seen, harness.Format(duration(end)))
+		t.draw("    ", curves, end)
+	}
+}
+
+// draw draws curves on one axis until end, as long as the figures beside them
+// leave room.
+func (t *Terminal) draw(indent string, curves []KindCurve, end float64) {
+	n, label := sparkWidth, func(k KindCurve) string { return fmt.Sprintf("%s%-13s %5d  ", indent, k.Kind, k.Curve.N) }
+	for _, k := range curves {
+		n = max(min(n, t.o.Width-len(label(k))-len(" ")-len(k.Summary())), sparkWidth/2)
+	}
+	for _, k := range curves {
+		t.wrapped(label(k)+k.Spark(n, end)+" ", k.Summary())
 	}
 }
 

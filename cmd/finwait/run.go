@@ -158,12 +158,21 @@ func show(w io.Writer, batch *harness.Batch, total int, verbose bool) *harness.R
 	o.Verbose = verbose
 	t := reports.NewTerminal(w, o)
 	t.Begin(batch.Target(), total, batch.Notes()...)
-	for r := range batch.Results() {
-		t.Result(r)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case r, more := <-batch.Results():
+			if !more {
+				run := batch.Wait()
+				t.End(run)
+				return run
+			}
+			t.Result(r)
+		case <-tick.C:
+			t.Tick()
+		}
 	}
-	run := batch.Wait()
-	t.End(run)
-	return run
 }
 
 // terminal tells what w can show.
