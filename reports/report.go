@@ -233,6 +233,11 @@ type Exit struct {
 	Output string  `json:"output,omitempty"`
 }
 
+// String is the lifetime in words.
+func (s Survival) String() string {
+	return Lifetime(harness.Survival{Until: duration(s.Until), Bound: duration(s.Bound), Censored: s.Censored})
+}
+
 // Curve is the Kaplan-Meier estimate of how long the sockets of one kind of
 // peer survived, with its bounds of 95 per cent. Wire: the ends of TCP as the
 // peers saw them, where the server's sockets were not observed.

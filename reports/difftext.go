@@ -1,0 +1,66 @@
+package reports
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Text writes the changes, a line each.
+func (d *Diff) Text(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "old  %s\nnew  %s\n", OneLine(d.Old), OneLine(d.New))
+	for _, n := range d.Notes {
+		fmt.Fprintf(&b, "note %s\n", OneLine(n))
+	}
+	trend := ""
+	for _, c := range d.Changes {
+		if c.Trend != trend {
+			trend = c.Trend
+			fmt.Fprintf(&b, "\n%s\n", trend)
+		}
+		fmt.Fprintf(&b, "  %s: %s → %s\n", OneLine(c.ID), OneLine(Clip(c.Old, 300)), OneLine(Clip(c.New, 300)))
+	}
+	fmt.Fprintf(&b, "\n%s\n", d.totals())
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// totals is the diff in a sentence.
+func (d *Diff) totals() string {
+	return fmt.Sprintf("%d worse, %d better, %d changed otherwise; %s without a change.", d.count(worse), d.count(better), d.count(other), count(d.Same))
+}
+
+// Markdown writes the changes for a comment on a pull request.
+func (d *Diff) Markdown(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "## finwait: %s\n\nOld: %s. New: %s.\n", d.totals(), MarkdownText(d.Old), MarkdownText(d.New))
+	for _, n := range d.Notes {
+		fmt.Fprintf(&b, "\nNote: %s\n", MarkdownText(n))
+	}
+	left := 0
+	for i, c := range d.Changes {
+		if i == 0 {
+			b.WriteString("\n| | scenario | old | new |\n| --- | --- | --- | --- |\n")
+		}
+		row := fmt.Sprintf("| %s | %s | %s | %s |\n", c.Trend, MarkdownText(c.ID), MarkdownText(Clip(c.Old, 300)), MarkdownText(Clip(c.New, 300)))
+		if b.Len()+len(row) > summaryMost {
+			left++
+			continue
+		}
+		b.WriteString(row)
+	}
+	if left > 0 {
+		fmt.Fprintf(&b, "\n%d more rows are left out: the JSON file has them.\n", left)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// JSON writes the diff.
+func (d *Diff) JSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", " ")
+	return e.Encode(d)
+}
