@@ -32,30 +32,21 @@ func (d *Diff) totals() string {
 	return fmt.Sprintf("%d worse, %d better, %d changed otherwise; %s without a change.", d.count(worse), d.count(better), d.count(other), count(d.Same))
 }
 
-// Markdown writes the changes for a comment on a pull request.
+// Markdown writes the changes for a comment on a pull request, in [CommentMost]
+// bytes.
 func (d *Diff) Markdown(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "## finwait: %s\n\nOld: %s. New: %s.\n", d.totals(), MarkdownText(d.Old), MarkdownText(d.New))
+	b := limited{most: CommentMost}
+	fmt.Fprintf(&b, "## finwait: %s\n\nOld: %s. New: %s.\n", d.totals(), MarkdownCode(d.Old), MarkdownCode(d.New))
 	for _, n := range d.Notes {
-		fmt.Fprintf(&b, "\nNote: %s\n", MarkdownText(n))
+		fmt.Fprintf(&b, "\nNote: %s\n", MarkdownCode(Clip(n, 1000)))
 	}
-	left := 0
-	for i, c := range d.Changes {
-		if i == 0 {
-			b.WriteString("\n| | scenario | old | new |\n| --- | --- | --- | --- |\n")
-		}
-		row := fmt.Sprintf("| %s | %s | %s | %s |\n", c.Trend, MarkdownText(c.ID), MarkdownText(Clip(c.Old, 300)), MarkdownText(Clip(c.New, 300)))
-		if b.Len()+len(row) > summaryMost {
-			left++
-			continue
-		}
-		b.WriteString(row)
+	if len(d.Changes) > 0 {
+		b.WriteString("\n| | scenario | old | new |\n| --- | --- | --- | --- |\n")
 	}
-	if left > 0 {
-		fmt.Fprintf(&b, "\n%d more rows are left out: the JSON file has them.\n", left)
+	for _, c := range d.Changes {
+		b.row("| %s | %s | %s | %s |\n", c.Trend, MarkdownCode(Clip(c.ID, 300)), MarkdownCode(Clip(c.Old, 300)), MarkdownCode(Clip(c.New, 300)))
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.end(w, "the JSON file has them")
 }
 
 // JSON writes the diff.

@@ -74,7 +74,7 @@ type Scenario struct {
 	Exit     *Exit      `json:"exit,omitempty"`
 	Curves   []Curve    `json:"curves,omitempty"`
 	Repeated *Repeats   `json:"repeated,omitempty"`
-	Known    string     `json:"known,omitempty"` // why it is known to fail
+	Known    string     `json:"known,omitempty"` // why it is known to fail; or was excused, once
 	Trace    []Event    `json:"trace,omitempty"`
 	Elided   int        `json:"elided,omitempty"`
 }
