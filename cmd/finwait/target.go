@@ -87,7 +87,16 @@ func (t *targetFlags) target(raw string) (*harness.Target, error) {
 		if !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
 			return nil, fmt.Errorf("the %s --header is not of the form 'Name: value'", ordinal(i)) // it may hold a secret
 		}
+		switch textproto.CanonicalMIMEHeaderKey(name) {
+		case "Upgrade", "Connection", "Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Extensions":
+			return nil, fmt.Errorf("the %s --header sets %s, which is finwait's own: leave it out", ordinal(i), name)
+		}
 		target.Header.Add(textproto.CanonicalMIMEHeaderKey(name), value)
+	}
+	for flag, value := range map[string]string{"origin": t.origin, "subprotocol": t.subprotocols} {
+		if !httpguts.ValidHeaderFieldValue(value) {
+			return nil, fmt.Errorf("--%s %+q cannot stand in a header: leave out its control characters", flag, value)
+		}
 	}
 	if t.origin != "" {
 		target.Header.Set("Origin", t.origin)
@@ -102,7 +111,7 @@ func (t *targetFlags) target(raw string) (*harness.Target, error) {
 	if t.ca != "" {
 		pem, err := os.ReadFile(t.ca)
 		if err != nil {
-			return nil, fmt.Errorf("--ca: %w", err)
+			return nil, fmt.Errorf("--ca: %w: give a file with the issuer's certificate in PEM", err)
 		}
 		target.TLS.RootCAs = x509.NewCertPool()
 		if !target.TLS.RootCAs.AppendCertsFromPEM(pem) {
