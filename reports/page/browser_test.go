@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -170,13 +171,16 @@ var catalogue = sync.OnceValues(func() (*reports.Report, error) {
 	return reports.New(batch.Wait()), nil
 })
 
+// whole is that report, with a shutdown.
 func whole(t *testing.T) *reports.Report {
 	t.Helper()
 	r, err := catalogue()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r
+	out := *r
+	out.Scenarios = append(slices.Clone(r.Scenarios), stop())
+	return &out
 }
 
 // loaded is how long the page took until it could be used, by the browser's own
@@ -227,8 +231,11 @@ func TestBrowserReport(t *testing.T) {
 	// The keyboard closes it.
 	b.do(chromedp.KeyEvent(kb.Enter))
 	b.is(`document.getElementById("peer-close/code-1000").open`, false)
+	value[any](b, `document.getElementById("shutdown/mixed").open = true`)
+	b.is(`document.querySelectorAll("figure svg text").length > 10`, true)
 	b.contrast()
 	b.fits()
+	b.is(`[...document.querySelectorAll("figure svg")].filter(s => s.checkVisibility()).map(s => s.getScreenCTM().a)`, 1) // the text of curves is not shrunk
 }
 
 // contrast looks at the colours of every text, in light and dark: WCAG 2.2, 1.4.3
@@ -240,9 +247,10 @@ func (b *tab) contrast() {
 		const light = c => { const [r, g, b] = c.map(v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b };
 		const ground = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] === 1) return c } return [255, 255, 255] };
 		let least = 99, where = "";
-		for (const e of document.querySelectorAll("h1, h2, p, dt, dd, a, summary, .verdict, .short, td, th, label, output, caption, button")) {
+		for (const e of document.querySelectorAll("h1, h2, p, dt, dd, a, summary, .verdict, .short, td, th, label, output, caption, button, svg text")) {
 			if (!e.textContent.trim()) continue;
-			const a = light(parse(getComputedStyle(e).color)), b = light(ground(e));
+			const drawn = e.closest("svg")?.querySelector(".ground");
+			const a = light(parse(drawn ? getComputedStyle(e).fill : getComputedStyle(e).color)), b = light(drawn ? parse(getComputedStyle(drawn).fill) : ground(e));
 			const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
 			if (ratio < least) { least = ratio; where = e.outerHTML.slice(0, 80) }
 		}

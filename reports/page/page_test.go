@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 const injection = "\"'`><img src=//127.0.0.1:9/x onerror=\"document.title='owned'\"><script>document.title='owned'</script></script></style></template><!-- {{.}} javascript:alert(1) \u202e\x00"
 
 // example is the report of reports' own golden file, with a peer that repeats
-// itself.
+// itself, and a shutdown.
 func example(t *testing.T) *reports.Report {
 	t.Helper()
 	f, err := os.Open(filepath.Join("..", "testdata", "report.json"))
@@ -40,6 +40,7 @@ func example(t *testing.T) *reports.Report {
 	for at := range 3 {
 		r.Scenarios[0].Trace = append(r.Scenarios[0].Trace, reports.Event{At: 10 + float64(at), Dir: "sent", What: "text \"too late\""})
 	}
+	r.Scenarios = append(r.Scenarios, stop())
 	return r
 }
 
