@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -106,7 +107,7 @@ func fragments(o *matrix.Outcome, run *reports.Report) (blob, error) {
 		if s == nil || s.Verdict != c.Verdict {
 			s = bare(c)
 		}
-		f := newScenario(s)
+		f := newScenario(s, o.Has)
 		f.Link = link(o.Name + "/" + c.ID)
 		for i, b := range f.Breached {
 			if at := slices.IndexFunc(c.Breaches, func(o matrix.Breach) bool { return o.Rule == b.Rule }); at >= 0 {
@@ -137,10 +138,12 @@ func bare(c *matrix.Cell) *reports.Scenario {
 		s.Findings = append(s.Findings, reports.Finding{Rule: b.Rule, Grade: b.Grade, Outcome: string(harness.Breached), Want: b.Want, Got: b.Got})
 	}
 	if c.Event != nil {
-		s.Events = []reports.AppEvent{*c.Event}
+		e := *c.Event
+		e.At = nil // the matrix has no trigger to count from
+		s.Events = []reports.AppEvent{e}
 	}
 	if c.Ending != "" {
-		s.Wire = &reports.Wire{Ending: c.Ending, EndedAt: c.EndedAt}
+		s.Wire = &reports.Wire{Status: http.StatusSwitchingProtocols, Ending: c.Ending, EndedAt: c.EndedAt, Stopped: c.EndedAt}
 		if c.Wire != nil {
 			s.Wire.Closes = []reports.Close{*c.Wire}
 		}

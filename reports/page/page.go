@@ -121,7 +121,7 @@ func Report(w io.Writer, r *reports.Report) error {
 		s := section{Verdict: string(o.verdict), Title: o.title}
 		for i := range r.Scenarios {
 			if one := &r.Scenarios[i]; one.Verdict == s.Verdict {
-				s.Scenarios = append(s.Scenarios, newScenario(one))
+				s.Scenarios = append(s.Scenarios, newScenario(one, r.Has))
 			}
 		}
 		if s.Scenarios != nil {
@@ -179,15 +179,17 @@ type scenario struct {
 	Grades   string
 	Breached []breach
 	Others   []reports.Finding
+	Kinds    []*kind // of peers in its crowd
 	Lives    []life
 	Axis     []tick
 	Rows     []row
 	Curves   []template.HTML
 }
 
-func newScenario(s *reports.Scenario) *scenario {
-	out := &scenario{Scenario: s, Link: link(s.ID), Rows: rows(s)}
-	out.Lives, out.Axis = lives(s)
+// newScenario is a scenario of a target that can do what has names.
+func newScenario(s *reports.Scenario, has []string) *scenario {
+	out := &scenario{Scenario: s, Link: link(s.ID), Kinds: kinds(s), Rows: rows(s)}
+	out.Lives, out.Axis = lives(s, slices.Contains(has, string(harness.CanEvents)))
 	var judged, breached []string
 	for _, f := range s.Findings {
 		switch harness.Outcome(f.Outcome) {

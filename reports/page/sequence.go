@@ -1,67 +1,14 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/reports"
 )
-
-// life is a bar on the time axis of a scenario, in per cent of it.
-type life struct {
-	Name, Text    string
-	Width, Orphan float64 // Orphan begins where Width ends
-	Open          bool    // it was not over when finwait stopped looking
-}
-
-// tick is a mark of the axis.
-type tick struct {
-	At   float64 // per cent
-	Text string
-}
-
-// lives are the three lifetimes since the trigger: TCP on the wire, until the
-// application's close event, and the server's socket.
-func lives(s *reports.Scenario) ([]life, []tick) {
-	var out []life
-	var ends []float64
-	add := func(l life, end float64) {
-		out, ends = append(out, l), append(ends, max(end, 0))
-	}
-	if w := s.Wire; w != nil {
-		open := w.Ending == "open"
-		add(life{Name: "wire", Text: w.Ending + " at " + harness.Format(seconds(w.EndedAt)), Open: open}, w.EndedAt)
-	}
-	observed := s.Socket != nil && s.Socket.Observed // so the server has the clock of this host
-	if s.Wire != nil && observed && len(s.Events) > 0 && s.Events[0].At != nil {
-		at := s.Events[0].At.Sub(s.Wire.Trigger).Seconds()
-		add(life{Name: "application", Text: "close event at " + harness.Format(seconds(at))}, at)
-	}
-	orphan := 0.0
-	if held := s.Held(); held != nil {
-		l := life{Name: "socket", Text: "held " + held.String(), Open: held.Censored}
-		if o := s.Socket.Orphan; o != nil {
-			l.Text += "; orphan " + o.String()
-			l.Open, orphan = o.Censored, o.Until
-		}
-		add(l, held.Until)
-	}
-	if out == nil {
-		return nil, nil
-	}
-	end := max(slices.Max(ends), ends[len(ends)-1]+orphan, 0.001)
-	for i := range out {
-		out[i].Width = 100 * ends[i] / end
-	}
-	out[len(out)-1].Orphan = 100 * orphan / end
-	var axis []tick
-	for i := range 5 {
-		at := float64(i) / 4
-		axis = append(axis, tick{100 * at, harness.Format(seconds(end * at))})
-	}
-	return out, axis
-}
 
 // row is a line of the sequence of a scenario: what the peer did without a
 // packet, what went over the wire, what became of the server's socket and what
@@ -75,9 +22,9 @@ type row struct {
 }
 
 // rows put the trace, the states of the server's socket and its application's
-// events in the order of time.
+// events in the order of time; last come events whose time is not known.
 func rows(s *reports.Scenario) []row {
-	var out []row
+	var out, undated []row
 	for _, e := range s.Trace {
 		r := row{at: e.At}
 		switch e.Dir {
@@ -90,48 +37,77 @@ func rows(s *reports.Scenario) []row {
 		}
 		out = append(out, r)
 	}
-	observed := s.Socket != nil && s.Socket.Observed
-	if observed {
-		accepted := false
-		for _, st := range s.Socket.States {
-			name := "socket " + st.Name
-			switch accepted = accepted || st.Held; {
-			case !accepted:
-				name += ", not accepted yet"
-			case !st.Held:
-				name += ", an orphan"
-			}
-			out = append(out, row{at: st.At, Server: name})
-		}
-		if h := s.Socket.Held; h != nil && !h.Censored {
-			out = append(out, row{at: h.Until, Server: "the process lets go of the socket"})
-		}
+	if s.Socket != nil && s.Socket.Observed {
+		out = append(out, socketRows(s.Socket)...)
 	}
 	for _, e := range s.Events {
-		if observed && s.Wire != nil && e.At != nil {
-			out = append(out, row{at: e.At.Sub(s.Wire.Trigger).Seconds(), Server: eventText(e)})
+		switch at, dated := since(s, e); {
+		case !dated:
+			undated = append(undated, row{Server: eventText(e)})
+		case late(s, at):
+			out = append(out, row{at: at, Server: eventText(e) + ", after finwait had stopped looking"})
+		default:
+			out = append(out, row{at: at, Server: eventText(e)})
 		}
 	}
 	if s.Exit != nil {
 		out = append(out, row{at: s.Exit.At, Server: "process: " + s.Exit.String()})
 	}
-	slices.SortStableFunc(out, func(a, b row) int {
-		switch {
-		case a.at < b.at:
-			return -1
-		case a.at > b.at:
-			return 1
-		}
-		return 0
-	})
-	for i := range out {
-		out[i].Dark = s.Wire != nil && s.Wire.Dark != nil && out[i].at >= *s.Wire.Dark
-	}
-	out = fold(out)
+	slices.SortStableFunc(out, func(a, b row) int { return cmp.Compare(a.at, b.at) })
+	darken(out)
+	out = append(fold(out), undated...)
 	if s.Elided > 0 {
 		out = append(out, row{Peer: fmt.Sprintf("%d more events", s.Elided)})
 	}
 	return out
+}
+
+// socketRows are the states of the server's socket, and its release: before the
+// first state in which no process held it, where the error bound allows that.
+// TIME_WAIT is no orphan: it is an entry that the kernel leaves in the place of a
+// socket, be it that a process still holds that.
+func socketRows(s *reports.Socket) []row {
+	var states []row
+	accepted, free := false, math.Inf(1) // when it was first seen without a process
+	for _, st := range s.States {
+		name := "socket " + st.Name
+		accepted = accepted || st.Held
+		if accepted && !st.Held {
+			free = min(free, st.At)
+		}
+		switch {
+		case st.Held || st.Name == "TIME_WAIT":
+		case !accepted:
+			name += ", not accepted yet"
+		default:
+			name += ", an orphan"
+		}
+		states = append(states, row{at: st.At, Server: name})
+	}
+	h := s.Held
+	if h == nil || h.Censored {
+		return states
+	}
+	release := row{at: h.Until, Server: "the process lets go of the socket"}
+	if free < h.Until && free >= h.Until-h.Bound {
+		release = row{at: free, Server: release.Server + ", seen at " + timeText(h.Until)}
+	}
+	return append([]row{release}, states...)
+}
+
+// darken marks the rows between going dark and the return.
+func darken(rows []row) {
+	dark := false
+	for i, r := range rows {
+		switch r.Peer {
+		case "gone dark":
+			dark = true
+			continue
+		case "back from the dark":
+			dark = false
+		}
+		rows[i].Dark = dark
+	}
 }
 
 // fold writes the times, and makes one row of many that say the same.
