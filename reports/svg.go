@@ -18,7 +18,7 @@ var strokes = []struct{ colour, dash string }{
 
 // No grey is legible on both: a drawing has its own ground, of the reader's
 // scheme, wherever it stands.
-const schemes = `<style>@media (prefers-color-scheme: dark) { .curves { fill: #a3adb8 } .curves .ground { fill: #14171a } }</style>
+const schemes = `<style>@media screen and (prefers-color-scheme: dark) { .curves { fill: #a3adb8 } .curves .ground { fill: #14171a } }</style>
 <rect class="ground" width="100%" height="100%" fill="#fff"/>`
 
 // SVG writes the survival curves of a crowd as a drawing: the share of the

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"html/template"
 	"io"
 	"net/http"
@@ -21,6 +22,8 @@ type matrixPage struct {
 	Columns  []column
 	Lines    []line
 	Families []string
+	Verdicts []string // that a cell has
+	Titles   []string // of all verdicts, in their order
 	Unknown  []string // targets that could not be measured, and why
 	Blobs    []blob
 }
@@ -39,6 +42,7 @@ type line struct {
 
 type cell struct {
 	Verdict, Letter string // no verdict: it was not run
+	Name            string // for who does not see where it stands
 	Link            template.URL
 }
 
@@ -71,7 +75,9 @@ func Matrix(w io.Writer, m *matrix.Matrix, whole func(target string) *reports.Re
 				cells[c.ID] = map[string]cell{}
 				ids = append(ids, c.ID)
 			}
-			cells[c.ID][o.Name] = cell{c.Verdict, strings.ToUpper(word(c.Verdict)[:1]), link(o.Name + "/" + c.ID)}
+			cells[c.ID][o.Name] = cell{
+				c.Verdict, strings.ToUpper(word(c.Verdict)[:1]), fmt.Sprintf("%s, %s: %s", o.Name, c.ID, word(c.Verdict)), link(o.Name + "/" + c.ID),
+			}
 		}
 		b, err := fragments(o, whole(o.Name))
 		if err != nil {
@@ -88,6 +94,12 @@ func Matrix(w io.Writer, m *matrix.Matrix, whole func(target string) *reports.Re
 		p.Lines = append(p.Lines, l)
 		if !slices.Contains(p.Families, family) {
 			p.Families = append(p.Families, family)
+		}
+	}
+	for i, v := range order {
+		p.Titles = append(p.Titles, v.counted)
+		if slices.ContainsFunc(p.Columns, func(c column) bool { return c.Counts[i] > 0 }) {
+			p.Verdicts = append(p.Verdicts, string(v.verdict))
 		}
 	}
 	return write(w, "finwait: real servers", "matrix", p)
