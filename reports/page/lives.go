@@ -20,6 +20,9 @@ type life struct {
 	end, freed float64 // seconds since the trigger; freed: where the kernel kept an orphan
 }
 
+// End is where the bar ends.
+func (l life) End() float64 { return l.Width + l.Orphan }
+
 // tick is a mark of the axis.
 type tick struct {
 	At   float64 // per cent

@@ -35,6 +35,8 @@ func lines(t *testing.T, s reports.Scenario, has ...string) []string {
 			switch {
 			case n.Data == "td" || n.Data == "th":
 				cells = append(cells, "")
+			case n.Data == "path":
+				cells[len(cells)-1] += "▶"
 			case n.Type == html.TextNode:
 				cells[len(cells)-1] += strings.TrimSpace(n.Data)
 			}
