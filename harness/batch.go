@@ -94,6 +94,10 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 	if len(scenarios) == 0 {
 		return nil, errors.New("no scenario is selected")
 	}
+	stops := slices.ContainsFunc(scenarios, func(s *Scenario) bool { return s.Stops })
+	if stops && t.Process != nil && profile.StopLimit() >= profile.Patience {
+		return nil, fmt.Errorf("patience %s does not reach past the stop timeout with its tolerance (%s): raise --patience or lower --stop-timeout", profile.Patience, profile.StopLimit())
+	}
 	o.Repeat = max(o.Repeat, 1)
 	if plays := o.Repeat * len(scenarios); o.AtOnce <= 0 || o.AtOnce > plays {
 		o.AtOnce = plays
