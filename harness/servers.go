@@ -88,13 +88,17 @@ func (b *Batch) place(s *Scenario, n int) *place {
 // process.
 func (b *Batch) stopped(ctx context.Context, s *Scenario, n int, r *Result, rally *peers.Rally) *Result {
 	r.Record = b.play(ctx, s, "", rally)
-	r.Record.Exit = &Exit{}
-	if p := b.place(s, n); p != nil {
-		r.Record.Exit = p.server.exit(ctx, r.Record.Trigger, b.profile.Patience)
-	}
+	p := b.place(s, n)
 	if r.Record.Err != "" {
+		if p != nil {
+			p.server.Kill()
+		}
 		r.Verdict, r.Err = Errored, r.Record.Err
 		return r
+	}
+	r.Record.Exit = &Exit{}
+	if p != nil {
+		r.Record.Exit = p.server.exit(ctx, r.Record.Trigger, b.profile.Patience)
 	}
 	b.judge(r, s.Rules)
 	return r

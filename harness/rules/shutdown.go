@@ -194,9 +194,11 @@ func kinds(r *harness.Record) string {
 			end = "refused"
 		}
 		g.ends[end]++
-		if c.Socket.Observed {
+		switch {
+		case c.Refused: // it had no connection
+		case c.Socket.Observed:
 			g.last = max(g.last, c.Socket.Held.Until)
-		} else {
+		default:
 			g.last = max(g.last, c.EndedAt)
 		}
 	}
