@@ -97,6 +97,10 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 	if t.URL == nil || t.URL.Scheme != "ws" && t.URL.Scheme != "wss" || t.URL.Host == "" {
 		return nil, errors.New("the URL is none of a WebSocket server: give one such as ws://127.0.0.1:8080/")
 	}
+	stops := slices.ContainsFunc(scenarios, func(s *Scenario) bool { return s.Stops })
+	if stops && t.Process != nil && profile.StopLimit() >= profile.Patience {
+		return nil, fmt.Errorf("patience %s does not reach past the stop timeout with its tolerance (%s): raise --patience or lower --stop-timeout", profile.Patience, profile.StopLimit())
+	}
 	o.Repeat = max(o.Repeat, 1)
 	if plays := o.Repeat * len(scenarios); o.AtOnce <= 0 || o.AtOnce > plays {
 		o.AtOnce = plays
