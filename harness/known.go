@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -26,6 +27,14 @@ func (k *KnownFailure) String() string {
 	return fmt.Sprintf("%s (until %s)", k.Reason, k.Until.Format(time.DateOnly))
 }
 
+// knownFailure is the rule that the list of known failures is true.
+const knownFailure = "known-failure"
+
+// Lapsed tells whether it fails as is known, and is excused no more.
+func (r *Result) Lapsed() bool {
+	return r.Verdict == Fail && r.Known != nil && !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Rule.ID == knownFailure })
+}
+
 // excuse turns the verdict of a result that is known to fail.
 func (k *KnownFailure) excuse(r *Result, now time.Time) {
 	r.Known = k
@@ -36,7 +45,7 @@ func (k *KnownFailure) excuse(r *Result, now time.Time) {
 		}
 	case Pass, Warn, Noted:
 		r.Findings = append(r.Findings, Finding{
-			Rule: Rule{ID: "known-failure", Grade: Budget, Clause: k.Where, Text: "what is known to fail fails"}, Outcome: Breached,
+			Rule: Rule{ID: knownFailure, Grade: Budget, Clause: k.Where, Text: "what is known to fail fails"}, Outcome: Breached,
 			Want: "it fails, for " + k.Reason, Got: fmt.Sprintf("verdict %s: take it out of the known failures", r.Verdict),
 		})
 		r.Verdict = Fail

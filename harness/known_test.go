@@ -27,6 +27,9 @@ func TestKnownFailure(t *testing.T) {
 		if r.Verdict != c.want || r.Known != k {
 			t.Errorf("%s until %s, at %s: %s, want %s", c.was, c.until, c.now, r.Verdict, c.want)
 		}
+		if lapsed := c.was == Fail && c.want == Fail; r.Lapsed() != lapsed {
+			t.Errorf("%s until %s, at %s: lapsed %t", c.was, c.until, c.now, r.Lapsed())
+		}
 		if told := len(r.Findings) == 1; told != (c.was != Fail && c.want == Fail) {
 			t.Errorf("%s until %s: %d findings", c.was, c.until, len(r.Findings))
 		}

@@ -45,7 +45,7 @@ timeout %s (%s with its tolerance), response %s, patience %s.
 	b.WriteString("| target | language | library | version | pass | fail | warn | info | skip | error |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, o := range m.Targets {
 		if o.Error != "" {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | not measured: %s ||||||\n", o.Name, reports.MarkdownText(o.Language), reports.MarkdownText(o.Library), reports.MarkdownText(o.LibVersion), reports.MarkdownText(o.Error))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | not measured: %s ||||||\n", o.Name, reports.MarkdownText(o.Language), reports.MarkdownText(o.Library), reports.MarkdownText(o.LibVersion), reports.MarkdownCode(o.Error))
 			continue
 		}
 		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |", o.Name, o.Name, reports.MarkdownText(o.Language), reports.MarkdownText(o.Library), reports.MarkdownText(o.LibVersion))
@@ -122,7 +122,7 @@ func (m *Matrix) shutdowns(b *strings.Builder, drawings string) {
 			for _, k := range c.Curves {
 				lives = append(lives, k.Kind+" "+k.Median())
 			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", c.ID, reports.MarkdownText(c.Exit.String()), reports.MarkdownText(strings.Join(c.Measured, "; ")), reports.MarkdownText(strings.Join(lives, "; ")))
+			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", c.ID, reports.MarkdownCode(c.Exit.String()), reports.MarkdownCode(strings.Join(c.Measured, "; ")), reports.MarkdownText(strings.Join(lives, "; ")))
 		}
 		if c := o.cell("shutdown/mixed"); drawings != "" && c != nil && len(c.Curves) > 0 {
 			fmt.Fprintf(b, "\n![the survival curves of shutdown/mixed on %s](%s)\n", o.Name, drawing(drawings, o, c))
@@ -179,7 +179,7 @@ func (o *Outcome) section(b *strings.Builder) {
 	}
 	b.WriteString("\n| scenarios | verdict | rule | want | got, in the first | because |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, g := range groups {
-		fmt.Fprintf(b, "| %s | %s | %s %s | %s | %s | %s |\n", reports.MarkdownText(short(g.ids)), g.verdict, g.Rule, g.Grade, reports.MarkdownText(g.Want), reports.MarkdownText(g.Got), reports.MarkdownText(g.Because))
+		fmt.Fprintf(b, "| %s | %s | %s %s | %s | %s | %s |\n", reports.MarkdownText(short(g.ids)), g.verdict, g.Rule, g.Grade, reports.MarkdownText(g.Want), reports.MarkdownCode(g.Got), reports.MarkdownText(g.Because))
 	}
 }
 

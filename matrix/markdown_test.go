@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,8 @@ func example() *Matrix {
 	return m
 }
 
+var codeSpan = regexp.MustCompile("`[^`\n]+`")
+
 // TestMarkdown: whatever a server sent, a row stays one row, and no markup comes
 // from it.
 func TestMarkdown(t *testing.T) {
@@ -59,7 +62,7 @@ func TestMarkdown(t *testing.T) {
 	if diff := cmp.Diff(string(want), b.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	for _, line := range strings.Split(b.String(), "\n") {
+	for _, line := range strings.Split(codeSpan.ReplaceAllString(b.String(), ""), "\n") {
 		if strings.ContainsAny(line, "<\x1b\r\u202e") || strings.HasPrefix(line, "| forged") {
 			t.Errorf("not escaped: %q", line)
 		}

@@ -74,6 +74,7 @@ func pattern(id string) string {
 // signature tells what was breached, and how long the hang was, roughly.
 func signature(r *harness.Result) string {
 	var b strings.Builder
+	b.WriteString(lapsed(r) + "\n")
 	if r.Verdict == harness.Errored {
 		b.WriteString(r.Err)
 	}

@@ -1,11 +1,8 @@
 package reports
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/finwait/finwait/harness"
@@ -22,7 +19,7 @@ type Threshold struct {
 // Change is a difference between two runs of a scenario.
 type Change struct {
 	ID    string `json:"id"`
-	What  string `json:"what"` // "verdict", "rule", "socket", "exit", "close"
+	What  string `json:"what"` // "verdict", "rule", "socket", "wire", "crowd", "repeated", "exit", "close"
 	Old   string `json:"old"`
 	New   string `json:"new"`
 	Trend string `json:"trend"` // "worse", "better", "other"
@@ -45,9 +42,9 @@ const (
 )
 
 // Compare tells what changed from one report to another. Worse is a graver
-// verdict, a rule that was not broken before, a socket that survives longer, a
-// process that takes longer to exit. A scenario that only one of them measured
-// is neither worse nor better.
+// verdict, a scenario that can no longer be carried out, a rule that was kept
+// before, a socket that survives longer, a process that takes longer to exit. What
+// only one of them judged or measured is neither worse nor better.
 func Compare(before, after *Report, th Threshold) *Diff {
 	d := &Diff{Old: before.source(), New: after.source(), Notes: []string{}, Changes: []Change{}}
 	if before.Target != after.Target {
@@ -108,50 +105,63 @@ func (r *Report) source() string {
 
 // gravity orders verdicts; a scenario that was skipped has none.
 var gravity = map[string]int{
-	string(harness.Pass): 1, string(harness.Noted): 1, string(harness.Warn): 2, string(harness.Errored): 3, string(harness.Fail): 4, string(harness.Known): 4,
+	string(harness.Pass): 1, string(harness.Noted): 1, string(harness.Warn): 2, string(harness.Fail): 3, string(harness.Known): 3, string(harness.Errored): 3,
+}
+
+// step compares two verdicts: an error is worse than all that was carried out, and
+// a failure in its place is no better.
+func step(was, is string) string {
+	before, after := gravity[was], gravity[is]
+	switch {
+	case before == 0 || after == 0:
+		return other
+	case after > before || is == string(harness.Errored):
+		return worse
+	case after < before:
+		return better
+	}
+	return other
 }
 
 func compare(was, is *Scenario, th Threshold) (out []Change) {
 	add := func(what, before, after, trend string) {
 		out = append(out, Change{is.ID, what, before, after, trend})
 	}
-	trend := func(was, is float64) string {
-		switch {
-		case is > was:
-			return worse
-		case is < was:
-			return better
-		}
-		return other
-	}
 	if was.Verdict != is.Verdict {
-		t := trend(float64(gravity[was.Verdict]), float64(gravity[is.Verdict]))
-		if gravity[was.Verdict] == 0 || gravity[is.Verdict] == 0 {
-			t = other
-		}
-		add("verdict", was.Verdict, is.Verdict, t)
+		add("verdict", was.Verdict, is.Verdict, step(was.Verdict, is.Verdict))
 	}
-	broken, breaks := was.breaches(), is.breaches()
-	for _, f := range breaks {
-		if !slices.ContainsFunc(broken, func(o Finding) bool { return o.Rule == f.Rule }) && was.Verdict != string(harness.Skip) {
-			add("rule", f.Rule+" kept", fmt.Sprintf("%s %s broken: want %s; got %s", f.Rule, f.Grade, f.Want, f.Got), worse)
+	for _, rule := range rules(is, was) {
+		before, after := was.finding(rule), is.finding(rule)
+		if (before.Outcome == breached) == (after.Outcome == breached) {
+			continue
 		}
-	}
-	for _, f := range broken {
-		if !slices.ContainsFunc(breaks, func(o Finding) bool { return o.Rule == f.Rule }) && is.Verdict != string(harness.Skip) {
-			add("rule", fmt.Sprintf("%s %s broken: want %s; got %s", f.Rule, f.Grade, f.Want, f.Got), f.Rule+" kept", better)
+		trend := worse
+		switch {
+		case !before.judged() || !after.judged():
+			trend = other
+		case before.Outcome == breached:
+			trend = better
 		}
+		add("rule", rule+" "+before.inShort(), rule+" "+after.inShort(), trend)
 	}
-	if was.Socket != nil && is.Socket != nil && was.Socket.Held != nil && is.Socket.Held != nil {
-		if t := th.lives(*was.Socket.Held, *is.Socket.Held); t != other {
-			add("socket", "held "+was.Socket.Held.String(), "held "+is.Socket.Held.String(), t)
+	if errored := string(harness.Errored); was.Verdict == errored || is.Verdict == errored {
+		return out // what was measured of one is cut short
+	}
+	before, sockets := was.lasted(), was.Held() != nil && is.Held() != nil
+	for _, now := range is.lasted() {
+		i := now.among(before)
+		if i < 0 || now.what == "wire" && sockets {
+			continue
+		}
+		if trend := th.lives(before[i].Survival, now.Survival); trend != other {
+			add(now.what, before[i].String(), now.String(), trend)
 		}
 	}
 	if was.Exit != nil && is.Exit != nil {
 		a, b := was.Exit, is.Exit
-		t := th.lives(Survival{Until: a.At, Censored: a.Killed}, Survival{Until: b.At, Censored: b.Killed})
-		if t != other || a.Killed != b.Killed || a.Words != b.Words {
-			add("exit", a.String(), b.String(), t)
+		trend := th.lives(Survival{Until: a.At, Censored: a.Killed}, Survival{Until: b.At, Censored: b.Killed})
+		if trend != other || a.Killed != b.Killed || a.Words != b.Words {
+			add("exit", a.String(), b.String(), trend)
 		}
 	}
 	if was.Wire != nil && is.Wire != nil {
@@ -162,31 +172,44 @@ func compare(was, is *Scenario, th Threshold) (out []Change) {
 	return out
 }
 
-// lives compares two lifetimes; other: they do not differ enough, or one that was
-// censored cannot tell.
-func (th Threshold) lives(was, is Survival) string {
-	slack := func(old Survival) float64 { return max(th.Share*old.Until, th.Least.Seconds()) }
-	switch longer, shorter := is.Until-is.Bound-was.Until, was.Until-was.Bound-is.Until; {
-	case longer > slack(was) && !was.Censored:
-		return worse
-	case shorter > slack(was) && !is.Censored:
-		return better
-	}
-	return other
-}
+const breached = string(harness.Breached)
 
-func (s *Scenario) breaches() (out []Finding) {
-	for _, f := range s.Findings {
-		if f.Outcome == string(harness.Breached) {
-			out = append(out, f)
+// rules are those that were looked at in either of two results.
+func rules(results ...*Scenario) (ids []string) {
+	for _, s := range results {
+		for _, f := range s.Findings {
+			if !slices.Contains(ids, f.Rule) {
+				ids = append(ids, f.Rule)
+			}
 		}
 	}
-	return out
+	return ids
 }
 
-// String is the lifetime in words.
-func (s Survival) String() string {
-	return Lifetime(harness.Survival{Until: duration(s.Until), Bound: duration(s.Bound), Censored: s.Censored})
+// finding is that of a rule; without an outcome where there is none.
+func (s *Scenario) finding(rule string) Finding {
+	for _, f := range s.Findings {
+		if f.Rule == rule {
+			return f
+		}
+	}
+	return Finding{Rule: rule}
+}
+
+// judged tells whether the rule was judged, or what it asks measured.
+func (f Finding) judged() bool {
+	return slices.Contains([]string{breached, string(harness.Kept), string(harness.Measured)}, f.Outcome)
+}
+
+// inShort is the outcome in words.
+func (f Finding) inShort() string {
+	switch {
+	case f.Outcome == breached:
+		return fmt.Sprintf("%s broken: want %s; got %s", f.Grade, f.Want, f.Got)
+	case !f.judged():
+		return "not judged"
+	}
+	return f.Outcome
 }
 
 // close is the first Close frame in words.
@@ -200,62 +223,4 @@ func (w *Wire) close() string {
 		return fmt.Sprintf("Close %d %q", *w.Closes[0].Code, w.Closes[0].Reason)
 	}
 	return fmt.Sprintf("Close %d", *w.Closes[0].Code)
-}
-
-// Text writes the changes, a line each.
-func (d *Diff) Text(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "old  %s\nnew  %s\n", OneLine(d.Old), OneLine(d.New))
-	for _, n := range d.Notes {
-		fmt.Fprintf(&b, "note %s\n", OneLine(n))
-	}
-	trend := ""
-	for _, c := range d.Changes {
-		if c.Trend != trend {
-			trend = c.Trend
-			fmt.Fprintf(&b, "\n%s\n", trend)
-		}
-		fmt.Fprintf(&b, "  %s: %s → %s\n", OneLine(c.ID), OneLine(Clip(c.Old, 300)), OneLine(Clip(c.New, 300)))
-	}
-	fmt.Fprintf(&b, "\n%s\n", d.totals())
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// totals is the diff in a sentence.
-func (d *Diff) totals() string {
-	return fmt.Sprintf("%d worse, %d better, %d changed otherwise; %s without a change.", d.count(worse), d.count(better), d.count(other), count(d.Same))
-}
-
-// Markdown writes the changes for a comment on a pull request.
-func (d *Diff) Markdown(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "## finwait: %s\n\nOld: %s. New: %s.\n", d.totals(), MarkdownText(d.Old), MarkdownText(d.New))
-	for _, n := range d.Notes {
-		fmt.Fprintf(&b, "\nNote: %s\n", MarkdownText(n))
-	}
-	left := 0
-	for i, c := range d.Changes {
-		if i == 0 {
-			b.WriteString("\n| | scenario | old | new |\n| --- | --- | --- | --- |\n")
-		}
-		row := fmt.Sprintf("| %s | %s | %s | %s |\n", c.Trend, MarkdownText(c.ID), MarkdownText(Clip(c.Old, 300)), MarkdownText(Clip(c.New, 300)))
-		if b.Len()+len(row) > summaryMost {
-			left++
-			continue
-		}
-		b.WriteString(row)
-	}
-	if left > 0 {
-		fmt.Fprintf(&b, "\n%d more rows are left out: the JSON file has them.\n", left)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// JSON writes the diff.
-func (d *Diff) JSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", " ")
-	return e.Encode(d)
 }

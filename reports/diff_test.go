@@ -52,6 +52,7 @@ func TestDiff(t *testing.T) {
 	golden(t, "diff.txt", text.Bytes())
 	golden(t, "diff.md", markdown.Bytes())
 	golden(t, "diff.json", json.Bytes())
+	safe(t, markdown.String())
 	for _, b := range [][]byte{text.Bytes(), markdown.Bytes()} {
 		if bytes.ContainsAny(b, "\x1b\r\x00") || bytes.Contains(b, []byte("\u202e")) {
 			t.Errorf("not escaped: %q", b)
@@ -99,6 +100,102 @@ func TestDiffOfLives(t *testing.T) {
 	}
 }
 
+// TestDiffOfRules: a rule that was not judged in one of the two is neither worse nor
+// better, and what can no longer be carried out is worse, whatever it was.
+func TestDiffOfRules(t *testing.T) {
+	type one struct{ verdict, outcome string }
+	for _, c := range []struct {
+		was, is one
+		want    string // trends and kinds
+	}{
+		{one{"pass", "kept"}, one{"fail", "breached"}, "worse verdict, worse rule"},
+		{one{"fail", "breached"}, one{"pass", "kept"}, "better verdict, better rule"},
+		{one{"info", "measured"}, one{"fail", "breached"}, "worse verdict, worse rule"},
+		{one{"pass", "unmeasured"}, one{"fail", "breached"}, "worse verdict, other rule"},
+		{one{"fail", "breached"}, one{"pass", "unmeasured"}, "better verdict, other rule"},
+		{one{"pass", "moot"}, one{"pass", "kept"}, ""},
+		{one{"fail", "breached"}, one{"fail", "moot"}, "other rule"},
+		{one{"fail", "breached"}, one{"error", ""}, "worse verdict, other rule"},
+		{one{"known", "breached"}, one{"error", ""}, "worse verdict, other rule"},
+		{one{"pass", "kept"}, one{"error", ""}, "worse verdict"},
+		{one{"error", ""}, one{"fail", "breached"}, "other verdict, other rule"},
+		{one{"error", ""}, one{"pass", "kept"}, "better verdict"},
+		{one{"skip", "unmeasured"}, one{"error", ""}, "other verdict"},
+		{one{"skip", "unmeasured"}, one{"fail", "breached"}, "other verdict, other rule"},
+	} {
+		report := func(o one, held float64) *reports.Report {
+			s := reports.Scenario{ID: "a/b", Verdict: o.verdict, Exit: &reports.Exit{At: held}, Socket: &reports.Socket{Observed: true, Held: &reports.Survival{Until: held}}}
+			if o.outcome != "" {
+				s.Findings = []reports.Finding{{Rule: "R19", Outcome: o.outcome}}
+			}
+			return &reports.Report{Scenarios: []reports.Scenario{s}}
+		}
+		held := 1.0
+		if c.was.verdict == "error" || c.is.verdict == "error" {
+			held = 30 // the figures of an error are cut short, and tell nothing
+		}
+		d := reports.Compare(report(c.was, held), report(c.is, 1), threshold)
+		slices.SortFunc(d.Changes, func(a, b reports.Change) int { return strings.Compare(b.What, a.What) })
+		var got []string
+		for _, change := range d.Changes {
+			got = append(got, change.Trend+" "+change.What)
+			if c.is.verdict == "error" && strings.Contains(change.New, "kept") {
+				t.Errorf("%v, then %v: %q", c.was, c.is, change.New)
+			}
+		}
+		if strings.Join(got, ", ") != c.want {
+			t.Errorf("%v, then %v: %q, want %q", c.was, c.is, got, c.want)
+		}
+	}
+}
+
+// TestDiffOfLasting: what lasted longer is told of a crowd, of repetitions, and of
+// TCP where the socket was not observed.
+func TestDiffOfLasting(t *testing.T) {
+	type s = reports.Scenario
+	observed := &reports.Socket{Observed: true, Held: &reports.Survival{Until: 1}}
+	wire := func(ending string, at float64) *reports.Wire { return &reports.Wire{Ending: ending, EndedAt: at} }
+	member := func(kind string, held float64) reports.Member {
+		return reports.Member{Kind: kind, Ending: "fin", EndedAt: 0.001, Held: &reports.Survival{Until: held}}
+	}
+	repeated := func(wire bool, at ...float64) *reports.Repeats {
+		c := reports.Curve{N: len(at), Last: at[len(at)-1], Wire: wire}
+		for i, t := range at {
+			left := float64(len(at)-i-1) / float64(len(at))
+			c.Steps = append(c.Steps, reports.CurveStep{At: t, Survival: left, Low: max(0, left-0.3), High: min(1, left+0.3)})
+		}
+		return &reports.Repeats{Curve: &c}
+	}
+	for name, c := range map[string]struct {
+		was, is s
+		want    string
+	}{
+		"a peer of the crowd": {s{Crowd: []reports.Member{member("polite", 0.1), member("ignores", 2)}}, s{Crowd: []reports.Member{member("polite", 0.1), member("polite", 30), member("ignores", 2)}},
+			"worse crowd: the longest of polite held 100 ms → the longest of polite held 30.0 s"},
+		"a crowd of one kind": {s{Crowd: []reports.Member{member("", 30)}}, s{Crowd: []reports.Member{member("", 1)}},
+			"better crowd: the longest of its crowd held 30.0 s → the longest of its crowd held 1.00 s"},
+		"a crowd on the wire": {s{Crowd: []reports.Member{{Ending: "fin", EndedAt: 1}}}, s{Crowd: []reports.Member{{Ending: "open", EndedAt: 35}}},
+			"worse crowd: the longest of its crowd TCP open 1.00 s → the longest of its crowd TCP open > 35.0 s"},
+		"seen otherwise":                 {s{Crowd: []reports.Member{{Ending: "fin", EndedAt: 1}}}, s{Crowd: []reports.Member{member("", 30)}}, ""},
+		"the wire":                       {s{Wire: wire("fin", 0.01)}, s{Wire: wire("rst", 30)}, "worse wire: TCP open 10.0 ms → TCP open 30.0 s"},
+		"the wire, one of them observed": {s{Wire: wire("fin", 30), Socket: observed}, s{Wire: wire("fin", 1)}, "better wire: TCP open 30.0 s → TCP open 1.00 s"},
+		"the wire beside a socket":       {s{Wire: wire("fin", 0.01), Socket: observed}, s{Wire: wire("fin", 30), Socket: observed}, ""},
+		"an end that was not seen":       {s{Wire: wire("unseen", 1)}, s{Wire: wire("fin", 30)}, ""},
+		"repeated":                       {s{Repeated: repeated(false, 1, 1.1, 1.2, 1.3)}, s{Repeated: repeated(false, 2.5, 2.6, 2.7, 2.8)}, "worse repeated: the median of its plays held 1.30 s, 300 ms less at most → the median of its plays held 2.80 s, 300 ms less at most"},
+		"repeated, within the bounds":    {s{Repeated: repeated(false, 1, 1.1, 1.2, 3)}, s{Repeated: repeated(false, 1.5, 3, 3.1, 3.2)}, ""},
+		"repeated, on the wire":          {s{Repeated: repeated(false, 1, 1.1)}, s{Repeated: repeated(true, 30, 30.1)}, ""},
+	} {
+		report := func(s s) *reports.Report { return &reports.Report{Scenarios: []reports.Scenario{s}} }
+		var got []string
+		for _, change := range reports.Compare(report(c.was), report(c.is), threshold).Changes {
+			got = append(got, change.Trend+" "+change.What+": "+change.Old+" → "+change.New)
+		}
+		if strings.Join(got, "; ") != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestKnownFailures(t *testing.T) {
 	run := example()
 	for _, r := range run.Results {
@@ -112,4 +209,26 @@ func TestKnownFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "known.xml", b.Bytes())
+}
+
+// TestLapsed: each report tells that a failure was excused until a date.
+func TestLapsed(t *testing.T) {
+	run := example()
+	for _, r := range run.Results {
+		if r.Scenario.ID == "violation/opcode-5/ignores" { // others are alike, but for this
+			r.Known = &harness.KnownFailure{Reason: "see the tracker", Until: time.Date(2020, 12, 31, 0, 0, 0, 0, time.UTC)}
+		}
+	}
+	var junit, markdown, github, json bytes.Buffer
+	for _, err := range []error{reports.JUnit(&junit, run, true), reports.Markdown(&markdown, run, reports.CommentMost), reports.GitHub(&github, run), reports.JSON(&json, run)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{"terminal": string(terminal(run, reports.TerminalOptions{Width: 100})), "JUnit": junit.String(), "Markdown": markdown.String(),
+		"annotations": github.String(), "JSON": json.String()} {
+		if n := strings.Count(text, "was excused until 2020-12-31 (see the tracker), no longer"); n == 0 {
+			t.Errorf("the %s does not tell it", name)
+		}
+	}
 }

@@ -7,9 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// OneLine makes s safe for a terminal, in one line: what is not printable
-// (control and format characters, bidi overrides, invalid UTF-8) is shown as
-// an escape such as \x1b or \u202e.
+// OneLine makes s safe for a terminal and for a log, in one line: what is not
+// printable (control and format characters, bidi overrides, invalid UTF-8), and
+// what would make a command for GitHub's runner of it, is shown as an escape such
+// as \x1b or \u202e.
 func OneLine(s string) string { return escape(s, unicode.IsPrint) }
 
 // Printable is OneLine for text of several lines.
@@ -17,8 +18,8 @@ func Printable(s string) string {
 	return escape(s, func(r rune) bool { return unicode.IsPrint(r) || r == '\n' || r == '\t' })
 }
 
-// escape shows runes that are not allowed, and bytes that are not UTF-8, as
-// Go escapes.
+// escape shows runes that are not allowed or begin a command, and bytes that are
+// not UTF-8, as Go escapes.
 func escape(s string, allowed func(rune) bool) string {
 	var b strings.Builder
 	for i, r := range s {
@@ -26,7 +27,7 @@ func escape(s string, allowed func(rune) bool) string {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case allowed(r):
+		case allowed(r) && !command(s, i):
 			b.WriteRune(r)
 		case r < 0x80:
 			fmt.Fprintf(&b, `\x%02x`, r)
@@ -37,6 +38,19 @@ func escape(s string, allowed func(rune) bool) string {
 		}
 	}
 	return b.String()
+}
+
+// command tells whether the byte at i is the one that makes a command for GitHub's
+// runner: of "##[" anywhere in a line of a job's log, of "::" where a line begins,
+// as each word may where text is wrapped.
+func command(s string, i int) bool {
+	switch {
+	case s[i] == '[':
+		return strings.HasSuffix(s[:i], "##")
+	case strings.HasPrefix(s[i:], "::"):
+		return i == 0 || strings.Contains(" \t\n", s[i-1:i])
+	}
+	return false
 }
 
 // Clip shortens what a server made long to n bytes.

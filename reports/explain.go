@@ -1,8 +1,10 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
@@ -12,6 +14,9 @@ import (
 // breached rule wants, what was seen, and the clause.
 func Explain(r *harness.Result) string {
 	var b strings.Builder
+	if was := lapsed(r); was != "" {
+		fmt.Fprintf(&b, "known   %s\n", OneLine(was))
+	}
 	if r.Err != "" {
 		fmt.Fprintf(&b, "got     not carried out: %s\n", OneLine(Clip(r.Err, 1000)))
 	}
@@ -22,6 +27,15 @@ func Explain(r *harness.Result) string {
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// lapsed tells that a failure was excused until a date, and is so no longer; empty:
+// it was not.
+func lapsed(r *harness.Result) string {
+	if !r.Lapsed() {
+		return ""
+	}
+	return fmt.Sprintf("was excused until %s (%s), no longer", r.Known.Until.Format(time.DateOnly), r.Known.Reason)
 }
 
 // breach is the first breached finding that made the verdict; nil: none.
@@ -46,7 +60,7 @@ func facts(r *harness.Result) [][2]string {
 		out = append(out, [2]string{name, fmt.Sprintf(format, args...)})
 	}
 	if r.Known != nil {
-		add("known failure", "%s", r.Known)
+		add("known failure", "%s", cmp.Or(lapsed(r), r.Known.String()))
 	}
 	if r.Plays != nil {
 		add("repeated", "%d times: %s", len(r.Plays), verdicts(r.Plays))

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -71,7 +72,7 @@ func scenario(r *harness.Result) Scenario {
 		out.Missing = append(out.Missing, string(c))
 	}
 	if r.Known != nil {
-		out.Known = r.Known.String()
+		out.Known = cmp.Or(lapsed(r), r.Known.String())
 	}
 	for _, f := range r.Findings {
 		out.Findings = append(out.Findings, Finding{f.Rule.ID, f.Rule.Req, string(f.Rule.Grade), f.Rule.Clause, f.Rule.Text,

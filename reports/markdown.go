@@ -4,32 +4,36 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/finwait/finwait/harness"
 )
 
-// summaryMost is how long a summary gets, in bytes: GitHub shows 1 MiB of each
-// step's.
-const summaryMost = 900 << 10
+// How long a text in Markdown gets, in bytes: GitHub takes 65,536 characters in a
+// comment, and shows 1 MiB of a step's summary.
+const (
+	CommentMost = 60_000
+	SummaryMost = 900 << 10
+)
 
 // Markdown writes the run as a summary for the page of a CI job or a pull
 // request, in GitHub's Markdown: what failed first, what it wants, what it got,
-// and the clause.
-func Markdown(w io.Writer, run *harness.Run) error {
+// and the clause. Rows that do not fit into most bytes are counted instead.
+func Markdown(w io.Writer, run *harness.Run, most int) error {
 	n := run.Count()
 	head := "passed"
 	if n[harness.Fail]+n[harness.Errored] > 0 {
 		head = "failed"
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "## finwait: %s\n\n%s against `%s`, in %s: ", head, count(len(run.Results)), strings.ReplaceAll(OneLine(run.Target), "`", "'"), harness.Format(run.Took))
+	b := limited{most: most}
+	fmt.Fprintf(&b, "## finwait: %s\n\n%s against %s, in %s: ", head, count(len(run.Results)), MarkdownCode(run.Target), harness.Format(run.Took))
 	fmt.Fprintf(&b, "%d passed, %d failed, %d warned, %d measured, %d skipped, %d not carried out.\n",
 		n[harness.Pass], n[harness.Fail], n[harness.Warn], n[harness.Noted], n[harness.Skip], n[harness.Errored])
 	if run.Stopped != "" {
-		fmt.Fprintf(&b, "\n**Ended early:** %s\n", MarkdownText(run.Stopped))
+		fmt.Fprintf(&b, "\n**Ended early:** %s\n", MarkdownCode(Clip(run.Stopped, 1000)))
 	}
 	for _, note := range run.Notes {
-		fmt.Fprintf(&b, "\n%s\n", MarkdownText(note))
+		fmt.Fprintf(&b, "\n%s\n", MarkdownCode(Clip(note, 1000)))
 	}
 	if r, held := longest(run.Results); r != nil {
 		fmt.Fprintf(&b, "\nThe longest hang was %s, held %s.\n", r.Scenario.ID, Lifetime(held))
@@ -37,7 +41,7 @@ func Markdown(w io.Writer, run *harness.Run) error {
 	if k := n[harness.Known]; k > 0 {
 		fmt.Fprintf(&b, "\nKnown to fail, and excused: %s.\n", count(k))
 	}
-	groups, left := Group(run.Results), 0
+	groups := Group(run.Results)
 	for _, part := range []struct {
 		verdict harness.Verdict
 		title   string
@@ -51,28 +55,23 @@ func Markdown(w io.Writer, run *harness.Run) error {
 				fmt.Fprintf(&b, "\n### %s\n\n| scenario | want | got | clause |\n| --- | --- | --- | --- |\n", part.title)
 				began = true
 			}
-			want, got, clause := "", Clip(g.Result.Err, 1000), ""
+			want, got, clause := "", g.Result.Err, ""
 			if f := g.Breach(); f != nil && part.verdict != harness.Errored {
-				want, got, clause = f.Want, Clip(f.Got, 1000), fmt.Sprintf("%s: %s (%s, %s)", f.Rule.Clause, f.Rule.Text, f.Rule.Grade, f.Rule.ID)
+				want, got, clause = f.Want, f.Got, fmt.Sprintf("%s: %s (%s, %s)", f.Rule.Clause, f.Rule.Text, f.Rule.Grade, f.Rule.ID)
 			}
-			row := fmt.Sprintf("| %s | %s | %s | %s |\n", MarkdownText(g.Name()), MarkdownText(want), MarkdownText(got), MarkdownText(clause))
-			if b.Len()+len(row) > summaryMost {
-				left++
-				continue
+			got = MarkdownCode(Clip(got, 1000))
+			if was := lapsed(g.Result); was != "" {
+				got += "; " + MarkdownText(was)
 			}
-			b.WriteString(row)
+			b.row("| %s | %s | %s | %s |\n", MarkdownText(g.Name()), MarkdownText(want), got, MarkdownText(clause))
 		}
 	}
-	if left > 0 {
-		fmt.Fprintf(&b, "\n%d more rows are left out: the JSON report has them.\n", left)
-	}
 	crowds(&b, run.Results)
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.end(w, "the JSON report has them")
 }
 
 // crowds writes how long the sockets survived a stop of the server.
-func crowds(b *strings.Builder, results []*harness.Result) {
+func crowds(b *limited, results []*harness.Result) {
 	began := false
 	for _, r := range results {
 		if !r.Scenario.Stops || r.Record == nil {
@@ -87,16 +86,53 @@ func crowds(b *strings.Builder, results []*harness.Result) {
 			if i == 0 {
 				id, end = r.Scenario.ID, exitLine(r.Record.Exit)
 			}
-			fmt.Fprintf(b, "| %s | %s | %d %s | %s |\n", id, MarkdownText(end), k.Curve.N, k.Kind, MarkdownText(k.Summary()))
+			b.row("| %s | %s | %d %s | %s |\n", id, MarkdownText(end), k.Curve.N, k.Kind, MarkdownText(k.Summary()))
 		}
 	}
 }
 
-// MarkdownText makes any text one line that Markdown shows as it is, in a cell of
-// a table too.
+// limited is a text of which rows are left out where it gets longer than most.
+type limited struct {
+	strings.Builder
+	most, left int
+}
+
+func (l *limited) row(format string, args ...any) {
+	row := fmt.Sprintf(format, args...)
+	if l.Len()+len(row) > l.most {
+		l.left++
+		return
+	}
+	l.WriteString(row)
+}
+
+// end writes the text, with how many rows were left out, and where they are.
+func (l *limited) end(w io.Writer, where string) error {
+	if l.left > 0 {
+		fmt.Fprintf(l, "\n%d more rows are left out: %s.\n", l.left, where)
+	}
+	_, err := io.WriteString(w, l.String())
+	return err
+}
+
+// MarkdownText makes finwait's own words, or those of a project's files, one line
+// that Markdown shows as it is, in a cell of a table too. What came from elsewhere
+// goes through [MarkdownCode]: whatever the escapes, GitHub looks for links,
+// mentions and references in what is shown.
 func MarkdownText(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "|", `\|`, `\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`,
 		"[", `\[`, "]", `\]`, "~", `\~`, "#", `\#`, "@", "&#64;", "$", `\$`, "://", "&#58;//").Replace(OneLine(s))
+}
+
+// MarkdownCode makes what a server said, or a file from elsewhere, a code span: in
+// one GitHub makes nothing of it. It is one line, in a cell of a table too; a
+// backtick, which would end the span, and a bar, which would end the cell, are
+// shown as escapes. Nothing stays nothing.
+func MarkdownCode(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + escape(s, func(r rune) bool { return unicode.IsPrint(r) && r != '`' && r != '|' }) + "`"
 }
 
 // annotations is how many of a step GitHub shows, of each level.

@@ -74,7 +74,7 @@ type Scenario struct {
 	Exit     *Exit      `json:"exit,omitempty"`
 	Curves   []Curve    `json:"curves,omitempty"`
 	Repeated *Repeats   `json:"repeated,omitempty"`
-	Known    string     `json:"known,omitempty"` // why it is known to fail
+	Known    string     `json:"known,omitempty"` // why it is known to fail; or was excused, once
 	Trace    []Event    `json:"trace,omitempty"`
 	Elided   int        `json:"elided,omitempty"`
 }
@@ -231,6 +231,11 @@ type Exit struct {
 	Words  string  `json:"words"`
 	Left   bool    `json:"left,omitempty"`
 	Output string  `json:"output,omitempty"`
+}
+
+// String is the lifetime in words.
+func (s Survival) String() string {
+	return Lifetime(harness.Survival{Until: duration(s.Until), Bound: duration(s.Bound), Censored: s.Censored})
 }
 
 // Curve is the Kaplan-Meier estimate of how long the sockets of one kind of

@@ -21,7 +21,8 @@ import (
 //   - Then how long hanging sockets lived, a bar each on one axis; a censored
 //     one has an open end. Then one sentence of totals.
 //   - Colour only repeats what a word already says.
-//   - Nothing that a server sent reaches the terminal unescaped.
+//   - Nothing that a server sent reaches the terminal unescaped, nor can it be a
+//     command for GitHub's runner.
 
 // TerminalOptions say what the output may use.
 type TerminalOptions struct {

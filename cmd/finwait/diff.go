@@ -19,12 +19,15 @@ func diffCommand() *cobra.Command {
 		Use:   "diff OLD.json NEW.json",
 		Short: "Compare two JSON reports of finwait run",
 		Long: `Tell what changed between two JSON reports that finwait run wrote: verdicts,
-rules that are newly broken or kept, how long the server's sockets survived, how
-long its process took to exit, which Close frame came.
+rules that are newly broken or kept, how long the server's sockets survived (where
+they were not observed, TCP on the wire), the longest of each kind of peer in a
+crowd, the median of what was repeated, how long the server's process took to exit,
+which Close frame came.
 
-Worse is a graver verdict, a rule that was kept before, and a time that is longer
-beyond the error bounds of both measurements and beyond the threshold. Close
-frames that differ are told, and neither worse nor better.
+Worse is a graver verdict, a scenario that can no longer be carried out, a rule that
+was kept before, and a time that is longer beyond the error bounds of both
+measurements and beyond the threshold. A rule that only one of them could judge, and
+Close frames that differ, are told, and neither worse nor better.
 
 Exit status: 0 nothing is worse, 1 something is, 2 not carried out.`,
 		Example: `  finwait run ws://127.0.0.1:8080/ --json new.json

@@ -96,9 +96,9 @@ processes of their own.`,
 			return cmp.Or( // one report that fails does not cost the other
 				write(junit, func(w io.Writer) error { return reports.JUnit(w, run, junitStrict) }),
 				write(json, func(w io.Writer) error { return reports.JSON(w, run) }),
-				write(markdown, func(w io.Writer) error { return reports.Markdown(w, run) }),
+				write(markdown, func(w io.Writer) error { return reports.Markdown(w, run, reports.CommentMost) }),
 				write(html, func(w io.Writer) error { return page.Report(w, reports.New(run)) }),
-				reports.Append(summary, func(w io.Writer) error { return reports.Markdown(w, run) }),
+				reports.Append(summary, func(w io.Writer) error { return reports.Markdown(w, run, reports.SummaryMost) }),
 				annotate(c.OutOrStdout(), run, github),
 				outcome(c.Context(), run))
 		},
@@ -115,7 +115,7 @@ processes of their own.`,
 	f.BoolVar(&junitStrict, "junit-strict", false, "leave out of it what Jenkins' schema forbids (properties of a test case)")
 	f.StringVar(&json, "json", "", "write everything that was measured to `file`")
 	f.StringVar(&html, "html", "", "write a page for a browser to `file`")
-	f.StringVar(&markdown, "markdown", "", "write a summary in Markdown to `file`; it is also appended to the file that $GITHUB_STEP_SUMMARY names")
+	f.StringVar(&markdown, "markdown", "", "write a summary in Markdown to `file`, at most 60,000 bytes for a comment; a longer one is also appended to the file that $GITHUB_STEP_SUMMARY names")
 	f.BoolVar(&github, "github", false, "print failures and warnings as GitHub's annotations too")
 	f.BoolVarP(&verbose, "verbose", "v", false, "show passes and traces too")
 	return c
