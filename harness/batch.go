@@ -94,6 +94,13 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 	if len(scenarios) == 0 {
 		return nil, errors.New("no scenario is selected")
 	}
+	if t.URL == nil || t.URL.Scheme != "ws" && t.URL.Scheme != "wss" || t.URL.Host == "" {
+		return nil, errors.New("the URL is none of a WebSocket server: give one such as ws://127.0.0.1:8080/")
+	}
+	stops := slices.ContainsFunc(scenarios, func(s *Scenario) bool { return s.Stops })
+	if stops && t.Process != nil && profile.StopLimit() >= profile.Patience {
+		return nil, fmt.Errorf("patience %s does not reach past the stop timeout with its tolerance (%s): raise --patience or lower --stop-timeout", profile.Patience, profile.StopLimit())
+	}
 	o.Repeat = max(o.Repeat, 1)
 	if plays := o.Repeat * len(scenarios); o.AtOnce <= 0 || o.AtOnce > plays {
 		o.AtOnce = plays
@@ -251,7 +258,7 @@ func (b *Batch) close() {
 // record.
 func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally) *Result {
 	r := &Result{Scenario: s, Started: time.Now()}
-	defer func() { r.Took = time.Since(r.Started) }()
+	defer r.date()
 	for _, c := range s.Needs {
 		if lie, ok := b.lies[c]; ok {
 			r.Verdict, r.Err = Errored, lie
@@ -309,6 +316,21 @@ func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally)
 		}
 	}
 	return r
+}
+
+// date gives the result the time of its peer, from dialing until it stopped
+// looking, or until the server that it stopped had exited: not of what waited
+// for its turn before.
+func (r *Result) date() {
+	if r.Record == nil || r.Record.Start.IsZero() {
+		r.Took = time.Since(r.Started)
+		return
+	}
+	end := r.Record.Stopped
+	if exit := r.Record.Exit; exit != nil {
+		end = max(end, exit.At)
+	}
+	r.Started, r.Took = r.Record.Start, r.Record.Trigger.Add(end).Sub(r.Record.Start)
 }
 
 // judge checks the rules on the record.

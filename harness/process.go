@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -81,13 +82,20 @@ func (t *Target) StartProcess(ctx context.Context) (*Server, error) {
 	return s, nil
 }
 
+// assignments are those before a simple command, with values that the shell does
+// not expand.
+var assignments = regexp.MustCompile("^\\s*(?:[A-Za-z_][A-Za-z0-9_]*=(?:[^\\s\"'`$\\\\]|\"[^\"`$\\\\]*\"|'[^']*')*\\s+)*")
+
 // direct lets a simple command take the shell's place, so that a signal is for
 // the server and not for a shell before it.
 func direct(line string) string {
-	if strings.ContainsAny(line, "|&;<>()\n") || strings.HasPrefix(strings.TrimSpace(line), "exec ") || strings.Contains(strings.SplitN(strings.TrimSpace(line), " ", 2)[0], "=") {
+	before := assignments.FindString(line)
+	command := line[len(before):]
+	name, _, _ := strings.Cut(command, " ")
+	if strings.ContainsAny(line, "|&;<>()\n") || name == "exec" || strings.Contains(name, "=") {
 		return line
 	}
-	return "exec " + line
+	return before + "exec " + command
 }
 
 // ready waits until a handshake succeeds. There is no event for that: it tries
@@ -143,10 +151,20 @@ func (s *Server) fill(line string) string {
 	return strings.NewReplacer("{port}", strconv.Itoa(s.port), "{pid}", pid).Replace(line)
 }
 
-// lastWords are the last line that the process wrote.
+// telling are words of a line that says why a server did not start.
+var telling = regexp.MustCompile(`(?i)error|cannot|not found|refused|in use`)
+
+// lastWords are the last line that the process wrote of those that tell why, or
+// the last of all: a stack trace follows.
 func (s *Server) lastWords() string {
 	lines := strings.Split(strings.TrimSpace(s.Output.String()), "\n")
-	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {
+	last := lines[len(lines)-1]
+	for _, line := range lines {
+		if telling.MatchString(line) {
+			last = line
+		}
+	}
+	if last = strings.TrimSpace(last); last != "" {
 		return fmt.Sprintf(": it wrote %+.200q", last)
 	}
 	return ""

@@ -27,7 +27,8 @@ type Exit struct {
 	Killed   bool          // it still ran when the patience was over: At is when, and it was killed
 	Status   int           // exit status; -1: a signal ended it
 	Words    string        // the same in words
-	Left     bool          // what it started ran on when it had ended
+	Gone     time.Duration // when also what it had started had ended
+	Left     bool          // what it had started still ran then, and was killed
 	Output   string        // the last that it wrote
 }
 

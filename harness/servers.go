@@ -88,38 +88,40 @@ func (b *Batch) place(s *Scenario, n int) *place {
 // process.
 func (b *Batch) stopped(ctx context.Context, s *Scenario, n int, r *Result, rally *peers.Rally) *Result {
 	r.Record = b.play(ctx, s, "", rally)
-	r.Record.Exit = &Exit{}
-	if p := b.place(s, n); p != nil {
-		r.Record.Exit = p.server.exit(ctx, r.Record.Trigger, b.profile.Patience)
-	}
+	p := b.place(s, n)
 	if r.Record.Err != "" {
+		if p != nil {
+			p.server.Kill()
+		}
 		r.Verdict, r.Err = Errored, r.Record.Err
 		return r
+	}
+	r.Record.Exit = &Exit{}
+	if p != nil {
+		r.Record.Exit = p.server.exit(ctx, r.Record.Trigger, b.profile.Patience)
 	}
 	b.judge(r, s.Rules)
 	return r
 }
 
-// exit waits until the process has ended, or the patience is over; then it is
-// killed.
+// exit waits until the process and what it started have ended, or the patience
+// is over; then they are killed.
 func (s *Server) exit(ctx context.Context, trigger time.Time, patience time.Duration) *Exit {
-	timer := time.NewTimer(time.Until(trigger.Add(patience)))
-	defer timer.Stop()
+	ctx, cancel := context.WithDeadline(ctx, trigger.Add(patience))
+	defer cancel()
 	e := &Exit{Observed: true}
 	select {
 	case <-s.Exited():
-	case <-timer.C:
 	case <-ctx.Done():
 	}
-	ended := false
 	select {
 	case <-s.Exited():
-		e.At, e.Left = s.At().Sub(trigger), s.Left()
-		ended = e.At < patience // what the peers' giving up brought about does not count
+		all, gone := s.Gone(ctx)
+		e.At, e.Gone, e.Left = s.At().Sub(trigger), all.Sub(trigger), !gone
+		e.Killed = e.At >= patience // what the peers' giving up brought about does not count
 	default:
-	}
-	if !ended {
 		e.At, e.Killed = time.Since(trigger), true
+		e.Gone = e.At
 	}
 	s.Kill()
 	e.Status, e.Words = s.Status()

@@ -98,8 +98,6 @@ func (p Profile) WithDefaults() (Profile, error) {
 	switch {
 	case p.CloseTimeout < 0, p.Response < 0, p.Patience < 0, p.StopTimeout < 0, p.PingInterval < 0:
 		return p, fmt.Errorf("a time limit is negative: give positive durations such as 10s")
-	case p.StopTimeout > 10*time.Second && p.StopLimit() >= p.Patience:
-		return p, fmt.Errorf("patience %s does not reach past the stop timeout with its tolerance (%s): raise --patience or lower --stop-timeout", p.Patience, p.StopLimit())
 	case p.ResponseLimit() > p.Patience:
 		return p, fmt.Errorf("response %s is longer than patience %s: raise --patience", p.Response, p.Patience)
 	case p.CloseLimit() >= p.Patience:

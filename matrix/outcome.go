@@ -49,6 +49,8 @@ type Outcome struct {
 	Broken       []string  `json:"broken,omitempty"` // commands that its description names and that do not work
 	Took         float64   `json:"took,omitempty"`   // the first run
 	Cells        []*Cell   `json:"scenarios,omitempty"`
+
+	First *reports.Report `json:"-"` // of the first run; nil: it was measured before
 }
 
 // Cell is one scenario on one target.
@@ -155,7 +157,7 @@ func newOutcome(t *Target) *Outcome {
 
 // fill takes over the first run.
 func (o *Outcome) fill(t *Target, list []*harness.Scenario, run *reports.Report) {
-	o.Has, o.Took = run.Has, run.Took
+	o.First, o.Has, o.Took = run, run.Has, run.Took
 	for _, command := range strings.Fields(t.Commands) {
 		capability := harness.Capability("finwait:" + command)
 		if command == "open" {
@@ -169,8 +171,9 @@ func (o *Outcome) fill(t *Target, list []*harness.Scenario, run *reports.Report)
 	for _, s := range run.Scenarios {
 		c := &Cell{ID: s.ID, Verdict: s.Verdict, Missing: s.Missing, Error: s.Error, Events: len(s.Events)}
 		if s.Exit != nil {
-			c.Exit, c.Curves = s.Exit, s.Curves
-			c.Exit.Output = "" // the whole report has it
+			exit := *s.Exit
+			exit.Output = "" // the whole report has it
+			c.Exit, c.Curves = &exit, s.Curves
 		}
 		if s.Wire != nil {
 			c.Ending, c.EndedAt = s.Wire.Ending, s.Wire.EndedAt

@@ -195,6 +195,15 @@ func TestHowThePeerEnds(t *testing.T) {
 	}
 }
 
+// awaitRST waits for the RST that follows a FIN.
+type awaitRST struct{}
+
+func (awaitRST) Do(ctx context.Context, p *Peer) error {
+	return p.await(ctx, func() bool { return p.rec.RST != nil })
+}
+
+func (awaitRST) String() string { return "await RST" }
+
 // TestTimes compares the peer's times with the server's own clock: the same
 // one. The median of several runs has to be near.
 func TestTimes(t *testing.T) {
@@ -216,7 +225,7 @@ func TestTimes(t *testing.T) {
 				act()
 			}
 		})
-		r := play(t, o, Opened(Trigger{}, AwaitEnd{}, Pause{20 * time.Millisecond})...)
+		r := play(t, o, Opened(Trigger{}, AwaitEnd{}, awaitRST{})...)
 		if len(r.Messages) != 1 || len(r.Closes) != 1 || r.FIN == nil || r.RST == nil {
 			dump(t, r)
 			t.Fatal("something is missing")

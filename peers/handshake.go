@@ -242,6 +242,10 @@ func (o *Options) checkResponse(response []byte, key string) (status int, err er
 		err = fmt.Errorf("the 101 response's Upgrade header is %+q, not websocket", clip(resp.Header.Get("Upgrade"), 60))
 	case !strings.Contains(strings.ToLower(strings.Join(resp.Header["Connection"], ",")), "upgrade"):
 		err = fmt.Errorf("the 101 response's Connection header is %+q, not Upgrade", clip(resp.Header.Get("Connection"), 60))
+	case resp.Header.Get("Sec-WebSocket-Extensions") != "":
+		err = fmt.Errorf("the 101 response has the extension %+q, which was not asked for (RFC 6455, 4.1)", clip(resp.Header.Get("Sec-WebSocket-Extensions"), 60))
+	case resp.Header.Get("Sec-WebSocket-Protocol") != "" && o.Header.Get("Sec-WebSocket-Protocol") == "":
+		err = fmt.Errorf("the 101 response has the subprotocol %+q, which was not asked for (RFC 6455, 4.1)", clip(resp.Header.Get("Sec-WebSocket-Protocol"), 60))
 	case resp.Header.Get("Sec-WebSocket-Accept") != base64.StdEncoding.EncodeToString(sum[:]):
 		err = fmt.Errorf("the 101 response's Sec-WebSocket-Accept is not that of the key (RFC 6455, 4.2.2)")
 	}

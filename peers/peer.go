@@ -86,6 +86,7 @@ type Peer struct {
 	trigger  time.Duration // since start
 	vanished bool          // gone is closed
 	noPong   bool
+	frames   int     // that are, or would be, in the trace
 	ping     *[]byte // the payload of the latest Ping, while it is to be answered
 	hungUp   bool    // the peer closed its own descriptor
 	closed   bool    // TCP is closed in both directions

@@ -161,13 +161,15 @@ func (p *Peer) send(ctx context.Context, what string, b []byte, frames ...Frame)
 	defer p.writing.Unlock()
 	at := p.now()
 	p.update(func() {
+		note := p.noteFrame
 		for _, f := range frames {
 			if f.Opcode == OpClose {
+				note = p.note
 				h := Header{Fin: !f.Part, RSV: f.RSV, Opcode: OpClose, Masked: !f.Unmasked, Length: uint64(len(f.Payload))}
 				p.rec.CloseSent = append(p.rec.CloseSent, Close{at, h, f.Payload})
 			}
 		}
-		p.note(at, Sent, strings.TrimPrefix(what, "send "))
+		note(at, Sent, strings.TrimPrefix(what, "send "))
 	})
 	_ = p.wire.SetWriteDeadline(p.until())
 	if ctx.Err() != nil { // its cancellation sets a deadline of its own

@@ -5,21 +5,29 @@ import (
 	"time"
 )
 
+// KeptMessages is how many messages of the server a record has at most.
+const KeptMessages = 64
+
 // Limits of a record; what a hostile server sends beyond them is counted.
 const (
-	keepEvents    = 512
+	keepFrames    = 512 // in the trace
 	keepCloses    = 16
-	keepMessages  = 64
 	keepMalformed = 16
 )
 
-// note adds a line to the trace; p.mu is held.
+// note adds a line to the trace; p.mu is held. Of these there are few.
 func (p *Peer) note(at time.Duration, dir Dir, what string) {
-	if len(p.rec.Trace) >= keepEvents {
+	p.rec.Trace = append(p.rec.Trace, Event{at, dir, what})
+}
+
+// noteFrame adds a frame to the trace, of which there may be any number; p.mu
+// is held.
+func (p *Peer) noteFrame(at time.Duration, dir Dir, what string) {
+	if p.frames++; p.frames > keepFrames {
 		p.rec.Elided++
 		return
 	}
-	p.rec.Trace = append(p.rec.Trace, Event{at, dir, what})
+	p.note(at, dir, what)
 }
 
 // onEnd dates an end of TCP by the server.
@@ -59,8 +67,10 @@ func (p *Peer) onFrame(h Header, payload []byte) {
 		c := Close{at, h, payload}
 		if len(r.Closes) < keepCloses {
 			r.Closes = append(r.Closes, c)
+			p.note(at, Received, c.String())
+		} else {
+			r.Elided++
 		}
-		p.note(at, Received, c.String())
 		return
 	}
 	if h.Opcode < OpClose && len(r.Closes) > 0 {
@@ -73,7 +83,7 @@ func (p *Peer) onFrame(h Header, payload []byte) {
 	if !h.Fin {
 		what += " fin=0"
 	}
-	p.note(at, Received, what)
+	p.noteFrame(at, Received, what)
 	if h.Opcode == OpPing && h.Length <= 125 && p.mayPong() {
 		if p.ping == nil {
 			p.reading.Go(p.pong)
@@ -84,7 +94,7 @@ func (p *Peer) onFrame(h Header, payload []byte) {
 
 func (p *Peer) onMessage(m Message) {
 	m.At = p.readAt
-	if len(p.rec.Messages) < keepMessages {
+	if len(p.rec.Messages) < KeptMessages {
 		p.rec.Messages = append(p.rec.Messages, m)
 	}
 }
@@ -93,7 +103,7 @@ func (p *Peer) onMalformed(what string) {
 	if len(p.rec.Malformed) < keepMalformed {
 		p.rec.Malformed = append(p.rec.Malformed, what)
 	}
-	p.note(p.readAt, Received, "malformed: "+what)
+	p.noteFrame(p.readAt, Received, "malformed: "+what)
 }
 
 // mayPong tells whether a well-behaved client would answer a Ping now: not
@@ -118,6 +128,6 @@ func (p *Peer) pong() {
 	at := p.now()
 	_ = p.wire.SetWriteDeadline(p.until())
 	if _, err := p.wire.Write(Frame{Opcode: OpPong, Payload: payload}.Encode()); err == nil {
-		p.update(func() { p.note(at, Sent, fmt.Sprintf("pong %s", brief(payload, uint64(len(payload))))) })
+		p.update(func() { p.noteFrame(at, Sent, fmt.Sprintf("pong %s", brief(payload, uint64(len(payload))))) })
 	}
 }

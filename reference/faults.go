@@ -258,6 +258,12 @@ func faults() []fault {
 		{Fault{"close-wait", "keeps the descriptor when FIN comes without a Close", []string{"R16", "R31", "R31-wire"}}, func(b *behaviour) {
 			b.onGone = (*conn).park
 		}},
+		{Fault{"close-1006", "sends Close 1006 when FIN comes without a Close", []string{"R15"}}, func(b *behaviour) {
+			b.onGone = func(c *conn) {
+				_ = c.sendClose(ws.StatusAbnormalClosure, "")
+				c.end()
+			}
+		}},
 		{Fault{"no-ping", "never pings", []string{"R32-declared"}}, func(b *behaviour) {
 			b.PingInterval = -1
 		}},

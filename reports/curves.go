@@ -24,7 +24,7 @@ type KindCurve struct {
 // Curves estimates the survival of a crowd's sockets for each kind of peer, in
 // the order of the scenario.
 func Curves(rec *harness.Record) []KindCurve {
-	if rec == nil {
+	if rec == nil || rec.Err != "" { // what was not carried out has no figures
 		return nil
 	}
 	var l lives

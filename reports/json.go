@@ -109,9 +109,9 @@ func scenario(r *harness.Result) Scenario {
 	}
 	if e := rec.Exit; e != nil && e.Observed {
 		out.Exit = exit(e)
-		for _, k := range Curves(rec) {
-			out.Curves = append(out.Curves, k.data())
-		}
+	}
+	for _, k := range Curves(rec) {
+		out.Curves = append(out.Curves, k.data())
 	}
 	for _, e := range rec.Trace {
 		out.Trace = append(out.Trace, Event{sec(e.At), string(e.Dir), e.What})

@@ -10,15 +10,21 @@ import (
 	"github.com/finwait/finwait/harness"
 )
 
-// The look of a curve: a colour that is legible on light and dark, and a dash
-// pattern, so that colour alone tells nothing.
+// The look of a curve: a colour with a contrast of 3 to 1 on light and on dark
+// (WCAG 2.2, 1.4.11), and a dash pattern, so that colour alone tells nothing.
 var strokes = []struct{ colour, dash string }{
-	{"#2f81f7", ""}, {"#d9822b", "6 3"}, {"#3fa45b", "2 3"}, {"#c0508f", "10 3 2 3"}, {"#7d7d7d", "4 2 1 2"},
+	{"#2f81f7", ""}, {"#c26d18", "6 3"}, {"#2f9150", "2 3"}, {"#c0508f", "10 3 2 3"}, {"#7d7d7d", "4 2 1 2"},
 }
+
+// No grey is legible on both: a drawing has its own ground, of the reader's
+// scheme, wherever it stands.
+const schemes = `<style>@media screen and (prefers-color-scheme: dark) { .curves { fill: #a3adb8 } .curves .ground { fill: #14171a } }</style>
+<rect class="ground" width="100%" height="100%" fill="#fff"/>`
 
 // SVG writes the survival curves of a crowd as a drawing: the share of the
 // server's sockets that were alive, over the time since the stop; a circle where
-// sockets were still alive when finwait stopped looking. note stands below it.
+// sockets were still alive when finwait stopped looking. The axis ends with the
+// longest curve. note stands below it.
 func SVG(w io.Writer, title, note string, curves []Curve) error {
 	const (
 		width, height            = 720.0, 300.0
@@ -28,17 +34,24 @@ func SVG(w io.Writer, title, note string, curves []Curve) error {
 	for _, c := range curves {
 		end = max(end, c.Last)
 	}
-	end = max(niceAbove(end), 0.001)
-	x := func(t float64) float64 { return left + (width-left-right)*min(t/end, 1) }
+	end = max(end, 0.001)
+	x := func(t float64) float64 { return left + (width-left-right)*t/end }
 	y := func(s float64) float64 { return top + (height-top-bottom)*(1-s) }
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" role="img" font-family="system-ui, sans-serif" font-size="12" fill="#7d7d7d">`+"\n", width, height)
-	fmt.Fprintf(&b, "<title>%s</title>\n<text x=\"%.0f\" y=\"20\" font-size=\"14\">%s</text>\n", svgText(title), left, svgText(title))
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="curves" viewBox="0 0 %.0f %.0f" role="img" font-family="system-ui, sans-serif" font-size="12" fill="#5b6470">`+"\n", width, height)
+	fmt.Fprintf(&b, "<title>%s</title>\n%s\n<text x=\"%.0f\" y=\"20\" font-size=\"14\">%s</text>\n", svgText(title), schemes, left, svgText(title))
 	for i := range 5 {
 		s := float64(i) / 4
 		fmt.Fprintf(&b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="#7d7d7d" stroke-opacity="0.3"/><text x="%.1f" y="%.1f" text-anchor="end">%.0f %%</text>`+"\n",
 			left, y(s), width-right, y(s), left-6, y(s)+4, 100*s)
-		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="middle">%s</text>`+"\n", x(end*s), y(0)+18, svgText(harness.Format(duration(end*s))))
+	}
+	for _, t := range ticks(end) {
+		anchor := "middle"
+		if x(t) > width-2*right { // half of it would be cut off
+			anchor = "end"
+		}
+		fmt.Fprintf(&b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="#7d7d7d"/><text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n",
+			x(t), y(0), x(t), y(0)+4, x(t), y(0)+18, anchor, svgText(harness.Format(duration(t))))
 	}
 	for i, c := range curves {
 		stroke := strokes[i%len(strokes)]
@@ -62,18 +75,20 @@ func SVG(w io.Writer, title, note string, curves []Curve) error {
 	return err
 }
 
-// niceAbove is the next of 1, 2, 5, 10, … above t.
-func niceAbove(t float64) float64 {
-	if !(t > 0) {
-		return 0
-	}
-	unit := math.Pow(10, math.Floor(math.Log10(t)))
+// ticks are the multiples of 1, 2, 5, 10, … up to the end of an axis: at least
+// three, at most six.
+func ticks(end float64) (out []float64) {
+	step := math.Pow(10, math.Floor(math.Log10(end/5)))
 	for _, n := range []float64{1, 2, 5, 10} {
-		if n*unit >= t*1.0001 {
-			return n * unit
+		if n*step >= end/5*0.9999 {
+			step *= n
+			break
 		}
 	}
-	return 10 * unit
+	for i := 0; float64(i)*step <= end*1.0001; i++ {
+		out = append(out, float64(i)*step)
+	}
+	return out
 }
 
 func svgText(s string) string {

@@ -5,6 +5,9 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -43,9 +46,24 @@ func TestSVG(t *testing.T) {
 	if paths != 3 || circles != 2 {
 		t.Errorf("%d curves, %d circles", paths, circles)
 	}
-	for in, want := range map[float64]float64{0: 0, 0.009: 0.01, 1: 2, 2.01: 5, 35: 50, 99: 100} {
-		if got := niceAbove(in); got < want*0.999 || got > want*1.001 {
-			t.Errorf("above %v: %v, want %v", in, got, want)
+}
+
+// An axis ends with its data, and its last label inside the drawing.
+func TestTicks(t *testing.T) {
+	for end, want := range map[float64][]float64{
+		0.001: {0, 0.0002, 0.0004, 0.0006, 0.0008, 0.001}, 0.0127: {0, 0.005, 0.01}, 1: {0, 0.2, 0.4, 0.6, 0.8, 1},
+		2.01: {0, 0.5, 1, 1.5, 2}, 35: {0, 10, 20, 30}, 99: {0, 20, 40, 60, 80}, 100: {0, 20, 40, 60, 80, 100},
+	} {
+		got := ticks(end)
+		if !slices.EqualFunc(got, want, func(a, b float64) bool { return math.Abs(a-b) < end/1000 }) {
+			t.Errorf("until %v: %v, want %v", end, got, want)
 		}
+	}
+	var b bytes.Buffer
+	if err := SVG(&b, "", "", []Curve{{N: 1, Last: 2}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := `x="704.0" y="254.0" text-anchor="end">2.00 s</text>`; !strings.Contains(b.String(), want) {
+		t.Errorf("no %s in\n%s", want, b.String())
 	}
 }

@@ -204,9 +204,10 @@ func socketLine(s harness.Socket) string {
 	for _, st := range s.States {
 		name := st.Name
 		switch accepted = accepted || st.Held; {
+		case st.Held || st.Name == "TIME_WAIT": // which is no orphan
 		case !accepted:
 			name += " (not accepted yet)"
-		case !st.Held:
+		default:
 			name += " (orphan)"
 		}
 		parts = append(parts, fmt.Sprintf("%s %s", harness.Format(st.At), name))

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"slices"
 	"time"
 
 	"github.com/finwait/finwait/harness"
@@ -13,7 +14,9 @@ func Abnormal() []*harness.Scenario {
 	local := []harness.Capability{harness.Local}
 	lost := []harness.Capability{harness.Dark, harness.Local}
 	released := append([]harness.Rule{rules.LetsGoOfDead}, rules.Told(rules.EventLost)...)
-	ended := append([]harness.Rule{rules.EndsAfterFIN}, released...)
+	ended := slices.Concat([]harness.Rule{rules.EndsAfterFIN}, released, rules.CloseFrames())
+	later := []harness.Rule{rules.EventLost, rules.EventClean, rules.OneEvent} // once the process has let go, whenever that is
+	vanished := append([]harness.Rule{rules.Keepalive, rules.KeepaliveDeclared}, later...)
 	half := peers.SendPart{Frame: peers.Text("a frame that is cut in the middle"), Leave: 17}
 	fragment := peers.Send{{Opcode: peers.OpText, Part: true, Payload: []byte("half a message")}}
 	return []*harness.Scenario{
@@ -71,7 +74,7 @@ func Abnormal() []*harness.Scenario {
 			ID: "abnormal/mid-message-stall", Title: "announces a frame, sends half of it, and holds",
 			Labels: []string{hang},
 			Script: peers.Opened(half, peers.Trigger{}, peers.HoldOpen{}),
-			Rules:  []harness.Rule{rules.Keepalive},
+			Rules:  slices.Concat([]harness.Rule{rules.Keepalive}, later, rules.CloseFrames()),
 		},
 		{
 			ID: "abnormal/close-frame-half-sent", Title: "sends half a Close frame and FIN, and reads on",
@@ -83,13 +86,13 @@ func Abnormal() []*harness.Scenario {
 			ID: "abnormal/vanish-idle", Title: "vanishes without a packet from an idle connection",
 			Needs: lost, Labels: []string{dark, hang},
 			Script: peers.Opened(peers.Trigger{}, peers.Vanish{}, peers.HoldOpen{}),
-			Rules:  []harness.Rule{rules.Keepalive, rules.KeepaliveDeclared},
+			Rules:  vanished,
 		},
 		{
 			ID: "abnormal/vanish-mid-message", Title: "vanishes without a packet in the middle of a frame",
 			Needs: lost, Labels: []string{dark, hang},
 			Script: peers.Opened(half, peers.AwaitAcked{}, peers.Trigger{}, peers.Vanish{}, peers.HoldOpen{}),
-			Rules:  []harness.Rule{rules.Keepalive, rules.KeepaliveDeclared},
+			Rules:  vanished,
 		},
 		{
 			ID: "abnormal/vanish-after-close", Title: "closes with 1000, with all that comes from the server lost",
@@ -101,14 +104,14 @@ func Abnormal() []*harness.Scenario {
 			ID: "abnormal/reboot", Title: "forgets the connection without a packet: the server's next segment is answered with RST",
 			Needs: []harness.Capability{harness.NetAdmin, harness.Local}, Labels: []string{privileged, hang},
 			Script: peers.Opened(peers.AwaitAcked{}, peers.Trigger{}, peers.Forget{}, peers.HoldOpen{}),
-			Rules:  []harness.Rule{rules.Keepalive, rules.KeepaliveDeclared},
+			Rules:  vanished,
 		},
 		{
 			ID: "abnormal/outage-5s", Title: "is dark for 5 s, comes back, and closes with 1000",
 			Needs: []harness.Capability{harness.Dark}, Labels: []string{dark},
 			Script: peers.Opened(peers.Trigger{}, peers.Vanish{}, peers.Pause{For: 5 * time.Second}, peers.Return{},
 				peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{}),
-			Rules: []harness.Rule{rules.Outage},
+			Rules: append([]harness.Rule{rules.Outage, rules.OneEvent}, rules.CloseFrames()...),
 		},
 	}
 }

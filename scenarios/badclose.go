@@ -27,18 +27,18 @@ func BadClose() []*harness.Scenario {
 		add(fmt.Sprintf("code-%d", code), fmt.Sprintf("closes with %d, of which RFC 6455 does not speak", code), peers.CloseFrame(code, ""),
 			append([]harness.Rule{rules.AnswerCode, rules.OneEvent, rules.EventInTime}, rules.CloseFrames()...))
 	}
-	framing := rules.Failing(rules.FailureCode("RFC 6455, 5.5 (1002 by convention)", 1002))
+	framing := func(clause string) []harness.Rule { return rules.Failing(rules.FailureCode("RFC 6455, "+clause, 1002)) }
 	utf8 := rules.Failing(rules.FailureCode("RFC 6455, 8.1 and 5.5.1", 1007, 1002))
 	bye := peers.CloseFrame(1000, "bye")
 	with := func(change func(*peers.Frame)) peers.Frame { f := bye; change(&f); return f }
-	add("one-byte", "closes with a 1-byte body", peers.CloseBody([]byte{3}), framing)
-	add("reason-124", "closes with a reason of 124 bytes: a control frame of 126", peers.CloseFrame(1000, strings.Repeat("r", 124)), framing)
+	add("one-byte", "closes with a 1-byte body", peers.CloseBody([]byte{3}), framing("5.5.1 (1002 by convention)"))
+	add("reason-124", "closes with a reason of 124 bytes: a control frame of 126", peers.CloseFrame(1000, strings.Repeat("r", 124)), framing("5.5 (1002 by convention)"))
 	add("reason-bad-utf8", "closes with a reason that is not UTF-8", peers.CloseFrame(1000, "\xff\xfe"), utf8)
-	add("fragmented", "sends a Close frame with the FIN bit 0", with(func(f *peers.Frame) { f.Part = true }), framing)
+	add("fragmented", "sends a Close frame with the FIN bit 0", with(func(f *peers.Frame) { f.Part = true }), framing("5.5 (1002 by convention)"))
 	for bit, rsv := range []byte{4, 2, 1} {
-		add(fmt.Sprintf("rsv%d", bit+1), fmt.Sprintf("sends a Close frame with RSV%d set", bit+1), with(func(f *peers.Frame) { f.RSV = rsv }), framing)
+		add(fmt.Sprintf("rsv%d", bit+1), fmt.Sprintf("sends a Close frame with RSV%d set", bit+1), with(func(f *peers.Frame) { f.RSV = rsv }), framing("5.2"))
 	}
-	add("unmasked", "sends a Close frame without a mask", with(func(f *peers.Frame) { f.Unmasked = true }), framing)
-	add("length-16bit", "sends a Close frame whose length stands in 16 bits where 7 are enough", with(func(f *peers.Frame) { f.Wide = true }), framing)
+	add("unmasked", "sends a Close frame without a mask", with(func(f *peers.Frame) { f.Unmasked = true }), framing("5.1"))
+	add("length-16bit", "sends a Close frame whose length stands in 16 bits where 7 are enough", with(func(f *peers.Frame) { f.Wide = true }), framing("5.2"))
 	return out
 }

@@ -36,7 +36,8 @@ func Linger() []*harness.Scenario {
 			ID: "linger/no-ack-of-fin", Title: "closes with 1000 and never acknowledges the server's FIN",
 			Needs: []harness.Capability{harness.NetAdmin, harness.Local}, Labels: []string{hang, privileged},
 			Script: peers.Opened(peers.DropFIN{}, peers.Trigger{}, bye, peers.HoldOpen{}),
-			Rules:  append([]harness.Rule{rules.LetsGoAfterClose}, rules.Told(rules.EventCode)...),
+			Rules: append([]harness.Rule{rules.Answered, rules.AnsweredInTime, rules.AnswerCode, rules.LetsGoAfterClose},
+				append(rules.CloseFrames(), rules.Told(rules.EventCode)...)...),
 		},
 		{
 			ID: "linger/half-close-early", Title: "closes with 1000, with FIN in the same segment, and reads on",

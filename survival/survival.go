@@ -36,8 +36,8 @@ type Curve struct {
 // Estimate gives the curve with pointwise confidence bounds of the given level,
 // such as 0.95: Greenwood's variance on the log(-log) scale, as in J. D.
 // Kalbfleisch, R. L. Prentice, The Statistical Analysis of Failure Time Data,
-// 1.4, so that bounds stay within 0 and 1. At a survival of 0 there are none, and
-// both are 0. Where a death and a censoring have the same time the death comes
+// 1.4, so that bounds stay within 0 and 1. At a survival of 0 the variance is not
+// defined: Low is 0, and High stays what it was before. Where a death and a censoring have the same time the death comes
 // first. Times that are negative or not numbers count as 0.
 func Estimate(observations []Observation, level float64) *Curve {
 	list := slices.Clone(observations)
@@ -57,7 +57,7 @@ func Estimate(observations []Observation, level float64) *Curve {
 	})
 	c := &Curve{N: len(list)}
 	z := math.Sqrt2 * math.Erfinv(level)
-	survival, variance := 1.0, 0.0 // Greenwood's sum
+	survival, variance, high := 1.0, 0.0, 1.0 // Greenwood's sum; the last upper bound
 	for i := 0; i < len(list); {
 		at, deaths, atRisk := list[i].Time, 0, len(list)-i
 		for ; i < len(list) && list[i].Time == at; i++ {
@@ -74,10 +74,11 @@ func Estimate(observations []Observation, level float64) *Curve {
 		n, d := float64(atRisk), float64(deaths)
 		survival *= (n - d) / n
 		variance += d / (n * (n - d)) // infinite at the last death of all
-		s := Step{Time: at, AtRisk: atRisk, Deaths: deaths, Survival: survival}
+		s := Step{Time: at, AtRisk: atRisk, Deaths: deaths, Survival: survival, High: high}
 		if survival > 0 {
 			spread := math.Exp(z * math.Sqrt(variance) / math.Log(survival))
 			s.Low, s.High = math.Pow(survival, 1/spread), math.Pow(survival, spread)
+			high = s.High
 		}
 		c.Steps = append(c.Steps, s)
 	}

@@ -75,8 +75,23 @@ func TestUncensored(t *testing.T) {
 	if at, _, _ := c.Median(); at != 5 {
 		t.Errorf("median %v", at)
 	}
-	if s := c.Steps[9]; s.Survival != 0 || s.Low != 0 || s.High != 0 {
+	if s := c.Steps[9]; s.Survival != 0 || s.Low != 0 || s.High != c.Steps[8].High {
 		t.Errorf("%+v", s)
+	}
+}
+
+// The bounds of the median of few: the upper one is not the longest time, because
+// nothing bounds the curve where it is 0. R's survfit gives NA there.
+func TestMedianOfFew(t *testing.T) {
+	inf := math.Inf(1)
+	for i, want := range [][3]float64{{1, 1, inf}, {1, 1, inf}, {2, 1, inf}, {2, 1, inf}, {3, 1, inf}} {
+		var list []Observation
+		for j := range i + 1 {
+			list = append(list, Observation{Time: float64(j + 1)})
+		}
+		if at, low, high := Estimate(list, 0.95).Median(); [3]float64{at, low, high} != want {
+			t.Errorf("of %d: %v (%v to %v), want %v", i+1, at, low, high, want)
+		}
 	}
 }
 

@@ -24,6 +24,10 @@ const (
 )
 
 func main() {
+	// A reader of stdout that has gone, as in "finwait run | head", must not cost
+	// the reports: with a receiver the signal does not end the process, and
+	// servers that it starts have their own handling.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -97,7 +98,10 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 				kept.Put(done)
 			}
 			err = errors.Join(err, write(file, kept.JSON), write(markdown, func(w io.Writer) error { return m.Markdown(w, drawings(markdown, curves)) }))
-			err = errors.Join(err, write(html, func(w io.Writer) error { return page.Matrix(w, m, whole(o.Reports)) }))
+			err = errors.Join(err, write(html, func(w io.Writer) error { return page.Matrix(w, m, whole(m, o.Reports)) }))
+			if names := untraced(m, o.Reports); html != "" && names != nil {
+				say(c.OutOrStdout(), "%s has no traces of %s: measured before, and not kept with --reports; --fresh measures again", html, strings.Join(names, ", "))
+			}
 			if curves != "" {
 				err = errors.Join(err, m.Curves(curves))
 			}
@@ -115,7 +119,7 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 	f.IntVar(&o.Runs, "runs", 1, "runs of the catalogue per target, each on a new process; their verdicts are compared")
 	f.StringVar(&file, "json", "matrix.json", "keep the matrix in `file`")
 	f.StringVar(&markdown, "markdown", "", "write it as a page to `file`")
-	f.StringVar(&html, "html", "", "write it as a heat map for a browser to `file`, with the traces that --reports keeps")
+	f.StringVar(&html, "html", "", "write it as a heat map for a browser to `file`, with the traces of what is measured now and of what --reports kept")
 	f.StringVar(&o.Reports, "reports", "", "write the whole JSON report of each target's first run to this `folder`")
 	f.StringVar(&curves, "svg", "", "draw the survival curves of each target's stops in this `folder`")
 	addSelection(c, &selection)
@@ -135,15 +139,34 @@ func drawings(file, folder string) string {
 	return folder
 }
 
-// whole reads the reports of the folder.
-func whole(folder string) func(target string) *reports.Report {
+// whole gives the reports of what was measured now, and else those of the folder.
+func whole(m *matrix.Matrix, folder string) func(target string) *reports.Report {
 	return func(target string) *reports.Report {
+		for _, o := range m.Targets {
+			if o.Name == target && o.First != nil {
+				return o.First
+			}
+		}
+		if folder == "" {
+			return nil
+		}
 		r, err := readReport(filepath.Join(folder, target+".json"))
-		if folder == "" || err != nil {
+		if err != nil {
 			return nil // the page then has what the matrix tells
 		}
 		return r
 	}
+}
+
+// untraced are the targets that have no such report.
+func untraced(m *matrix.Matrix, folder string) (out []string) {
+	find := whole(m, folder)
+	for _, o := range m.Targets {
+		if o.Error == "" && find(o.Name) == nil {
+			out = append(out, o.Name)
+		}
+	}
+	return out
 }
 
 func readMatrix(file string) (*matrix.Matrix, error) {

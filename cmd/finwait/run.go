@@ -62,6 +62,9 @@ processes of their own.`,
 			if err := writable(junit, json, markdown, html); err != nil {
 				return err
 			}
+			if options.AtOnce < 0 {
+				return fmt.Errorf("--at-once %d: give a number of scenarios, or 0 for all", options.AtOnce)
+			}
 			if err := within(options.Repeat, 1, mostAtOnce); err != nil {
 				return fmt.Errorf("--repeat %w", err)
 			}
@@ -229,8 +232,23 @@ func outcome(ctx context.Context, run *harness.Run) error {
 		return context.Cause(ctx)
 	case n[harness.Fail]+n[harness.Errored] > 0:
 		return errFailed
+	case n[harness.Skip] == len(run.Results):
+		return fmt.Errorf("nothing could be judged: all that is selected needs what is missing, %s", missing(run.Results))
 	}
 	return nil
+}
+
+// missing names what kept scenarios from being carried out.
+func missing(results []*harness.Result) string {
+	var out []string
+	for _, r := range results {
+		for _, c := range r.Missing {
+			if !slices.Contains(out, string(c)) {
+				out = append(out, string(c))
+			}
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 func completeIDs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -88,6 +88,11 @@ func (t *targetFlags) target(raw string) (*harness.Target, error) {
 		}
 		target.Header.Add(name, value)
 	}
+	for flag, value := range map[string]string{"origin": t.origin, "subprotocol": t.subprotocols} {
+		if err := headerValue(value); err != nil {
+			return nil, fmt.Errorf("--%s %w", flag, err)
+		}
+	}
 	if t.origin != "" {
 		target.Header.Set("Origin", t.origin)
 	}
@@ -113,18 +118,30 @@ func header(text string) (name, value string, err error) {
 	if !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
 		return "", "", errors.New("give it as 'Name: value'")
 	}
-	return textproto.CanonicalMIMEHeaderKey(name), value, nil
+	switch name = textproto.CanonicalMIMEHeaderKey(name); name {
+	case "Upgrade", "Connection", "Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Extensions":
+		return "", "", fmt.Errorf("%s is finwait's own: leave it out", name)
+	}
+	return name, value, nil
+}
+
+// headerValue tells what cannot stand in a header.
+func headerValue(text string) error {
+	if !httpguts.ValidHeaderFieldValue(text) {
+		return fmt.Errorf("%+q cannot stand in a header: leave out its control characters", text)
+	}
+	return nil
 }
 
 // authorities reads the certificates in a PEM file.
 func authorities(file string) (*x509.CertPool, error) {
 	pem, err := os.ReadFile(file)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: give a file with the issuer's certificate in PEM", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no PEM certificate", file)
+		return nil, fmt.Errorf("%s holds no certificate: give a file with the issuer's in PEM", file)
 	}
 	return pool, nil
 }

@@ -31,7 +31,7 @@ var (
 		Check: letsGo(harness.Profile.CloseLimit),
 	}
 	HandshakeStatus = harness.Rule{
-		ID: "R30", Req: "R30", Grade: harness.Should, Clause: "RFC 6455, 4.2.2",
+		ID: "R30", Req: "R30", Grade: harness.Should, Clause: "RFC 6455, 7.2.2 and 10.7",
 		Text:  "a handshake that fails is answered with an HTTP status before TCP ends",
 		Check: handshakeStatus,
 	}

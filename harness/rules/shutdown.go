@@ -116,12 +116,14 @@ func exits(r *harness.Record, p harness.Profile) harness.Finding {
 	switch e := r.Exit; {
 	case e == nil || !e.Observed:
 		return unmeasured(harness.CanStop, "finwait did not start the process")
-	case e.Killed && e.At < limit:
-		return moot("the run ended after " + harness.Format(e.At))
+	case (e.Killed || e.Left) && e.Gone < limit: // patience is longer
+		return moot("the run ended after " + harness.Format(e.Gone))
 	case e.Killed:
 		return breached("the exit "+within(limit), "still running after "+harness.Format(e.At)+", killed")
 	case e.Left:
-		return breached("the exit of all "+within(limit), "the process exited at "+harness.Format(e.At)+", what it had started ran on")
+		return breached("the exit of all "+within(limit), "the process exited at "+harness.Format(e.At)+", what it had started still ran after "+harness.Format(e.Gone)+", killed")
+	case e.Gone > e.At:
+		return judged(e.Gone <= limit, "the exit of all "+within(limit), "the exit at "+harness.Format(e.At)+", of all that it had started at "+harness.Format(e.Gone))
 	default:
 		return judged(e.At <= limit, "the exit "+within(limit), "the exit at "+harness.Format(e.At))
 	}
@@ -192,9 +194,11 @@ func kinds(r *harness.Record) string {
 			end = "refused"
 		}
 		g.ends[end]++
-		if c.Socket.Observed {
+		switch {
+		case c.Refused: // it had no connection
+		case c.Socket.Observed:
 			g.last = max(g.last, c.Socket.Held.Until)
-		} else {
+		default:
 			g.last = max(g.last, c.EndedAt)
 		}
 	}

@@ -3,8 +3,12 @@
 package process
 
 import (
+	"bytes"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -15,8 +19,39 @@ func group(cmd *exec.Cmd) {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
 
-// alive tells whether somebody of the group runs.
-func alive(leader int) bool { return syscall.Kill(-leader, 0) == nil }
+// alive tells whether somebody of the group runs, and who: last is who did at the
+// look before, or empty. A process that has ended and that its parent has not
+// waited for takes signals; where there is a proc(5), it is told from the others.
+func alive(leader int, last string) (who string, runs bool) {
+	if syscall.Kill(-leader, 0) != nil {
+		return "", false
+	}
+	if last != "" && member(leader, last) {
+		return last, true
+	}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil || len(stats) == 0 {
+		return "", true
+	}
+	for _, stat := range stats {
+		if member(leader, stat) {
+			return stat, true
+		}
+	}
+	return "", false
+}
+
+// member tells whether the process of that /proc/PID/stat is of the group, and
+// runs.
+func member(leader int, stat string) bool {
+	b, err := os.ReadFile(stat)
+	if err != nil {
+		return false // it has ended
+	}
+	// PID (NAME) STATE PPID PGRP ...
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	return len(f) > 2 && f[2] == strconv.Itoa(leader) && f[0] != "Z" && f[0] != "X"
+}
 
 // guard starts a process that kills the group when finwait has gone: it waits
 // for the end of a pipe that only finwait holds. Nil where it cannot be had.

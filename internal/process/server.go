@@ -1,7 +1,9 @@
 package process
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"sync"
@@ -15,30 +17,43 @@ type Server struct {
 
 	cmd      *exec.Cmd
 	guardian *exec.Cmd
+	killed   sync.Once
 	exited   chan struct{}
 	at       time.Time
-	err      error // of Wait
+	output   *os.File
+	read     chan struct{} // closed when nobody can write to output any more
 }
 
 // Start starts cmd, which [Command] or [Shell] made. Where finwait itself is
 // killed, a guardian ends the program's group.
 func Start(cmd *exec.Cmd) (*Server, error) {
-	s := &Server{cmd: cmd, Output: &Tail{}, exited: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = s.Output, s.Output
-	if err := cmd.Start(); err != nil {
+	output, w, err := os.Pipe() // of its own: Wait must not wait for what the program started and left behind
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cmd: cmd, Output: &Tail{}, exited: make(chan struct{}), output: output, read: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = w, w
+	err = cmd.Start()
+	_ = w.Close()
+	if err != nil {
+		_ = output.Close()
 		return nil, err
 	}
 	s.Pid = cmd.Process.Pid
 	s.guardian = guard(s.Pid)
 	go func() {
-		s.err = cmd.Wait()
+		_, _ = io.Copy(s.Output, output)
+		close(s.read)
+	}()
+	go func() {
+		_ = cmd.Wait()
 		s.at = time.Now()
 		close(s.exited)
 	}()
 	return s, nil
 }
 
-// Exited is closed when the program has ended; At, Status and Left may be asked
+// Exited is closed when the program has ended; At, Status and Gone may be asked
 // then. What it started may run on.
 func (s *Server) Exited() <-chan struct{} { return s.exited }
 
@@ -62,18 +77,48 @@ func (s *Server) Signal(signal os.Signal) error {
 	}
 }
 
-// Left tells, when the program has ended, whether what it started runs on.
-func (s *Server) Left() bool { return alive(s.Pid) }
+// Gone waits until also what the program started has ended, after its own end,
+// and tells when that was seen; false: it runs on when ctx is done. There is no
+// event for that: it looks at growing intervals of 1 to 10 ms.
+func (s *Server) Gone(ctx context.Context) (at time.Time, ok bool) {
+	<-s.exited
+	at = s.at
+	who := ""
+	for pause := time.Millisecond; ; pause = min(2*pause, 10*time.Millisecond) {
+		var runs bool
+		if who, runs = alive(s.Pid, who); !runs {
+			return at, true
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return time.Now(), false
+		case <-timer.C:
+		}
+		at = time.Now()
+	}
+}
 
 // Kill ends the program and all that it started, and returns when it has
-// ended.
+// ended, and its output has been read. Who has left the program's group may hold
+// that open: it is read for a second at most.
 func (s *Server) Kill() {
-	_ = s.cmd.Cancel()
-	<-s.exited
-	if s.guardian != nil {
-		_ = s.guardian.Process.Kill()
-		_ = s.guardian.Wait()
-	}
+	s.killed.Do(func() {
+		_ = s.cmd.Cancel()
+		<-s.exited
+		if s.guardian != nil {
+			_ = s.guardian.Process.Kill()
+			_ = s.guardian.Wait()
+		}
+		timer := time.NewTimer(time.Second)
+		defer timer.Stop()
+		select {
+		case <-s.read:
+		case <-timer.C:
+		}
+		_ = s.output.Close()
+	})
 }
 
 // Tail keeps the last of what is written to it.

@@ -4,6 +4,7 @@ package process
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -62,8 +63,13 @@ func TestKillEndsTheChildren(t *testing.T) {
 			ended := holder(t, path)
 			if name == "the server ends" {
 				<-s.Exited()
-				if code, words := s.Status(); code != 3 || words != "exit status 3" || !s.Left() {
-					t.Errorf("%d, %q, left %t", code, words, s.Left())
+				if code, words := s.Status(); code != 3 || words != "exit status 3" {
+					t.Errorf("%d, %q", code, words)
+				}
+				now, cancel := context.WithCancel(t.Context())
+				cancel()
+				if _, gone := s.Gone(now); gone {
+					t.Error("nothing is left")
 				}
 			}
 			s.Kill()
@@ -72,6 +78,25 @@ func TestKillEndsTheChildren(t *testing.T) {
 				t.Error("a server that has ended takes signals")
 			}
 		})
+	}
+}
+
+// What a server leaves behind holds its output open, and delays neither the time
+// of its exit nor what it wrote.
+func TestExitWithChild(t *testing.T) {
+	s, err := Start(Shell(t.Context(), "sleep 0.3 & echo last words"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Kill()
+	<-s.Exited()
+	at, gone := s.Gone(t.Context())
+	if late := at.Sub(s.At()); !gone || late < 100*time.Millisecond || late > 5*time.Second {
+		t.Errorf("all gone %s after the exit, %t", late, gone)
+	}
+	s.Kill()
+	if got := s.Output.String(); got != "last words\n" {
+		t.Errorf("it wrote %q", got)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -170,13 +171,16 @@ var catalogue = sync.OnceValues(func() (*reports.Report, error) {
 	return reports.New(batch.Wait()), nil
 })
 
+// whole is that report, with a shutdown.
 func whole(t *testing.T) *reports.Report {
 	t.Helper()
 	r, err := catalogue()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r
+	out := *r
+	out.Scenarios = append(slices.Clone(r.Scenarios), stop())
+	return &out
 }
 
 // loaded is how long the page took until it could be used, by the browser's own
@@ -224,11 +228,27 @@ func TestBrowserReport(t *testing.T) {
 	b.is(shown, len(r.Scenarios))
 	b.is(`document.activeElement.getBoundingClientRect().top >= 0 && document.activeElement.getBoundingClientRect().bottom <= innerHeight`, true)
 
+	// An address that names nothing does nothing.
+	for _, hash := range []string{"%", "%zz/x", "toString"} {
+		value[any](b, fmt.Sprintf(`location.hash = %q`, hash))
+		b.is(`document.activeElement.parentElement.id`, "peer-close/code-1000")
+	}
+
 	// The keyboard closes it.
 	b.do(chromedp.KeyEvent(kb.Enter))
 	b.is(`document.getElementById("peer-close/code-1000").open`, false)
+	value[any](b, `document.querySelectorAll("[id='shutdown/mixed'], [id='peer-close/code-1000']").forEach(d => d.open = true)`)
+	b.is(`document.querySelectorAll("figure svg text").length > 10`, true)
 	b.contrast()
 	b.fits()
+	b.is(`[...document.querySelectorAll("figure svg")].filter(s => s.checkVisibility()).map(s => s.getScreenCTM().a)`, 1) // the text of curves is not shrunk
+	b.is(`(() => {
+		const cells = [...document.querySelectorAll(".sequence td:last-child")].filter(c => c.checkVisibility() && c.textContent.includes("ESTABLISHED"));
+		const range = document.createRange(), text = cells[0].firstChild, from = text.data.indexOf("ESTABLISHED");
+		range.setStart(text, from);
+		range.setEnd(text, from + 11);
+		return range.getClientRects().length;
+	})()`, 1) // no state is broken
 }
 
 // contrast looks at the colours of every text, in light and dark: WCAG 2.2, 1.4.3
@@ -240,9 +260,10 @@ func (b *tab) contrast() {
 		const light = c => { const [r, g, b] = c.map(v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b };
 		const ground = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] === 1) return c } return [255, 255, 255] };
 		let least = 99, where = "";
-		for (const e of document.querySelectorAll("h1, h2, p, dt, dd, a, summary, .verdict, .short, td, th, label, output, caption, button")) {
+		for (const e of document.querySelectorAll("h1, h2, p, dt, dd, a, summary, .verdict, .short, td, th, label, output, caption, button, svg text")) {
 			if (!e.textContent.trim()) continue;
-			const a = light(parse(getComputedStyle(e).color)), b = light(ground(e));
+			const drawn = e.closest("svg")?.querySelector(".ground");
+			const a = light(parse(drawn ? getComputedStyle(e).fill : getComputedStyle(e).color)), b = light(drawn ? parse(getComputedStyle(drawn).fill) : ground(e));
 			const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
 			if (ratio < least) { least = ratio; where = e.outerHTML.slice(0, 80) }
 		}
@@ -293,8 +314,24 @@ func TestBrowserMatrix(t *testing.T) {
 	b.do(chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowUp), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.Enter))
 	b.is(title, "target-4: linger/no-fin")
 	b.do(chromedp.KeyEvent(kb.Escape))
-	b.do(chromedp.SendKeys(chromedp.CSS("input"), "bad-close"))
-	b.is(`[...document.querySelectorAll(".heat tbody tr[data-family]:not([hidden])")].every(r => r.dataset.family === "bad-close")`, true)
+	b.is(`document.activeElement.getAttribute("aria-label")`, "target-4, linger/no-fin: pass")
+
+	// An address that names nothing opens nothing.
+	for _, hash := range []string{"%zz/x", "target-3/%", "target-3/toString", "toString/x", "target-3"} {
+		opened, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](fmt.Sprintf(`(async () => { location.hash = %q; await go(); return dialog.open })()`, hash), chromedp.EvalAwaitPromise))
+		if err != nil || opened {
+			t.Errorf("#%s opens a cell, or: %v", hash, err)
+		}
+	}
+
+	// The filter.
+	families := `new Set([...document.querySelectorAll(".heat tbody tr[data-family]:not([hidden])")].map(r => r.dataset.family)).values().toArray().join()`
+	b.do(chromedp.SendKeys(chromedp.CSS("input"), "BAD-close"))
+	b.is(families, "bad-close")
+	value[any](b, `document.querySelector("form").reset()`)
+	b.do(chromedp.SendKeys(chromedp.CSS("[name=verdict]"), "fail"))
+	b.is(families, "shutdown")
+	b.is(`document.querySelector("output").textContent`, "1 scenario")
 	b.contrast()
 	b.fits()
 }

@@ -5,8 +5,10 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"html/template"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -20,6 +22,8 @@ type matrixPage struct {
 	Columns  []column
 	Lines    []line
 	Families []string
+	Verdicts []string // that a cell has
+	Titles   []string // of all verdicts, in their order
 	Unknown  []string // targets that could not be measured, and why
 	Blobs    []blob
 }
@@ -38,6 +42,7 @@ type line struct {
 
 type cell struct {
 	Verdict, Letter string // no verdict: it was not run
+	Name            string // for who does not see where it stands
 	Link            template.URL
 }
 
@@ -70,7 +75,9 @@ func Matrix(w io.Writer, m *matrix.Matrix, whole func(target string) *reports.Re
 				cells[c.ID] = map[string]cell{}
 				ids = append(ids, c.ID)
 			}
-			cells[c.ID][o.Name] = cell{c.Verdict, strings.ToUpper(word(c.Verdict)[:1]), link(o.Name + "/" + c.ID)}
+			cells[c.ID][o.Name] = cell{
+				c.Verdict, strings.ToUpper(word(c.Verdict)[:1]), fmt.Sprintf("%s, %s: %s", o.Name, c.ID, word(c.Verdict)), link(o.Name + "/" + c.ID),
+			}
 		}
 		b, err := fragments(o, whole(o.Name))
 		if err != nil {
@@ -87,6 +94,12 @@ func Matrix(w io.Writer, m *matrix.Matrix, whole func(target string) *reports.Re
 		p.Lines = append(p.Lines, l)
 		if !slices.Contains(p.Families, family) {
 			p.Families = append(p.Families, family)
+		}
+	}
+	for i, v := range order {
+		p.Titles = append(p.Titles, v.counted)
+		if slices.ContainsFunc(p.Columns, func(c column) bool { return c.Counts[i] > 0 }) {
+			p.Verdicts = append(p.Verdicts, string(v.verdict))
 		}
 	}
 	return write(w, "finwait: real servers", "matrix", p)
@@ -106,7 +119,7 @@ func fragments(o *matrix.Outcome, run *reports.Report) (blob, error) {
 		if s == nil || s.Verdict != c.Verdict {
 			s = bare(c)
 		}
-		f := newScenario(s)
+		f := newScenario(s, o.Has)
 		f.Link = link(o.Name + "/" + c.ID)
 		for i, b := range f.Breached {
 			if at := slices.IndexFunc(c.Breaches, func(o matrix.Breach) bool { return o.Rule == b.Rule }); at >= 0 {
@@ -137,10 +150,12 @@ func bare(c *matrix.Cell) *reports.Scenario {
 		s.Findings = append(s.Findings, reports.Finding{Rule: b.Rule, Grade: b.Grade, Outcome: string(harness.Breached), Want: b.Want, Got: b.Got})
 	}
 	if c.Event != nil {
-		s.Events = []reports.AppEvent{*c.Event}
+		e := *c.Event
+		e.At = nil // the matrix has no trigger to count from
+		s.Events = []reports.AppEvent{e}
 	}
 	if c.Ending != "" {
-		s.Wire = &reports.Wire{Ending: c.Ending, EndedAt: c.EndedAt}
+		s.Wire = &reports.Wire{Status: http.StatusSwitchingProtocols, Ending: c.Ending, EndedAt: c.EndedAt, Stopped: c.EndedAt}
 		if c.Wire != nil {
 			s.Wire.Closes = []reports.Close{*c.Wire}
 		}

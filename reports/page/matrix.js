@@ -2,12 +2,15 @@
 const form = document.getElementById("filter"), heat = document.querySelector(".heat"), lines = [...heat.querySelectorAll("tbody tr")];
 const dialog = document.querySelector("dialog"), unpacked = new Map();
 
-// Shows the scenarios that both fields let through.
+// Shows the scenarios that all three fields let through: the verdict is that of
+// any target.
 function filter() {
-  const { text, family } = Object.fromEntries(new FormData(form));
+  const { text, family, verdict } = Object.fromEntries(new FormData(form));
+  const words = text.toLowerCase().split(/\s+/);
   let shown = 0;
   for (const l of lines) {
-    l.hidden = !(l.firstElementChild.textContent.includes(text.trim()) && (!family || l.dataset.family === family));
+    const id = l.firstElementChild.textContent.toLowerCase();
+    l.hidden = !(words.every(w => id.includes(w)) && (!family || l.dataset.family === family) && (!verdict || l.querySelector("a." + verdict)));
     if (!l.hidden) shown++;
   }
   form.querySelector("output").textContent = shown + (shown === 1 ? " scenario" : " scenarios");
@@ -22,15 +25,20 @@ function unpack(target) {
   return unpacked.get(target);
 }
 
+// The name in the address; a malformed one names nothing.
+function named() {
+  try { return decodeURIComponent(location.hash.slice(1)); } catch { return ""; }
+}
+
 // Shows the cell that the address names.
 async function go() {
-  const name = decodeURIComponent(location.hash.slice(1)), slash = name.indexOf("/");
+  const name = named(), slash = name.indexOf("/");
   const target = name.slice(0, slash), id = name.slice(slash + 1);
   if (slash < 0 || !document.getElementById("data-" + target)) return;
-  const html = (await unpack(target))[id];
-  if (html === undefined) return;
+  const cells = await unpack(target);
+  if (!Object.hasOwn(cells, id)) return;
   dialog.querySelector("h2").textContent = target + ": " + id;
-  dialog.lastElementChild.innerHTML = html; // finwait's own templates wrote it, and escaped what is not finwait's
+  dialog.lastElementChild.innerHTML = cells[id]; // finwait's own templates wrote it, and escaped what is not finwait's
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
 }

@@ -6,6 +6,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -27,6 +28,9 @@ var files embed.FS
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"line": func(s string) string { return reports.OneLine(reports.Clip(s, 1000)) },
 	"text": func(s string) string { return reports.Printable(reports.Clip(s, 20_000)) },
+	"parts": func(id string) template.HTML {
+		return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(id), "/", "/<wbr>"))
+	},
 	"time": func(s float64) string { return harness.Format(seconds(s)) },
 	"word": word,
 	"when": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
@@ -75,11 +79,12 @@ func word(verdict string) string {
 
 // order is that of the verdicts on the page: what needs a reader comes first.
 var order = []struct {
-	verdict harness.Verdict
-	title   string
+	verdict        harness.Verdict
+	title, counted string // "Failed (3)", "3 failed"
 }{
-	{harness.Fail, "Failed"}, {harness.Errored, "Not carried out"}, {harness.Warn, "Warned"},
-	{harness.Known, "Known failures"}, {harness.Noted, "Measured, not judged"}, {harness.Pass, "Passed"}, {harness.Skip, "Skipped"},
+	{harness.Fail, "Failed", "failed"}, {harness.Errored, "Not carried out", "not carried out"}, {harness.Warn, "Warned", "warned"},
+	{harness.Known, "Known failures", "known to fail"}, {harness.Noted, "Measured, not judged", "measured"},
+	{harness.Pass, "Passed", "passed"}, {harness.Skip, "Skipped", "skipped"},
 }
 
 // section is the scenarios with one verdict.
@@ -91,6 +96,7 @@ type section struct {
 type report struct {
 	*reports.Report
 	Head     string // the verdict
+	Counts   string // of verdicts
 	Figures  []figure
 	Families []string
 	Sections []section
@@ -113,27 +119,42 @@ func link(name string) template.URL {
 
 // Report writes the page of a run.
 func Report(w io.Writer, r *reports.Report) error {
-	p := report{Report: r, Head: "passed", Figures: figures(r)}
-	if bad := r.Totals[string(harness.Fail)] + r.Totals[string(harness.Errored)]; bad > 0 {
-		p.Head = fmt.Sprintf("%d of %d failed", bad, len(r.Scenarios))
-	}
+	p := report{Report: r, Figures: figures(r)}
+	var counts []string
+	count := map[harness.Verdict]int{}
 	for _, o := range order {
 		s := section{Verdict: string(o.verdict), Title: o.title}
 		for i := range r.Scenarios {
 			if one := &r.Scenarios[i]; one.Verdict == s.Verdict {
-				s.Scenarios = append(s.Scenarios, newScenario(one))
+				s.Scenarios = append(s.Scenarios, newScenario(one, r.Has))
 			}
 		}
 		if s.Scenarios != nil {
 			p.Sections = append(p.Sections, s)
+			counts = append(counts, fmt.Sprintf("%d %s", len(s.Scenarios), o.counted))
 		}
+		count[o.verdict] = len(s.Scenarios)
 	}
+	p.Head, p.Counts = head(count[harness.Fail], count[harness.Errored], len(r.Scenarios)), strings.Join(counts, ", ")
 	for _, s := range r.Scenarios {
 		if !slices.Contains(p.Families, s.Family) {
 			p.Families = append(p.Families, s.Family)
 		}
 	}
 	return write(w, "finwait: "+p.Head+": "+r.Target, "report", p)
+}
+
+// head is the verdict of a run of n scenarios.
+func head(failed, errored, n int) string {
+	switch {
+	case failed > 0 && errored > 0:
+		return fmt.Sprintf("%d of %d failed, %d not carried out", failed, n, errored)
+	case failed > 0:
+		return fmt.Sprintf("%d of %d failed", failed, n)
+	case errored > 0:
+		return fmt.Sprintf("%d of %d not carried out", errored, n)
+	}
+	return "passed"
 }
 
 // figures are those that matter: the socket that was held longest, the worst
@@ -148,7 +169,7 @@ func figures(r *reports.Report) []figure {
 		if s.Exit != nil && (exit == nil || s.Exit.At > exit.Exit.At) {
 			exit = s
 		}
-		if b := s.Breach(); b != nil && (worst == nil || weight(s) > weight(worst)) {
+		if b := s.Breach(); b != nil && (worst == nil || compare(s, worst) > 0) {
 			worst = s
 		}
 	}
@@ -166,9 +187,26 @@ func figures(r *reports.Report) []figure {
 	return out
 }
 
-// weight orders breaches: a MUST before a BUDGET before a SHOULD.
-func weight(s *reports.Scenario) int {
-	return slices.Index([]string{string(harness.Should), string(harness.Budget), string(harness.Must)}, s.Breach().Grade)
+// compare orders scenarios by their breaches: a MUST is worse than a BUDGET, and
+// that than a SHOULD; of the same grade, the process that had to be killed, then
+// what took the longest, be it the exit or a socket.
+func compare(a, b *reports.Scenario) int {
+	grades := []string{string(harness.Should), string(harness.Budget), string(harness.Must)}
+	rank := func(s *reports.Scenario) (grade, killed int, took float64) {
+		if h := s.Longest(); h != nil {
+			took = h.Until
+		}
+		if s.Exit != nil {
+			took = max(took, s.Exit.At)
+			if s.Exit.Killed {
+				killed = 1
+			}
+		}
+		return slices.Index(grades, s.Breach().Grade), killed, took
+	}
+	gradeA, killedA, tookA := rank(a)
+	gradeB, killedB, tookB := rank(b)
+	return cmp.Or(gradeA-gradeB, killedA-killedB, cmp.Compare(tookA, tookB))
 }
 
 // scenario is a scenario as the page shows it.
@@ -179,15 +217,17 @@ type scenario struct {
 	Grades   string
 	Breached []breach
 	Others   []reports.Finding
+	Kinds    []*kind // of peers in its crowd
 	Lives    []life
 	Axis     []tick
 	Rows     []row
 	Curves   []template.HTML
 }
 
-func newScenario(s *reports.Scenario) *scenario {
-	out := &scenario{Scenario: s, Link: link(s.ID), Rows: rows(s)}
-	out.Lives, out.Axis = lives(s)
+// newScenario is a scenario of a target that can do what has names.
+func newScenario(s *reports.Scenario, has []string) *scenario {
+	out := &scenario{Scenario: s, Link: link(s.ID), Kinds: kinds(s), Rows: rows(s)}
+	out.Lives, out.Axis = lives(s, slices.Contains(has, string(harness.CanEvents)))
 	var judged, breached []string
 	for _, f := range s.Findings {
 		switch harness.Outcome(f.Outcome) {

@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 const injection = "\"'`><img src=//127.0.0.1:9/x onerror=\"document.title='owned'\"><script>document.title='owned'</script></script></style></template><!-- {{.}} javascript:alert(1) \u202e\x00"
 
 // example is the report of reports' own golden file, with a peer that repeats
-// itself.
+// itself, and a shutdown.
 func example(t *testing.T) *reports.Report {
 	t.Helper()
 	f, err := os.Open(filepath.Join("..", "testdata", "report.json"))
@@ -40,6 +40,7 @@ func example(t *testing.T) *reports.Report {
 	for at := range 3 {
 		r.Scenarios[0].Trace = append(r.Scenarios[0].Trace, reports.Event{At: 10 + float64(at), Dir: "sent", What: "text \"too late\""})
 	}
+	r.Scenarios = append(r.Scenarios, stop())
 	return r
 }
 
@@ -141,6 +142,64 @@ func TestMatrix(t *testing.T) {
 	}
 	golden(t, "matrix.html", b.Bytes())
 	safe(t, b.Bytes())
+}
+
+// The top of a page: the verdict in words and numbers, and the worst of what was
+// measured, wherever it stands.
+func TestTop(t *testing.T) {
+	breach := func(id, verdict, grade string, held float64, exit *reports.Exit) reports.Scenario {
+		s := reports.Scenario{ID: id, Verdict: verdict, Exit: exit, Socket: &reports.Socket{Observed: true, Held: &reports.Survival{Until: held}}}
+		if grade != "" {
+			s.Findings = []reports.Finding{{Rule: "R1", Grade: grade, Outcome: "breached", Got: id}}
+		}
+		return s
+	}
+	worst := `<dt>Worst breach</dt><dd>R1 `
+	for name, c := range map[string]struct {
+		list []reports.Scenario
+		want []string
+	}{
+		"passed": {
+			[]reports.Scenario{breach("a", "pass", "", 1, nil), breach("b", "pass", "", 2, nil), breach("c", "info", "", 1, nil)},
+			[]string{"<h1>finwait: passed</h1>", "<p>3 scenarios: 1 measured, 2 passed.</p>", "<dt>Worst breach</dt><dd>none</dd>"},
+		},
+		"interrupted": {
+			[]reports.Scenario{breach("a", "pass", "", 1, nil), breach("b", "error", "", 2, nil)},
+			[]string{"<h1>finwait: 1 of 2 not carried out</h1>", "<p>2 scenarios: 1 not carried out, 1 passed.</p>"},
+		},
+		"both": {
+			[]reports.Scenario{breach("a", "fail", "MUST", 1, nil), breach("b", "error", "", 2, nil)},
+			[]string{"<h1>finwait: 1 of 2 failed, 1 not carried out</h1>"},
+		},
+		"the graver": {
+			[]reports.Scenario{breach("a", "fail", "BUDGET", 35, nil), breach("b", "fail", "MUST", 1, nil), breach("c", "warn", "SHOULD", 40, nil)},
+			[]string{"<h1>finwait: 2 of 3 failed</h1>", worst + "MUST: b<"},
+		},
+		"the longer": {
+			[]reports.Scenario{breach("a", "fail", "BUDGET", 15, nil), breach("b", "fail", "BUDGET", 35, nil), breach("c", "fail", "BUDGET", 20, nil)},
+			[]string{worst + "BUDGET: b<"},
+		},
+		"the later exit": {
+			[]reports.Scenario{breach("a", "fail", "BUDGET", 15, nil), breach("b", "fail", "BUDGET", 1, &reports.Exit{At: 14}), breach("c", "fail", "BUDGET", 1, &reports.Exit{At: 30})},
+			[]string{worst + "BUDGET: c<"},
+		},
+		"the killed": {
+			[]reports.Scenario{breach("a", "fail", "BUDGET", 36, nil), breach("b", "fail", "BUDGET", 1, &reports.Exit{At: 35, Killed: true}), breach("c", "fail", "BUDGET", 1, &reports.Exit{At: 30})},
+			[]string{worst + "BUDGET: b<"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			if err := page.Report(&b, &reports.Report{Scenarios: c.list}); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(b.String(), want) {
+					t.Errorf("no %s in\n%s", want, b.String()[strings.Index(b.String(), "<body"):])
+				}
+			}
+		})
+	}
 }
 
 func TestInjection(t *testing.T) {

@@ -16,9 +16,14 @@ function filter() {
   form.querySelector("output").textContent = shown + (shown === 1 ? " scenario" : " scenarios");
 }
 
+// The name in the address; a malformed one names nothing.
+function named() {
+  try { return decodeURIComponent(location.hash.slice(1)); } catch { return ""; }
+}
+
 // Opens the scenario that the address names.
 function go() {
-  const d = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const d = document.getElementById(named());
   if (!d || d.tagName !== "DETAILS") return;
   if (d.hidden) { form.reset(); filter(); }
   d.open = true;

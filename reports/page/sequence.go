@@ -1,0 +1,141 @@
+package page
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/reports"
+)
+
+// row is a line of the sequence of a scenario: what the peer did without a
+// packet, what went over the wire, what became of the server's socket and what
+// its application was told.
+type row struct {
+	at                 float64
+	Time               string // filled in by fold
+	Peer, Wire, Server string
+	Way                string // of what went over the wire: "out" towards the server, "in"
+	Dark               bool   // what came from the server was lost
+}
+
+// rows put the trace, the states of the server's socket and its application's
+// events in the order of time; last come events whose time is not known.
+func rows(s *reports.Scenario) []row {
+	var out, undated []row
+	for _, e := range s.Trace {
+		r := row{at: e.At}
+		switch e.Dir {
+		case "sent":
+			r.Wire, r.Way = e.What, "out"
+		case "received":
+			r.Wire, r.Way = e.What, "in"
+		default:
+			r.Peer = e.What
+		}
+		out = append(out, r)
+	}
+	if s.Socket != nil && s.Socket.Observed {
+		out = append(out, socketRows(s.Socket)...)
+	}
+	for _, e := range s.Events {
+		switch at, dated := since(s, e); {
+		case !dated:
+			undated = append(undated, row{Server: eventText(e)})
+		case late(s, at):
+			out = append(out, row{at: at, Server: eventText(e) + ", after finwait had stopped looking"})
+		default:
+			out = append(out, row{at: at, Server: eventText(e)})
+		}
+	}
+	if s.Exit != nil {
+		out = append(out, row{at: s.Exit.At, Server: "process: " + s.Exit.String()})
+	}
+	slices.SortStableFunc(out, func(a, b row) int { return cmp.Compare(a.at, b.at) })
+	darken(out)
+	out = append(fold(out), undated...)
+	if s.Elided > 0 {
+		out = append(out, row{Peer: fmt.Sprintf("%d more events", s.Elided)})
+	}
+	return out
+}
+
+// socketRows are the states of the server's socket, and its release: before the
+// first state in which no process held it, where the error bound allows that.
+// TIME_WAIT is no orphan: it is an entry that the kernel leaves in the place of a
+// socket, be it that a process still holds that.
+func socketRows(s *reports.Socket) []row {
+	var states []row
+	accepted, free := false, math.Inf(1) // when it was first seen without a process
+	for _, st := range s.States {
+		name := "socket " + st.Name
+		accepted = accepted || st.Held
+		if accepted && !st.Held {
+			free = min(free, st.At)
+		}
+		switch {
+		case st.Held || st.Name == "TIME_WAIT":
+		case !accepted:
+			name += ", not accepted yet"
+		default:
+			name += ", an orphan"
+		}
+		states = append(states, row{at: st.At, Server: name})
+	}
+	h := s.Held
+	if h == nil || h.Censored {
+		return states
+	}
+	release := row{at: h.Until, Server: "the process lets go of the socket"}
+	if free < h.Until && free >= h.Until-h.Bound {
+		release = row{at: free, Server: release.Server + ", seen at " + timeText(h.Until)}
+	}
+	return append([]row{release}, states...)
+}
+
+// darken marks the rows between going dark and the return.
+func darken(rows []row) {
+	dark := false
+	for i, r := range rows {
+		switch r.Peer {
+		case "gone dark":
+			dark = true
+			continue
+		case "back from the dark":
+			dark = false
+		}
+		rows[i].Dark = dark
+	}
+}
+
+// fold writes the times, and makes one row of many that say the same.
+func fold(rows []row) []row {
+	var out []row
+	for len(rows) > 0 {
+		one, n := rows[0], 1
+		for ; n < len(rows) && rows[n].says(one); n++ {
+		}
+		one.Time = harness.Format(seconds(one.at))
+		if n > 1 {
+			one.Time += " to " + harness.Format(seconds(rows[n-1].at))
+			for _, text := range []*string{&one.Peer, &one.Wire, &one.Server} {
+				if *text != "" {
+					*text += fmt.Sprintf(", %d times", n)
+				}
+			}
+		}
+		out, rows = append(out, one), rows[n:]
+	}
+	return out
+}
+
+// says tells whether both rows say the same, at whatever time.
+func (r row) says(o row) bool {
+	r.at = o.at
+	return r == o
+}
+
+// eventText is a close event in words.
+func eventText(e reports.AppEvent) string { return "event: " + harness.AppEvent(e).String() }
