@@ -40,6 +40,37 @@ func example() *Matrix {
 	return m
 }
 
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+// TestTerminal: nothing that a server sent reaches the terminal as it is.
+func TestTerminal(t *testing.T) {
+	var b bytes.Buffer
+	if err := example().Terminal(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "terminal.txt", b.Bytes())
+	for _, line := range strings.Split(b.String(), "\n") {
+		if strings.ContainsAny(line, "\x1b\r\u202e") || strings.HasPrefix(line, "| forged") {
+			t.Errorf("not escaped: %q", line)
+		}
+	}
+}
+
 var codeSpan = regexp.MustCompile("`[^`\n]+`")
 
 // TestMarkdown: whatever a server sent, a row stays one row, and no markup comes
@@ -49,19 +80,7 @@ func TestMarkdown(t *testing.T) {
 	if err := example().Markdown(&b, "drawings"); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join("testdata", "matrix.md")
-	if *update {
-		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	golden(t, "matrix.md", b.Bytes())
 	for _, line := range strings.Split(codeSpan.ReplaceAllString(b.String(), ""), "\n") {
 		if strings.ContainsAny(line, "<\x1b\r\u202e") || strings.HasPrefix(line, "| forged") {
 			t.Errorf("not escaped: %q", line)

@@ -12,7 +12,8 @@ import (
 	"github.com/finwait/finwait/reports"
 )
 
-// Format and Version name the matrix as JSON.
+// Format and Version name the matrix as JSON; docs/matrix.schema.json is its schema. A
+// version only gains fields.
 const (
 	Format  = "finwait-matrix"
 	Version = 1

@@ -25,8 +25,14 @@ type Change struct {
 	Trend string `json:"trend"` // "worse", "better", "other"
 }
 
+// DiffFormat names the JSON of a diff; docs/diff.schema.json is its schema. A version
+// only gains fields.
+const DiffFormat = "finwait-diff"
+
 // Diff is what changed between two reports.
 type Diff struct {
+	Format  string   `json:"format"`
+	Version int      `json:"version"`
 	Old     string   `json:"old"` // target and time
 	New     string   `json:"new"`
 	Notes   []string `json:"notes"`   // why the two may not compare
@@ -46,7 +52,7 @@ const (
 // before, a socket that survives longer, a process that takes longer to exit. What
 // only one of them judged or measured is neither worse nor better.
 func Compare(before, after *Report, th Threshold) *Diff {
-	d := &Diff{Old: before.source(), New: after.source(), Notes: []string{}, Changes: []Change{}}
+	d := &Diff{Format: DiffFormat, Version: 1, Old: before.source(), New: after.source(), Notes: []string{}, Changes: []Change{}}
 	if before.Target != after.Target {
 		d.Notes = append(d.Notes, "the targets differ")
 	}

@@ -52,6 +52,7 @@ func TestDiff(t *testing.T) {
 	golden(t, "diff.txt", text.Bytes())
 	golden(t, "diff.md", markdown.Bytes())
 	golden(t, "diff.json", json.Bytes())
+	fits(t, "diff", json.Bytes())
 	safe(t, markdown.String())
 	for _, b := range [][]byte{text.Bytes(), markdown.Bytes()} {
 		if bytes.ContainsAny(b, "\x1b\r\x00") || bytes.Contains(b, []byte("\u202e")) {

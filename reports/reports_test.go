@@ -144,17 +144,7 @@ func TestJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "report.json", b.Bytes())
-	schema, err := jsonschema.NewCompiler().Compile("../docs/report.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(b.Bytes()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := schema.Validate(value); err != nil {
-		t.Error(err)
-	}
+	fits(t, "report", b.Bytes())
 	back, err := reports.ReadJSON(&b)
 	if err != nil || len(back.Scenarios) != len(example().Results) {
 		t.Errorf("read back: %v", err)
@@ -163,6 +153,22 @@ func TestJSON(t *testing.T) {
 		if _, err := reports.ReadJSON(strings.NewReader(foreign)); err == nil {
 			t.Errorf("%q was read as a report", foreign)
 		}
+	}
+}
+
+// fits checks a document against a schema of docs.
+func fits(t *testing.T, name string, doc []byte) {
+	t.Helper()
+	schema, err := jsonschema.NewCompiler().Compile("../docs/" + name + ".schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(doc))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(value); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -307,4 +313,3 @@ func example() *harness.Run {
 	slices.SortStableFunc(run.Results, func(a, b *harness.Result) int { return strings.Compare(a.Scenario.Family(), b.Scenario.Family()) })
 	return run
 }
-

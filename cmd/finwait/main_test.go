@@ -123,7 +123,7 @@ const schemasAt = "https://github.com/finwait/finwait/docs/"
 // fits tells what of a JSON report is not as a schema in docs says.
 func fits(file, schemaName string) error {
 	compiler := jsonschema.NewCompiler()
-	for _, name := range []string{"report", "crowd"} { // one refers to the other
+	for _, name := range []string{"report", "crowd", "diff", "matrix"} { // some refer to the first
 		text, err := os.ReadFile(filepath.Join("..", "..", "docs", name+".schema.json"))
 		if err != nil {
 			return err
