@@ -147,6 +147,62 @@ func TestYAML(t *testing.T) {
 	}
 }
 
+// TestInputs: what the action and the component ask for is used, and GitLab expands
+// no variable in what is for a shell.
+func TestInputs(t *testing.T) {
+	type inputs map[string]yaml.Node
+	read := func(file, use string, named func(doc []byte) inputs) []byte {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := named(text)
+		if len(list) < 5 {
+			t.Errorf("%s: %d inputs", file, len(list))
+		}
+		for name := range list {
+			if !strings.Contains(string(text), strings.Replace(use, "NAME", name, 1)) {
+				t.Errorf("%s: %s is not used", file, name)
+			}
+		}
+		return text
+	}
+	parse := func(text []byte, into any) {
+		if err := yaml.Unmarshal(text, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read("../action.yml", "${{ inputs.NAME }}", func(text []byte) inputs {
+		var action struct{ Inputs inputs }
+		parse(text, &action)
+		return action.Inputs
+	})
+	component := read("../templates/finwait.yml", "$[[ inputs.NAME ]]", func(text []byte) inputs {
+		var spec struct{ Spec struct{ Inputs inputs } }
+		head, _, _ := bytes.Cut(text, []byte("\n---\n"))
+		parse(head, &spec)
+		return spec.Spec.Inputs
+	})
+	_, job, _ := bytes.Cut(component, []byte("\n---\n"))
+	var jobs struct {
+		Finwait struct {
+			Variables map[string]struct {
+				Value  string
+				Expand *bool
+			}
+		}
+	}
+	parse(job, &jobs)
+	for name, v := range jobs.Finwait.Variables {
+		if v.Expand == nil || *v.Expand {
+			t.Errorf("GitLab expands variables in %s", name)
+		}
+	}
+	if len(jobs.Finwait.Variables) < 5 {
+		t.Errorf("%d variables", len(jobs.Finwait.Variables))
+	}
+}
+
 // link is one to another page or a part of one.
 var link = regexp.MustCompile(`\]\(([^)#: ]*)(#[^) ]*)?\)`)
 
