@@ -22,28 +22,32 @@ type KindCurve struct {
 }
 
 // Curves estimates the survival of a crowd's sockets for each kind of peer, in
-// the order of the scenario.
-func Curves(rec *harness.Record) []KindCurve {
-	if rec == nil || rec.Err != "" { // what was not carried out has no figures
-		return nil
+// the order of the scenario; over all plays of one that was repeated.
+func Curves(r *harness.Result) []KindCurve {
+	plays := r.Plays
+	if plays == nil {
+		plays = []*harness.Result{r}
 	}
 	var l lives
-	for _, c := range rec.Crowd {
-		if c.Kind == "" || c.Refused {
-			continue
+	for _, p := range plays {
+		if rec := p.Record; rec != nil && rec.Err == "" { // what was not carried out has no figures
+			for _, c := range rec.Crowd {
+				if c.Kind != "" && !c.Refused {
+					l.add(c.Kind, !c.Socket.Observed, life(c))
+				}
+			}
 		}
-		l.add(c.Kind, !c.Socket.Observed, life(c))
 	}
 	return l.curves()
 }
 
 // Repeated estimates how long the server's socket, or where it was not observed
 // TCP on the wire, survived in the plays of a scenario that was repeated; nil
-// where it was not.
+// where it was not, or has a crowd, which has [Curves].
 func Repeated(r *harness.Result) *KindCurve {
 	var l lives
 	for _, p := range r.Plays {
-		if rec := p.Record; rec != nil && rec.Triggered {
+		if rec := p.Record; rec != nil && rec.Triggered && len(rec.Crowd) == 0 {
 			l.add(r.Scenario.ID, !rec.Socket.Observed, life(rec))
 		}
 	}
