@@ -106,6 +106,7 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 		}
 	}
 	members, failure := swarm.Run(ctx)
+	run.Opening = cmp.Or(run.Opening, time.Since(run.Started)) // where it was interrupted
 	switch {
 	case ctx.Err() != nil:
 		run.Stopped = context.Cause(ctx).Error()
