@@ -96,7 +96,7 @@ func NewCrowd(run *harness.CrowdRun) *Crowd {
 				k.Bound = max(k.Bound, sec(m.Bound))
 			}
 		}
-		l.add(k.Kind, !run.Observed, o)
+		l.add(k.Kind, !run.Observed, o, 0) // the kind has the bound
 	}
 	for _, c := range l.curves() {
 		k := kinds[c.Kind]
