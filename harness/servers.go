@@ -99,6 +99,7 @@ func (b *Batch) stopped(ctx context.Context, s *Scenario, n int, r *Result, rall
 	r.Record.Exit = &Exit{}
 	if p != nil {
 		r.Record.Exit = p.server.exit(ctx, r.Record.Trigger, b.profile.Patience)
+		r.Record.clip()
 	}
 	b.judge(r, s.Rules)
 	return r
@@ -127,4 +128,19 @@ func (s *Server) exit(ctx context.Context, trigger time.Time, patience time.Dura
 	e.Status, e.Words = s.Status()
 	e.Output = s.Output.String()
 	return e
+}
+
+// clip dates the ends of sockets at the exit where they were seen later: a
+// socket is let go of when its last process ends, at the latest.
+func (r *Record) clip() {
+	e := r.Exit
+	if e.Killed || e.Left {
+		return
+	}
+	for _, c := range append([]*Record{r}, r.Crowd...) {
+		h, gone := &c.Socket.Held, r.Trigger.Add(e.Gone).Sub(c.Trigger)
+		if earliest := h.Until - h.Bound; c.Socket.Observed && !h.Censored && earliest <= gone && gone < h.Until {
+			h.Until, h.Bound = gone, gone-earliest
+		}
+	}
 }

@@ -53,7 +53,6 @@ type swarm struct {
 	mu      sync.Mutex // covers Released and Bound of members, and what follows
 	all     []one
 	byPeer  map[netip.AddrPort]int
-	held    int           // not released yet
 	trigger time.Duration // of all that have none of their own
 	failure error         // of Trigger
 	ended   bool
@@ -146,13 +145,9 @@ func (s *swarm) released(peer netip.AddrPort, at time.Time, bound time.Duration)
 	i, known := s.byPeer[peer]
 	if known && !s.ended && s.all[i].Released == 0 {
 		s.all[i].Released, s.all[i].Bound = at.Sub(s.start), bound
-		s.held--
 	}
-	last := s.held == 0
 	s.mu.Unlock()
-	if last {
-		s.nudge()
-	}
+	s.nudge()
 }
 
 // run is the life of the swarm.
@@ -370,7 +365,6 @@ func (s *swarm) ask(m *one, i int) error {
 	}
 	s.mu.Lock()
 	s.byPeer[m.Peer] = i
-	s.held++
 	s.mu.Unlock()
 	if s.Joined != nil {
 		s.Joined(m.Peer)

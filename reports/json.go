@@ -110,7 +110,7 @@ func scenario(r *harness.Result) Scenario {
 	if e := rec.Exit; e != nil && e.Observed {
 		out.Exit = exit(e)
 	}
-	for _, k := range Curves(rec) {
+	for _, k := range Curves(r) {
 		out.Curves = append(out.Curves, k.data())
 	}
 	for _, e := range rec.Trace {

@@ -135,7 +135,7 @@ func (t *Terminal) crowds(results []*harness.Result) {
 		if !r.Scenario.Stops || r.Record == nil {
 			continue
 		}
-		curves := Curves(r.Record)
+		curves := Curves(r)
 		end := 0.0
 		for _, k := range curves {
 			end = max(end, k.Curve.Last)
