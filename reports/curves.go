@@ -66,10 +66,11 @@ func life(rec *harness.Record) survival.Observation {
 	return survival.Observation{Time: rec.EndedAt.Seconds(), Censored: rec.Ending == peers.Open || rec.Ending == peers.Unseen}
 }
 
-// bound is how much earlier the server's socket may have been let go.
+// bound is how much earlier the server's socket may have been let go, not
+// before the trigger.
 func bound(rec *harness.Record) time.Duration {
 	if held := rec.Socket.Held; rec.Socket.Observed && !held.Censored {
-		return held.Bound
+		return min(held.Bound, max(held.Until, 0))
 	}
 	return 0
 }
@@ -125,7 +126,7 @@ func (k KindCurve) Summary() string {
 		out += fmt.Sprintf(", %d still alive", k.Curve.Censored)
 	}
 	if k.Bound > time.Millisecond {
-		out += ", let go at most " + harness.Format(k.Bound) + " earlier"
+		out += ", up to " + harness.Format(k.Bound) + " less"
 	}
 	return out
 }
