@@ -59,7 +59,7 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 		return nil, err
 	}
 	run := &CrowdRun{Target: t.String(), Then: o.Then, Patience: patience}
-	target := *t
+	target := t
 	var server *Server
 	var err error
 	if t.Process != nil {
@@ -67,7 +67,7 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 			return nil, err
 		}
 		defer server.Kill()
-		target.URL = server.URL
+		target = server.target(t)
 	}
 	swarm.Options = peers.Options{URL: target.URL, Header: t.Header, Setup: t.Profile.CloseTimeout, Patience: patience}
 	if err := target.meet(ctx, o.Then, swarm, run); err != nil {

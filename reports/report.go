@@ -229,7 +229,8 @@ type Exit struct {
 	Killed bool    `json:"killed"`
 	Status int     `json:"status"`
 	Words  string  `json:"words"`
-	Left   bool    `json:"left,omitempty"`
+	Gone   float64 `json:"gone,omitempty"` // when also what it had started had ended, where that was later
+	Left   bool    `json:"left,omitempty"` // what it had started still ran then
 	Output string  `json:"output,omitempty"`
 }
 
