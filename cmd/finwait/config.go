@@ -45,6 +45,7 @@ func (g *config) add(c *cobra.Command) {
 // any. A URL of a server that runs stands against a command from further down that
 // would start one, and such a command against such a URL.
 func (g *config) load(c *cobra.Command, args []string) (urls []string, err error) {
+	started := c.Flags().Changed("exec") // by the command line, which no URL from further down stands against
 	running := len(args) > 0 && !strings.Contains(args[0], "{port}")
 	free := func(f *pflag.Flag) bool {
 		starts := f.Name == "exec" || f.Name == "ready-timeout"
@@ -60,16 +61,21 @@ func (g *config) load(c *cobra.Command, args []string) (urls []string, err error
 			values = strings.Split(text, "\n")
 		}
 		for _, v := range values {
-			if e := c.Flags().Set(f.Name, strings.TrimSpace(v)); e != nil {
+			if e := give(f, strings.TrimSpace(v), true); e != nil && err == nil {
 				err = fmt.Errorf("$%s: %w", variable(f.Name), e)
 			}
+			f.Changed = true
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	if g.url = strings.Join(args, ""); g.url == "" {
-		g.url = os.Getenv(variable("url"))
+	g.url = strings.Join(args, "")
+	if text := strings.TrimSpace(os.Getenv(variable("url"))); text != "" && g.url == "" && (!started || strings.Contains(text, "{port}")) {
+		if err := checkURL(text); err != nil {
+			return nil, fmt.Errorf("$%s: %w", variable("url"), err)
+		}
+		g.url = text
 	}
 	running = g.url != "" && !strings.Contains(g.url, "{port}")
 	if err := g.read(c, free); err != nil || g.url == "" {
@@ -150,6 +156,9 @@ func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
 			if value.Kind != yaml.ScalarNode {
 				return at(name, value, "url: give one, such as ws://127.0.0.1:8080/")
 			}
+			if err := checkURL(value.Value); err != nil {
+				return at(name, value, "url: %s", err)
+			}
 			if g.url == "" && (!starts || strings.Contains(value.Value, "{port}")) {
 				g.url = value.Value
 			}
@@ -166,8 +175,9 @@ func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
 // setting takes a flag's value from the file. It is checked where the command
 // has no such flag, or it is set already.
 func setting(file string, c *cobra.Command, f *pflag.Flag, value *yaml.Node, free func(*pflag.Flag) bool) error {
+	taken := false
 	if own := c.Flags().Lookup(f.Name); own != nil && free(own) && (c.Name() == "run" || targetSettings().Lookup(f.Name) != nil) {
-		f = own
+		f, taken = own, true
 	}
 	items := []*yaml.Node{value}
 	if _, many := f.Value.(pflag.SliceValue); many && value.Kind == yaml.SequenceNode {
@@ -181,7 +191,7 @@ func setting(file string, c *cobra.Command, f *pflag.Flag, value *yaml.Node, fre
 		if v.Kind != yaml.ScalarNode {
 			return at(file, v, "%s takes one value", f.Name)
 		}
-		if err := f.Value.Set(text); err != nil {
+		if err := give(f, text, taken); err != nil {
 			return at(file, v, "%s: %s", f.Name, err)
 		}
 		f.Changed = true

@@ -119,7 +119,8 @@ func comment(text string) string {
 	return b.String()
 }
 
-// example is a value that the setting could have: its default.
+// example is a value that the setting could have and that changes nothing: its
+// default, or what is accepted anyway.
 func example(f *pflag.Flag) string {
 	switch f.Value.Type() {
 	case "stringArray", "intSlice":
@@ -128,7 +129,7 @@ func example(f *pflag.Flag) string {
 		text, _ := json.Marshal(f.DefValue)
 		return string(text)
 	case "code":
-		return "null"
+		return map[string]string{"event-no-code": "1005", "event-lost-code": "1006"}[f.Name]
 	}
 	return f.DefValue
 }

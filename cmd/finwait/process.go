@@ -39,6 +39,18 @@ func (p *processFlags) embedded() error {
 // signals are those by which servers are stopped.
 var signals = map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT}
 
+// stopSignal reads the name of one.
+func stopSignal(name string) (os.Signal, error) {
+	signal, known := signals[strings.TrimPrefix(strings.ToUpper(name), "SIG")]
+	if !known {
+		return nil, fmt.Errorf("%.40q is none of TERM, INT, HUP, QUIT", name)
+	}
+	return signal, nil
+}
+
+// standIn is a port in the place of {port}, so that the rest of the URL is checked.
+const standIn = "65535"
+
 // target checks the flags and the URL.
 func (p *processFlags) target(t *targetFlags, raw string) (*harness.Target, error) {
 	if p.line == "" && p.args == nil {
@@ -51,22 +63,21 @@ func (p *processFlags) target(t *targetFlags, raw string) (*harness.Target, erro
 		}
 		return target, err
 	}
-	signal, known := signals[strings.TrimPrefix(strings.ToUpper(p.signal), "SIG")]
+	signal, err := stopSignal(p.signal)
 	switch {
-	case !known:
-		return nil, fmt.Errorf("--stop-signal %q is none of TERM, INT, HUP, QUIT", p.signal)
+	case err != nil:
+		return nil, fmt.Errorf("--stop-signal %w", err)
 	case !strings.Contains(raw, "{port}"):
 		return nil, fmt.Errorf("with --exec the URL names the server's port as {port}: give one such as ws://127.0.0.1:{port}/")
 	case p.ready <= 0:
 		return nil, fmt.Errorf("--ready-timeout %s is not positive", p.ready)
 	}
-	const stand = "65535" // a port, so that the rest of the URL is checked
-	target, err := t.target(strings.ReplaceAll(raw, "{port}", stand))
+	target, err := t.target(strings.ReplaceAll(raw, "{port}", standIn))
 	if err != nil {
 		return nil, err
 	}
-	target.URL.Host = strings.ReplaceAll(target.URL.Host, stand, "{port}")
-	target.URL.Path = strings.ReplaceAll(target.URL.Path, stand, "{port}")
+	target.URL.Host = strings.ReplaceAll(target.URL.Host, standIn, "{port}")
+	target.URL.Path = strings.ReplaceAll(target.URL.Path, standIn, "{port}")
 	target.Process = &harness.Process{Line: p.line, Args: p.args, Ready: p.ready, StopSignal: signal, StopExec: p.stopExec}
 	return target, nil
 }

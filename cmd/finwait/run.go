@@ -51,8 +51,8 @@ processes of their own.`,
 			if err != nil {
 				return err
 			}
-			if crowd < 1 || crowd > 1000 {
-				return fmt.Errorf("--crowd %d: give a number of peers from 1 to 1000", crowd)
+			if err := within(crowd, 1, mostAtOnce); err != nil {
+				return fmt.Errorf("--crowd %w", err)
 			}
 			chosen, err := selection.Apply(scenarios.Sized(crowd))
 			if err != nil {
@@ -65,8 +65,8 @@ processes of their own.`,
 			if options.AtOnce < 0 {
 				return fmt.Errorf("--at-once %d: give a number of scenarios, or 0 for all", options.AtOnce)
 			}
-			if options.Repeat < 1 || options.Repeat > 1000 {
-				return fmt.Errorf("--repeat %d: give a number from 1 to 1000", options.Repeat)
+			if err := within(options.Repeat, 1, mostAtOnce); err != nil {
+				return fmt.Errorf("--repeat %w", err)
 			}
 			embedded := len(args) == 0 && p.line == ""
 			if len(args) == 0 {

@@ -34,8 +34,8 @@ func (t *targetFlags) add(c *cobra.Command) {
 	t.addReach(c)
 	t.addLimits(c)
 	f := c.Flags()
-	f.Var((*convention)(&t.profile.NoCode), "event-no-code", "the `code` that the server's close event has for a Close without one, besides 1005; null: none")
-	f.Var((*convention)(&t.profile.LostCode), "event-lost-code", "the `code` that it has where TCP was gone without a Close, besides 1006; null: none")
+	f.Var((*convention)(&t.profile.NoCode), "event-no-code", "the `code` that the server's close event has for a Close without one, besides 1005; null where it has none then")
+	f.Var((*convention)(&t.profile.LostCode), "event-lost-code", "the `code` that it has where TCP was gone without a Close, besides 1006; null where it has none then")
 	f.IntSliceVar(&t.profile.ShutdownCodes, "shutdown-code", nil, "a close `code` that a stopping server may send, besides 1001 (repeatable)")
 	f.BoolVar(&t.profile.KillUntold, "event-kill-untold", false, "the server's application gets no close event for its own hard kill")
 	f.StringVar(&t.closeExec, "close-exec", "", "make the server close a connection by this shell `command`; {token} of ?finwait=TOKEN, {code} and {reason} are filled in; exit status 127: not supported")
@@ -82,16 +82,11 @@ func (t *targetFlags) target(raw string) (*harness.Target, error) {
 	}
 	target := &harness.Target{URL: u, Header: http.Header{}, Profile: t.profile, CloseExec: t.closeExec, KickExec: t.kickExec}
 	for i, h := range t.headers {
-		name, value, ok := strings.Cut(h, ":")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		if !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
-			return nil, fmt.Errorf("the %s --header is not of the form 'Name: value'", ordinal(i)) // it may hold a secret
+		name, value, err := header(h)
+		if err != nil {
+			return nil, fmt.Errorf("the %s --header: %w", ordinal(i), err)
 		}
-		switch textproto.CanonicalMIMEHeaderKey(name) {
-		case "Upgrade", "Connection", "Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Extensions":
-			return nil, fmt.Errorf("the %s --header sets %s, which is finwait's own: leave it out", ordinal(i), name)
-		}
-		target.Header.Add(textproto.CanonicalMIMEHeaderKey(name), value)
+		target.Header.Add(name, value)
 	}
 	for flag, value := range map[string]string{"origin": t.origin, "subprotocol": t.subprotocols} {
 		if !httpguts.ValidHeaderFieldValue(value) {
@@ -109,16 +104,38 @@ func (t *targetFlags) target(raw string) (*harness.Target, error) {
 	}
 	target.TLS = &tls.Config{InsecureSkipVerify: t.insecure}
 	if t.ca != "" {
-		pem, err := os.ReadFile(t.ca)
-		if err != nil {
-			return nil, fmt.Errorf("--ca: %w: give a file with the issuer's certificate in PEM", err)
-		}
-		target.TLS.RootCAs = x509.NewCertPool()
-		if !target.TLS.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--ca %s holds no PEM certificate", t.ca)
+		if target.TLS.RootCAs, err = authorities(t.ca); err != nil {
+			return nil, fmt.Errorf("--ca: %w", err)
 		}
 	}
 	return target, nil
+}
+
+// header reads 'Name: value'. The error does not show it: it may hold a secret.
+func header(text string) (name, value string, err error) {
+	name, value, ok := strings.Cut(text, ":")
+	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+	if !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+		return "", "", errors.New("give it as 'Name: value'")
+	}
+	switch name = textproto.CanonicalMIMEHeaderKey(name); name {
+	case "Upgrade", "Connection", "Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Extensions":
+		return "", "", fmt.Errorf("leave out %s, which is finwait's own", name)
+	}
+	return name, value, nil
+}
+
+// authorities reads the certificates in a PEM file.
+func authorities(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%w: give a file with the issuer's certificate in PEM", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no PEM certificate", file)
+	}
+	return pool, nil
 }
 
 // ordinal counts flags from 0.

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/scenarios"
+)
+
+// give gives a setting a value of the file or the environment. Taken: the command
+// uses it, so that what it names has to be there. The error says what to give
+// instead, and is to stand behind the setting's name.
+func give(f *pflag.Flag, text string, taken bool) error {
+	if f.Value.Set(text) != nil {
+		return fmt.Errorf("%.40q is %s", text, map[string]string{
+			"bool":     "neither true nor false",
+			"int":      "no whole number: give one such as 10",
+			"duration": "no time: give one such as 30s or 1m30s",
+			"intSlice": "no close code: give one such as 1012, or a list",
+			"code":     "no close code: give one from 0 to 65535, or null",
+		}[f.Value.Type()])
+	}
+	switch f.Name {
+	case "only", "skip":
+		_, err := scenarios.Selection{Only: []string{text}}.Apply(scenarios.All())
+		return err
+	case "label":
+		_, err := scenarios.Selection{Labels: []string{text}}.Apply(scenarios.All())
+		return err
+	case "header":
+		_, _, err := header(text)
+		return err
+	case "stop-signal":
+		_, err := stopSignal(text)
+		return err
+	case "crowd", "repeat":
+		n, _ := strconv.Atoi(f.Value.String()) // it has been read
+		return within(n, 1, mostAtOnce)
+	case "at-once":
+		n, _ := strconv.Atoi(f.Value.String())
+		return within(n, 0, mostPeers)
+	case "ca":
+		if taken && text != "" {
+			_, err := authorities(text)
+			return err
+		}
+	case "junit", "json", "markdown", "html":
+		if taken && text != "" {
+			return reports.CheckWritable(text)
+		}
+	}
+	if f.Value.Type() != "duration" {
+		return nil
+	}
+	switch d, _ := time.ParseDuration(f.Value.String()); {
+	case d < 0:
+		return fmt.Errorf("%s is negative: give a time such as 30s", d)
+	case d == 0 && f.Name == "ready-timeout":
+		return errors.New("0s is not positive: give a time such as 30s")
+	}
+	return nil
+}
+
+// mostAtOnce is how many peers a stop's crowd has at most, and how often a scenario
+// is repeated.
+const mostAtOnce = 1000
+
+// within tells that a number is too small or too large.
+func within(n, least, most int) error {
+	if n < least || n > most {
+		return fmt.Errorf("%d: give a number from %d to %d", n, least, most)
+	}
+	return nil
+}
+
+// checkURL checks the URL of a server, or of one that is started.
+func checkURL(raw string) error {
+	_, err := new(targetFlags).target(strings.ReplaceAll(raw, "{port}", standIn))
+	return err
+}
