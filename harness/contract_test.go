@@ -235,6 +235,24 @@ func TestLyingTargets(t *testing.T) {
 	}
 }
 
+// A close that only ends TCP is no lie: it is carried out, and R14 fails.
+func TestCloseWithoutCloseFrame(t *testing.T) {
+	target := serveContract(t, &contractServer{hello: everything, lie: func(_ *contractServer, c net.Conn, name, _ string) bool {
+		return name == "close" && c.Close() == nil
+	}})
+	list, err := scenarios.Selection{Only: []string{"server-close/polite"}}.Apply(scenarios.All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, err := harness.Start(t.Context(), target, list, harness.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := batch.Wait().Results[0]; r.Verdict != harness.Fail {
+		t.Errorf("%s: %s", r.Verdict, r.Err)
+	}
+}
+
 // What the conformance check says of targets that do most of it right.
 func TestCheckTarget(t *testing.T) {
 	text := func(s string) func(*contractServer, net.Conn, string, string) bool {
