@@ -36,6 +36,8 @@ func give(f *pflag.Flag, text string, taken bool) error {
 	case "header":
 		_, _, err := header(text)
 		return err
+	case "origin", "subprotocol":
+		return headerValue(text)
 	case "stop-signal":
 		_, err := stopSignal(text)
 		return err

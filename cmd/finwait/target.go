@@ -89,8 +89,8 @@ func (t *targetFlags) target(raw string) (*harness.Target, error) {
 		target.Header.Add(name, value)
 	}
 	for flag, value := range map[string]string{"origin": t.origin, "subprotocol": t.subprotocols} {
-		if !httpguts.ValidHeaderFieldValue(value) {
-			return nil, fmt.Errorf("--%s %+q cannot stand in a header: leave out its control characters", flag, value)
+		if err := headerValue(value); err != nil {
+			return nil, fmt.Errorf("--%s %w", flag, err)
 		}
 	}
 	if t.origin != "" {
@@ -120,9 +120,17 @@ func header(text string) (name, value string, err error) {
 	}
 	switch name = textproto.CanonicalMIMEHeaderKey(name); name {
 	case "Upgrade", "Connection", "Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Extensions":
-		return "", "", fmt.Errorf("leave out %s, which is finwait's own", name)
+		return "", "", fmt.Errorf("%s is finwait's own: leave it out", name)
 	}
 	return name, value, nil
+}
+
+// headerValue tells what cannot stand in a header.
+func headerValue(text string) error {
+	if !httpguts.ValidHeaderFieldValue(text) {
+		return fmt.Errorf("%+q cannot stand in a header: leave out its control characters", text)
+	}
+	return nil
 }
 
 // authorities reads the certificates in a PEM file.
@@ -133,7 +141,7 @@ func authorities(file string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no PEM certificate", file)
+		return nil, fmt.Errorf("%s holds no certificate: give a file with the issuer's in PEM", file)
 	}
 	return pool, nil
 }
