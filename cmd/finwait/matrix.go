@@ -77,10 +77,14 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 				return err
 			}
 			kept := matrix.New(o.Scenarios, limits, o.Runs)
-			if before = kept.Comparable(before); before != nil && !fresh {
-				kept.Targets = slices.Clone(before.Targets)
-			} else {
+			switch comparable := kept.Comparable(before); {
+			case fresh:
 				before = nil
+			case before != nil && comparable == nil:
+				return fmt.Errorf("%s was measured with another host, other scenarios, limits or runs: give another --json FILE, or --fresh to replace it", file)
+			case before != nil:
+				before = comparable
+				kept.Targets = slices.Clone(before.Targets)
 			}
 			o.Done = func(done *matrix.Outcome) error { // so that nothing is lost
 				kept.Put(done)
