@@ -307,4 +307,3 @@ func example() *harness.Run {
 	slices.SortStableFunc(run.Results, func(a, b *harness.Result) int { return strings.Compare(a.Scenario.Family(), b.Scenario.Family()) })
 	return run
 }
-
