@@ -33,7 +33,8 @@ func matrixCommand() *cobra.Command {
 against it, and write one comparison. What it starts is gone afterwards.
 
 Every target that is done is kept in the JSON file at once; run again, finwait
-goes on with those that are not in it, or were measured in another way.
+goes on with those that are not in it, or were measured in another way. A file
+of another host, catalogue, limits or runs is replaced only with --fresh.
 
 Exit status: 0 all is measured, steady and explained, 1 something is not,
 2 not carried out, or interrupted.`,
