@@ -82,6 +82,7 @@ func shutdowns(folder string, w io.Writer) error {
 	ok := true
 	for _, r := range run.Results {
 		if r.Record == nil || r.Err != "" {
+			ok = false
 			fmt.Fprintf(w, "%-26s %s %s\n", r.Scenario.ID, r.Verdict, r.Err)
 			continue
 		}
@@ -152,9 +153,14 @@ func (l *ssLog) compare(w io.Writer, r *harness.Result) bool {
 	kinds, order := map[string]*tally{}, []string{}
 	good := true
 	for _, m := range r.Record.Crowd {
+		if m.Kind == "connecting" { // during the stop: it may have had no socket
+			continue
+		}
 		of, err := endsOf(m.Server, m.Peer)
 		held, gone, seen := l.released(of, m.Trigger)
 		if err != nil || !m.Socket.Observed || !seen {
+			good = false
+			fmt.Fprintf(w, "  %s %s: not compared: finwait saw its socket: %t, ss: %t\n", m.Kind, m.Peer, m.Socket.Observed, seen)
 			continue
 		}
 		t := kinds[m.Kind]

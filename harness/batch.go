@@ -35,7 +35,8 @@ type Options struct {
 
 // Batch is a run under way.
 type Batch struct {
-	target   *Target
+	given    *Target
+	target   *Target // as it is reached
 	atOnce   int
 	repeat   int
 	profile  Profile
@@ -106,7 +107,7 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 		o.AtOnce = plays
 	}
 	b := &Batch{
-		target: t, atOnce: o.AtOnce, repeat: o.Repeat, profile: profile, has: map[Capability]bool{}, lies: map[Capability]string{},
+		given: t, target: t, atOnce: o.AtOnce, repeat: o.Repeat, profile: profile, has: map[Capability]bool{}, lies: map[Capability]string{},
 		turns:   make(chan struct{}, turns),
 		results: make(chan *Result, len(scenarios)),
 		slots:   map[string]*slot{},
@@ -278,6 +279,9 @@ func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally)
 		return r
 	}
 	b = own
+	if p := b.place(s, n); p != nil {
+		defer p.server.Kill()
+	}
 	if s.Stops {
 		return b.stopped(ctx, s, n, r, rally)
 	}

@@ -88,8 +88,13 @@ func (b *Batch) trial(ctx context.Context, token, open string, steps ...peers.St
 }
 
 func (b *Batch) tryClose(ctx context.Context, c *Check) {
-	c.closed(b, b.trial(ctx, newToken(), "", peers.Ask{Command: "close 4321 finwait"}, peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}))
+	r := b.trial(ctx, newToken(), "", polite(peers.Ask{Command: "close 4321 finwait"})...)
+	c.closed(b, r)
+	c.Works = c.Works || c.Claimed && ended(r) // a close without a Close frame is for the rules
 }
+
+// ended tells whether TCP ended where the script itself did not fail.
+func ended(r *Record) bool { return r.Err == "" && (r.Ending == peers.FIN || r.Ending == peers.RST) }
 
 // closed takes over whether the server sent a Close frame.
 func (c *Check) closed(b *Batch, r *Record) {
@@ -100,6 +105,8 @@ func (c *Check) closed(b *Batch, r *Record) {
 		c.Claimed, c.Got = false, fmt.Sprintf("its command exits with %d: not supported", unsupported)
 	case r.Err != "":
 		c.Got = r.Err
+	case ended(r):
+		c.Got = "no Close frame; " + strings.ToUpper(string(r.Ending)) + " at " + Format(r.EndedAt)
 	default:
 		c.Got = "no Close frame within " + Format(b.profile.CloseTimeout)
 	}
@@ -131,21 +138,49 @@ func (b *Batch) tryKickAll(ctx context.Context, c *Check) {
 // tryEvents closes a connection and asks for its event, and for that of a
 // connection that never was.
 func (b *Batch) tryEvents(ctx context.Context, c *Check) {
-	token := newToken()
-	b.trial(ctx, token, "", peers.Send{peers.CloseFrame(4321, "finwait")}, peers.AwaitEnd{}, peers.Finish{})
-	own := b.fetchEvents(ctx, token, time.Now().Add(b.profile.Patience))
-	other := b.fetchEvents(ctx, newToken(), time.Now())
-	switch {
-	case own.Err != "":
-		c.Got = own.Err
-	case other.Err != "":
-		c.Got = "a token that was never used: " + other.Err
-	case len(other.List) > 0:
-		c.Got = "a token that was never used must be answered with []"
-	default:
-		c.Works, c.Got = true, fmt.Sprintf("%d events for a connection that was closed with 4321", len(own.List)) // what they say is for the rules
-		b.has[TellsCode] = len(own.List) > 0 && own.List[0].Code != nil
+	own := b.ownEvents(ctx, c, b.profile.Patience, b.has[Local])
+	if c.Works {
+		b.has[TellsCode] = len(own) > 0 && own[0].Code != nil // what they say is for the rules
 	}
+}
+
+// ownEvents closes two connections, with 4321 and with 4322, and asks for their
+// events, for the second's first, and for those of a connection that never was.
+// It gives the first's; c tells whether each token had its own and, where the
+// target's clock is to be this host's, whether the times are right.
+func (b *Batch) ownEvents(ctx context.Context, c *Check, patience time.Duration, clock bool) []AppEvent {
+	began, codes, tokens := time.Now(), [2]int{4321, 4322}, [2]string{newToken(), newToken()}
+	for i, code := range codes {
+		b.trial(ctx, tokens[i], "", peers.Send{peers.CloseFrame(uint16(code), "finwait")}, peers.AwaitEnd{}, peers.Finish{})
+	}
+	var told [2]AppEvents
+	for _, i := range []int{1, 0} {
+		told[i] = b.fetchEvents(ctx, tokens[i], time.Now().Add(patience))
+	}
+	other := b.fetchEvents(ctx, newToken(), time.Now())
+	c.judge(true, fmt.Sprintf("%d events for a connection that was closed with 4321", len(told[0].List)), "")
+	for i, e := range told {
+		switch {
+		case e.Err != "":
+			c.judge(false, "", e.Err)
+		case len(e.List) > 0 && e.List[0].Code != nil && *e.List[0].Code == codes[1-i]:
+			c.judge(false, "", fmt.Sprintf("answers for another token: %s for a connection that was closed with %d", e.List[0], codes[i]))
+		}
+		for _, event := range e.List {
+			const skew = time.Second // of the target's clock; a time that is cut to seconds is off by as much
+			if at := event.At; clock && at != nil && (at.Before(began.Add(-skew)) || at.After(time.Now().Add(skew))) {
+				c.judge(false, "", fmt.Sprintf("malformed: its time is %s, which is not when the connection was closed (%s): RFC 3339 in UTC", at.Format(time.RFC3339Nano), began.UTC().Format(time.RFC3339Nano)))
+			}
+		}
+	}
+	switch {
+	case !c.Works:
+	case other.Err != "":
+		c.judge(false, "", "a token that was never used: "+other.Err)
+	case len(other.List) > 0:
+		c.judge(false, "", "a token that was never used must be answered with []")
+	}
+	return told[0].List
 }
 
 // AppEvent is one close event of the server's application, as it reports it.
@@ -217,11 +252,19 @@ func (b *Batch) askEvents(ctx context.Context, token string) AppEvents {
 			break // the run is ending
 		}
 		answer := r.Messages[i].Payload
-		if err := json.Unmarshal(answer, &e.List); err != nil {
-			e.List, e.Err = nil, fmt.Sprintf("finwait:events was answered with %+.80q, not with a JSON array of events", answer)
+		if err := json.Unmarshal(answer, &e.List); err != nil || !allWithCode(answer) {
+			e.List, e.Err = nil, fmt.Sprintf("finwait:events was answered with %+.80q, not with a JSON array of events, each with a code or null", answer)
 		}
 	}
 	return e
+}
+
+// allWithCode tells whether every element is an object that has a code, if only
+// null: what the library does not tell is not left out.
+func allWithCode(answer []byte) bool {
+	var list []map[string]json.RawMessage
+	err := json.Unmarshal(answer, &list)
+	return err == nil && !slices.ContainsFunc(list, func(e map[string]json.RawMessage) bool { return e["code"] == nil })
 }
 
 // newToken names a connection for finwait:events.

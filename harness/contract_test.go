@@ -164,6 +164,19 @@ func answers(n int, text string) func(*contractServer, net.Conn, string, string)
 	}
 }
 
+// answersKnown answers finwait:events with this text for a token that has ended.
+func answersKnown(text string) func(*contractServer, net.Conn, string, string) bool {
+	return func(s *contractServer, c net.Conn, name, args string) bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if name != "events" || len(s.events[args]) == 0 {
+			return false
+		}
+		_ = wsutil.WriteServerText(c, []byte(text))
+		return true
+	}
+}
+
 // A target that claims a command and does not obey it gets a clear error in
 // every scenario that needs it, never a pass.
 func TestLyingTargets(t *testing.T) {
@@ -181,9 +194,13 @@ func TestLyingTargets(t *testing.T) {
 		{"events says nothing", silent("events"), "peer-close/code-1000", "claims finwait:events, but it is not obeyed: finwait:events: await text", "await text"},
 		{"events is no JSON", answers(1, "[\x1b]0;gotcha\x07"), "peer-close/code-1000", "not with a JSON array", "not with a JSON array"},
 		{"events of other types", answers(1, `[{"code":"1000"}]`), "peer-close/code-1000", "not with a JSON array", "not with a JSON array"},
+		{"events is of null", answers(1, `[null]`), "peer-close/code-1000", "each with a code or null", "each with a code or null"},
+		{"events has no code", answers(1, `[{"reason":"finwait"}]`), "peer-close/code-1000", "each with a code or null", "each with a code or null"},
+		{"events of 1970", answersKnown(`[{"code":null,"at":"1970-01-01T00:00:00Z"}]`), "peer-close/code-1000", "malformed: its time is 1970", "malformed: its time is 1970"},
+		{"events of another token", answersKnown(`[{"code":4322}]`), "peer-close/code-1000", "answers for another token", "answers for another token"},
 		{"events is an object", answers(1, `{"code":1000}`), "peer-close/code-1000", "claims finwait:events, but it is not obeyed", "await text"},
-		{"events of another token", answers(1, `[{"code":4321,"reason":"finwait"}]`), "peer-close/code-1000", "a token that was never used", "a token that was never used"},
-		{"events become malformed", answers(3, `[{]`), "peer-close/code-1000", "not with a JSON array", ""},
+		{"events of no token", answers(1, `[{"code":null,"reason":"finwait"}]`), "peer-close/code-1000", "a token that was never used", "a token that was never used"},
+		{"events become malformed", answers(4, `[{]`), "peer-close/code-1000", "not with a JSON array", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -215,6 +232,24 @@ func TestLyingTargets(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A close that only ends TCP is no lie: it is carried out, and R14 fails.
+func TestCloseWithoutCloseFrame(t *testing.T) {
+	target := serveContract(t, &contractServer{hello: everything, lie: func(_ *contractServer, c net.Conn, name, _ string) bool {
+		return name == "close" && c.Close() == nil
+	}})
+	list, err := scenarios.Selection{Only: []string{"server-close/polite"}}.Apply(scenarios.All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, err := harness.Start(t.Context(), target, list, harness.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := batch.Wait().Results[0]; r.Verdict != harness.Fail {
+		t.Errorf("%s: %s", r.Verdict, r.Err)
 	}
 }
 

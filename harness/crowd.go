@@ -59,7 +59,7 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 		return nil, err
 	}
 	run := &CrowdRun{Target: t.String(), Then: o.Then, Patience: patience}
-	target := *t
+	target := t
 	var server *Server
 	var err error
 	if t.Process != nil {
@@ -67,7 +67,7 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 			return nil, err
 		}
 		defer server.Kill()
-		target.URL = server.URL
+		target = server.target(t)
 	}
 	swarm.Options = peers.Options{URL: target.URL, Header: t.Header, Setup: t.Profile.CloseTimeout, Patience: patience}
 	if err := target.meet(ctx, o.Then, swarm, run); err != nil {
@@ -106,6 +106,7 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 		}
 	}
 	members, failure := swarm.Run(ctx)
+	run.Opening = cmp.Or(run.Opening, time.Since(run.Started)) // where it was interrupted
 	switch {
 	case ctx.Err() != nil:
 		run.Stopped = context.Cause(ctx).Error()
@@ -118,6 +119,7 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 	if server != nil {
 		if o.Then == ServerStops && run.Stopped == "" {
 			run.Exit = server.exit(ctx, began, patience)
+			run.clip()
 		}
 		server.Kill()
 		run.Output = server.Output.String()
@@ -164,6 +166,20 @@ func (t *Target) meet(ctx context.Context, then CrowdEnd, swarm *peers.Swarm, ru
 	var err error
 	swarm.Server, err = netip.ParseAddrPort(rec.Server)
 	return err
+}
+
+// clip dates the ends of sockets at the exit where they were seen later.
+func (run *CrowdRun) clip() {
+	if run.Exit.Killed || run.Exit.Left {
+		return
+	}
+	for i := range run.Members {
+		m := &run.Members[i]
+		gone := m.Trigger + run.Exit.Gone
+		if earliest := m.Released - m.Bound; m.Released > gone && earliest <= gone {
+			m.Released, m.Bound = gone, gone-earliest
+		}
+	}
 }
 
 // stopper is what stops the server: its process, or the user's command.

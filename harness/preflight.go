@@ -50,10 +50,6 @@ func (b *Batch) preflight(ctx context.Context, wanted func(Capability) bool) err
 			break
 		}
 	}
-	b.believe(b.contract(ctx, claimed, wanted))
-	if !b.has[Echo] {
-		b.run.Notes = append(b.run.Notes, fmt.Sprintf("the target did not echo a text within %s: what needs an echo is skipped", Format(b.profile.Response)))
-	}
 	switch {
 	case watch == nil:
 		b.unseen = "server sockets are not observed: " + b.unseen
@@ -61,6 +57,10 @@ func (b *Batch) preflight(ctx context.Context, wanted func(Capability) bool) err
 		b.unseen = "server sockets are not observed: the target's end of the connection is not in this host's kernel (or network namespace)"
 	default:
 		b.has[Local] = true
+	}
+	b.believe(b.contract(ctx, claimed, wanted))
+	if !b.has[Echo] {
+		b.run.Notes = append(b.run.Notes, fmt.Sprintf("the target did not echo a text within %s: what needs an echo is skipped", Format(b.profile.Response)))
 	}
 	if watch != nil {
 		watch.Stop()

@@ -20,8 +20,9 @@ import (
 )
 
 // Process says how the server under test is started and stopped. {port} in
-// Line, Args, StopExec and the target's URL is a free loopback port, which the server
-// also has in $PORT; {pid} in StopExec is its process id.
+// Line, Args, StopExec and the target's URL, CloseExec and KickExec is a free
+// loopback port, which the server also has in $PORT; {pid} in these commands is its
+// process id.
 type Process struct {
 	Line       string        // for sh -c; a simple command gets the signal itself, others begin their last one with exec
 	Args       []string      // instead of Line: a program and its arguments
@@ -40,6 +41,14 @@ type Server struct {
 	URL  *url.URL
 	how  *Process
 	port int
+}
+
+// target is the target as this server is reached: with its URL, and commands
+// that have its port and process id.
+func (s *Server) target(t *Target) *Target {
+	own := *t
+	own.URL, own.CloseExec, own.KickExec = s.URL, s.fill(t.CloseExec), s.fill(t.KickExec)
+	return &own
 }
 
 // StartProcess starts the target's process on a free port, and returns when it

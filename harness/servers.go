@@ -10,15 +10,21 @@ import (
 	"github.com/finwait/finwait/peers"
 )
 
-// place is a server that one scenario has for itself.
+// place is a server that one play of a scenario has for itself.
 type place struct {
+	once   sync.Once
 	server *Server
 	err    error // it could not be started
 }
 
+// start starts the server, once.
+func (p *place) start(ctx context.Context, t *Target) {
+	p.once.Do(func() { p.server, p.err = t.StartProcess(ctx) })
+}
+
 // startServers starts the target's processes: one that scenarios share, and one
 // for each play of a scenario that disturbs others or stops it. They are ready before
-// anything is measured.
+// anything is measured; where few plays run at the same time, each starts its own.
 func (b *Batch) startServers(ctx context.Context, scenarios []*Scenario) (err error) {
 	if b.main, err = b.target.StartProcess(ctx); err != nil {
 		return err
@@ -32,17 +38,18 @@ func (b *Batch) startServers(ctx context.Context, scenarios []*Scenario) (err er
 		for range b.repeat {
 			p := &place{}
 			b.own[s.ID] = append(b.own[s.ID], p)
+			if b.atOnce < b.repeat*len(scenarios) {
+				continue
+			}
 			starting.Go(func() {
 				gate <- struct{}{}
 				defer func() { <-gate }()
-				p.server, p.err = b.target.StartProcess(ctx)
+				p.start(ctx, b.given)
 			})
 		}
 	}
 	starting.Wait()
-	shared := *b.target
-	shared.URL = b.main.URL
-	b.target = &shared
+	b.target = b.main.target(b.given)
 	return nil
 }
 
@@ -51,12 +58,10 @@ func (b *Batch) startServers(ctx context.Context, scenarios []*Scenario) (err er
 func (b *Batch) at(ctx context.Context, s *Scenario, n int) (*Batch, error) {
 	own, p := *b, b.place(s, n)
 	if p != nil {
-		if p.err != nil {
+		if p.start(ctx, b.given); p.err != nil {
 			return nil, p.err
 		}
-		target := *b.target
-		target.URL = p.server.URL
-		own.target = &target
+		own.target = p.server.target(b.given)
 	}
 	switch {
 	case !s.Stops:
@@ -88,17 +93,14 @@ func (b *Batch) place(s *Scenario, n int) *place {
 // process.
 func (b *Batch) stopped(ctx context.Context, s *Scenario, n int, r *Result, rally *peers.Rally) *Result {
 	r.Record = b.play(ctx, s, "", rally)
-	p := b.place(s, n)
 	if r.Record.Err != "" {
-		if p != nil {
-			p.server.Kill()
-		}
 		r.Verdict, r.Err = Errored, r.Record.Err
 		return r
 	}
 	r.Record.Exit = &Exit{}
-	if p != nil {
+	if p := b.place(s, n); p != nil {
 		r.Record.Exit = p.server.exit(ctx, r.Record.Trigger, b.profile.Patience)
+		r.Record.clip()
 	}
 	b.judge(r, s.Rules)
 	return r
@@ -127,4 +129,19 @@ func (s *Server) exit(ctx context.Context, trigger time.Time, patience time.Dura
 	e.Status, e.Words = s.Status()
 	e.Output = s.Output.String()
 	return e
+}
+
+// clip dates the ends of sockets at the exit where they were seen later: a
+// socket is let go of when its last process ends, at the latest.
+func (r *Record) clip() {
+	e := r.Exit
+	if e.Killed || e.Left {
+		return
+	}
+	for _, c := range append([]*Record{r}, r.Crowd...) {
+		h, gone := &c.Socket.Held, r.Trigger.Add(e.Gone).Sub(c.Trigger)
+		if earliest := h.Until - h.Bound; c.Socket.Observed && !h.Censored && earliest <= gone && gone < h.Until {
+			h.Until, h.Bound = gone, gone-earliest
+		}
+	}
 }

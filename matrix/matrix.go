@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -85,6 +86,9 @@ func measure(ctx context.Context, t *Target, o Options) *Outcome {
 		run, err := t.whole(ctx, o.Scenarios, o.Profile)
 		if err != nil {
 			out.Error = reports.OneLine(err.Error())
+			if errors.Is(err, fs.ErrNotExist) {
+				out.Error += ": run finwait matrix install " + filepath.Dir(t.File())
+			}
 			return out
 		}
 		if first == nil {

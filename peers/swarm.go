@@ -54,7 +54,7 @@ type Member struct {
 	Peer     netip.AddrPort
 	Err      string        // why it could not be opened, or followed to its end
 	Lost     bool          // the server ended it before the trigger
-	Trigger  time.Duration // of this peer
+	Trigger  time.Duration // of this peer; 0: it ended before that
 	Told     time.Duration // the server's first Close frame
 	Code     int           // its code; -1: it has none
 	FIN, RST time.Duration // of the server

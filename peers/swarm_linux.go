@@ -1,15 +1,11 @@
 package peers
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -53,7 +49,6 @@ type swarm struct {
 	mu      sync.Mutex // covers Released and Bound of members, and what follows
 	all     []one
 	byPeer  map[netip.AddrPort]int
-	held    int           // not released yet
 	trigger time.Duration // of all that have none of their own
 	failure error         // of Trigger
 	ended   bool
@@ -146,13 +141,9 @@ func (s *swarm) released(peer netip.AddrPort, at time.Time, bound time.Duration)
 	i, known := s.byPeer[peer]
 	if known && !s.ended && s.all[i].Released == 0 {
 		s.all[i].Released, s.all[i].Bound = at.Sub(s.start), bound
-		s.held--
 	}
-	last := s.held == 0
 	s.mu.Unlock()
-	if last {
-		s.nudge()
-	}
+	s.nudge()
 }
 
 // run is the life of the swarm.
@@ -257,49 +248,6 @@ func (s *swarm) turn(limit time.Duration) {
 	}
 }
 
-// dial begins to open a member's connection.
-func (s *swarm) dial(i int) {
-	m := &s.all[i]
-	m.since = s.now()
-	if err := s.connect(m, i); err != nil {
-		s.fail(i, err)
-		return
-	}
-	m.phase = connecting
-	s.opening = append(s.opening, i)
-}
-
-func (s *swarm) connect(m *one, i int) (err error) {
-	domain := unix.AF_INET
-	if !s.Server.Addr().Is4() {
-		domain = unix.AF_INET6
-	}
-	if m.fd, err = unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0); err != nil {
-		m.fd = -1
-		return err
-	}
-	if source, ok := Source(s.Server.Addr(), i); ok {
-		_ = unix.SetsockoptInt(m.fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
-		if err := unix.Bind(m.fd, &unix.SockaddrInet4{Addr: source.As4()}); err != nil {
-			return err
-		}
-	}
-	if m.Kind == StopsReading {
-		_ = unix.SetsockoptInt(m.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<10)
-		_ = unix.SetsockoptInt(m.fd, unix.IPPROTO_TCP, unix.TCP_MAXSEG, fillMSS)
-	}
-	_ = unix.SetsockoptInt(m.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	var to unix.Sockaddr = &unix.SockaddrInet6{Addr: s.Server.Addr().As16(), Port: int(s.Server.Port())}
-	if domain == unix.AF_INET {
-		to = &unix.SockaddrInet4{Addr: s.Server.Addr().As4(), Port: int(s.Server.Port())}
-	}
-	if err := unix.Connect(m.fd, to); err != nil && !errors.Is(err, unix.EINPROGRESS) {
-		return err
-	}
-	events := uint32(unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET)
-	return unix.EpollCtl(s.poll, unix.EPOLL_CTL_ADD, m.fd, &unix.EpollEvent{Events: events, Fd: int32(i)})
-}
-
 // event handles what epoll tells of a member.
 func (s *swarm) event(i int, what uint32, at time.Duration) {
 	m := &s.all[i]
@@ -354,60 +302,6 @@ func (s *swarm) look(m *one, what uint32, at time.Duration) {
 		m.RST = at
 		s.drop(m, false)
 	}
-}
-
-// ask sends the request.
-func (s *swarm) ask(m *one, i int) error {
-	name, err := unix.Getsockname(m.fd)
-	if err != nil {
-		return err
-	}
-	switch a := name.(type) {
-	case *unix.SockaddrInet4:
-		m.Peer = netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
-	case *unix.SockaddrInet6:
-		m.Peer = netip.AddrPortFrom(netip.AddrFrom16(a.Addr), uint16(a.Port))
-	}
-	s.mu.Lock()
-	s.byPeer[m.Peer] = i
-	s.held++
-	s.mu.Unlock()
-	if s.Joined != nil {
-		s.Joined(m.Peer)
-	}
-	var nonce [16]byte
-	_, _ = rand.Read(nonce[:])
-	m.key = base64.StdEncoding.EncodeToString(nonce[:])
-	m.phase = upgrading
-	_, err = unix.Write(m.fd, s.request(m.key))
-	return err
-}
-
-// upgrade takes bytes of the response.
-func (s *swarm) upgrade(m *one, i int, b []byte) {
-	before := len(m.response)
-	m.response = append(m.response, b[:min(len(b), maxResponse+4-before)]...)
-	head, _, complete := bytes.Cut(m.response, []byte("\r\n\r\n"))
-	switch {
-	case complete:
-		if _, err := s.checkResponse(m.response, m.key); err != nil {
-			s.fail(i, err)
-			return
-		}
-	case len(m.response) > maxResponse:
-		s.fail(i, fmt.Errorf("the handshake response has no end after %d KiB", maxResponse>>10))
-		return
-	default:
-		return
-	}
-	m.phase, m.key, m.response = joined, "", nil
-	m.decoder = decoder{
-		onFrame:   func(h Header, payload []byte) { s.frame(m, h, payload) },
-		onMessage: func(Message) {},
-		malformed: func(string) {},
-	}
-	s.opened(i)
-	m.decoder.feed(b[len(head)+4-before:])
 }
 
 // frame reacts to a frame of the server.
@@ -468,36 +362,6 @@ func (s *swarm) drop(m *one, quietly bool) {
 	}
 	_ = unix.Close(m.fd)
 	m.fd, m.phase = -1, over
-}
-
-func (s *swarm) fail(i int, err error) {
-	m := &s.all[i]
-	m.Err = clip(err.Error(), 200)
-	m.phase = joined // for drop
-	s.drop(m, false)
-	m.phase = over
-	s.failed++
-	s.opened(i)
-}
-
-// opened ends a member's opening, for better or worse.
-func (s *swarm) opened(i int) {
-	for at, j := range s.opening {
-		if i == j {
-			s.opening = append(s.opening[:at], s.opening[at+1:]...)
-			break
-		}
-	}
-	if s.Progress != nil {
-		s.Progress(s.next-len(s.opening)-s.failed, s.failed)
-	}
-}
-
-// expire fails openings that take too long.
-func (s *swarm) expire() {
-	for len(s.opening) > 0 && s.now() > s.all[s.opening[0]].since+s.Setup {
-		s.fail(s.opening[0], fmt.Errorf("the server did not answer the request within %s", s.Setup))
-	}
 }
 
 // each does something to all open members of a kind, or of all kinds, and looks
@@ -563,39 +427,3 @@ func (s *swarm) vanish(m *one) {
 		m.Err = err.Error()
 	}
 }
-
-// Check tells whether this host has the open files and ports for the swarm
-// towards a server on that host.
-func (s *Swarm) Check(host string) error {
-	const others = 64 // descriptors besides the peers'
-	var files unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err == nil && files.Cur < uint64(len(s.Peers)+others) {
-		return fmt.Errorf("%d peers need %d open files, the limit is %d: raise it with ulimit -n %[2]d", len(s.Peers), len(s.Peers)+others, files.Cur)
-	}
-	addr, _ := netip.ParseAddr(host)
-	_, rotates := Source(addr, 0)
-	var first, last int
-	b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
-	if _, scan := fmt.Sscan(string(b), &first, &last); err != nil || scan != nil {
-		return nil // the failures will tell
-	}
-	ports, remedy := last-first+1, "widen net.ipv4.ip_local_port_range, or give a loopback IPv4 address, towards which addresses are rotated"
-	if rotates {
-		ports, remedy = ports*sources, "widen net.ipv4.ip_local_port_range"
-	}
-	if len(s.Peers) > ports {
-		return fmt.Errorf("%d peers need as many ports, this host has %d: %s", len(s.Peers), ports, remedy)
-	}
-	return nil
-}
-
-// Source is the loopback address from which the i-th peer of a swarm connects to
-// a loopback server: each has some 28,000 ports. False: the system chooses.
-func Source(server netip.Addr, i int) (netip.Addr, bool) {
-	if !server.Is4() || !server.IsLoopback() {
-		return netip.Addr{}, false
-	}
-	return netip.AddrFrom4([4]byte{127, 0, 1, byte(1 + i%sources)}), true
-}
-
-const sources = 100

@@ -76,6 +76,9 @@ func NewCrowd(run *harness.CrowdRun) *Crowd {
 			out.Lost++
 			continue
 		}
+		if m.Trigger == 0 { // it was interrupted before
+			continue
+		}
 		k := kinds[string(m.Kind)]
 		if k == nil {
 			k = &CrowdKind{Kind: string(m.Kind), Told: map[string]int{}, Endings: map[string]int{}}
@@ -93,7 +96,7 @@ func NewCrowd(run *harness.CrowdRun) *Crowd {
 				k.Bound = max(k.Bound, sec(m.Bound))
 			}
 		}
-		l.add(k.Kind, !run.Observed, o)
+		l.add(k.Kind, !run.Observed, o, 0) // the kind has the bound
 	}
 	for _, c := range l.curves() {
 		k := kinds[c.Kind]
@@ -144,8 +147,10 @@ func CrowdText(w io.Writer, run *harness.CrowdRun, o TerminalOptions) {
 	if !c.Observed {
 		what = "TCP open on the wire"
 	}
-	t.line("")
-	t.line("share of sockets alive (%s; Kaplan-Meier); the axis ends at %s", what, harness.Format(duration(end)))
+	if len(c.Kinds) > 0 {
+		t.line("")
+		t.line("share of sockets alive (%s; Kaplan-Meier); the axis ends at %s", what, harness.Format(duration(end)))
+	}
 	var curves []KindCurve
 	for _, k := range c.Kinds {
 		curves = append(curves, k.Curve.kind())

@@ -58,3 +58,20 @@ func TestCrowd(t *testing.T) {
 	}
 	wellFormed(t, svg.Bytes())
 }
+
+// A crowd that was interrupted while it opened has no curves.
+func TestCrowdInterrupted(t *testing.T) {
+	run := crowd()
+	for i := range run.Members {
+		run.Members[i] = peers.Member{Kind: run.Members[i].Kind, Peer: run.Members[i].Peer, Until: time.Second}
+	}
+	run.Exit, run.Stopped = nil, "interrupted"
+	if c := reports.NewCrowd(run); len(c.Kinds) != 0 || c.Opened != len(run.Members) {
+		t.Errorf("%+v", c)
+	}
+	var text bytes.Buffer
+	reports.CrowdText(&text, run, reports.TerminalOptions{Width: 100})
+	if strings.Contains(text.String(), "alive") {
+		t.Error(text.String())
+	}
+}

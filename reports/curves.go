@@ -19,32 +19,37 @@ type KindCurve struct {
 	Kind  string
 	Wire  bool // the ends of TCP on the wire; else of the server's sockets
 	Curve *survival.Curve
+	Bound time.Duration // an end may be so much earlier than the curve has it
 }
 
 // Curves estimates the survival of a crowd's sockets for each kind of peer, in
-// the order of the scenario.
-func Curves(rec *harness.Record) []KindCurve {
-	if rec == nil || rec.Err != "" { // what was not carried out has no figures
-		return nil
+// the order of the scenario; over all plays of one that was repeated.
+func Curves(r *harness.Result) []KindCurve {
+	plays := r.Plays
+	if plays == nil {
+		plays = []*harness.Result{r}
 	}
 	var l lives
-	for _, c := range rec.Crowd {
-		if c.Kind == "" || c.Refused {
-			continue
+	for _, p := range plays {
+		if rec := p.Record; rec != nil && rec.Err == "" { // what was not carried out has no figures
+			for _, c := range rec.Crowd {
+				if c.Kind != "" && !c.Refused {
+					l.add(c.Kind, !c.Socket.Observed, life(c), bound(c))
+				}
+			}
 		}
-		l.add(c.Kind, !c.Socket.Observed, life(c))
 	}
 	return l.curves()
 }
 
 // Repeated estimates how long the server's socket, or where it was not observed
 // TCP on the wire, survived in the plays of a scenario that was repeated; nil
-// where it was not.
+// where it was not, or has a crowd, which has [Curves].
 func Repeated(r *harness.Result) *KindCurve {
 	var l lives
 	for _, p := range r.Plays {
-		if rec := p.Record; rec != nil && rec.Triggered {
-			l.add(r.Scenario.ID, !rec.Socket.Observed, life(rec))
+		if rec := p.Record; rec != nil && rec.Triggered && len(rec.Crowd) == 0 {
+			l.add(r.Scenario.ID, !rec.Socket.Observed, life(rec), bound(rec))
 		}
 	}
 	if len(l.kinds) == 0 {
@@ -59,6 +64,15 @@ func life(rec *harness.Record) survival.Observation {
 		return survival.Observation{Time: held.Until.Seconds(), Censored: held.Censored}
 	}
 	return survival.Observation{Time: rec.EndedAt.Seconds(), Censored: rec.Ending == peers.Open || rec.Ending == peers.Unseen}
+}
+
+// bound is how much earlier the server's socket may have been let go, not
+// before the trigger.
+func bound(rec *harness.Record) time.Duration {
+	if held := rec.Socket.Held; rec.Socket.Observed && !held.Censored {
+		return min(held.Bound, max(held.Until, 0))
+	}
+	return 0
 }
 
 // verdicts tells how often each verdict came: "18 pass, 2 fail".
@@ -81,21 +95,23 @@ type lives struct {
 	kinds []string
 	wire  map[string]bool
 	of    map[string][]survival.Observation
+	bound map[string]time.Duration // the largest
 }
 
-func (l *lives) add(kind string, wire bool, o survival.Observation) {
+func (l *lives) add(kind string, wire bool, o survival.Observation, bound time.Duration) {
 	if l.of == nil {
-		l.of, l.wire = map[string][]survival.Observation{}, map[string]bool{}
+		l.of, l.wire, l.bound = map[string][]survival.Observation{}, map[string]bool{}, map[string]time.Duration{}
 	}
 	if l.of[kind] == nil {
 		l.kinds = append(l.kinds, kind)
 	}
 	l.of[kind], l.wire[kind] = append(l.of[kind], o), l.wire[kind] || wire
+	l.bound[kind] = max(l.bound[kind], bound)
 }
 
 func (l *lives) curves() (out []KindCurve) {
 	for _, kind := range l.kinds {
-		out = append(out, KindCurve{kind, l.wire[kind], survival.Estimate(l.of[kind], level)})
+		out = append(out, KindCurve{kind, l.wire[kind], survival.Estimate(l.of[kind], level), l.bound[kind]})
 	}
 	return out
 }
@@ -108,6 +124,9 @@ func (k KindCurve) Summary() string {
 	out := fmt.Sprintf("median %s (%s to %s), p90 %s", k.time(at), k.time(low), k.time(high), k.time(p90))
 	if k.Curve.Censored > 0 {
 		out += fmt.Sprintf(", %d still alive", k.Curve.Censored)
+	}
+	if k.Bound > time.Millisecond {
+		out += ", up to " + harness.Format(k.Bound) + " less"
 	}
 	return out
 }
@@ -125,11 +144,23 @@ func duration(s float64) time.Duration { return time.Duration(s * float64(time.S
 
 // data is the curve for JSON.
 func (k KindCurve) data() Curve {
-	c := Curve{k.Kind, k.Wire, k.Curve.N, k.Curve.Censored, k.Curve.Last, []CurveStep{}}
+	c := Curve{Kind: k.Kind, Wire: k.Wire, N: k.Curve.N, Censored: k.Curve.Censored, Last: k.Curve.Last, Bound: sec(k.Bound), Steps: []CurveStep{},
+		Level: level, P50: k.quantile(0.5), P90: k.quantile(0.9)}
 	for _, s := range k.Curve.Steps {
 		c.Steps = append(c.Steps, CurveStep{s.Time, s.AtRisk, s.Deaths, s.Survival, s.Low, s.High})
 	}
 	return c
+}
+
+func (k KindCurve) quantile(q float64) *Quantile {
+	at, low, high := k.Curve.Quantile(q)
+	reached := func(s float64) *float64 {
+		if math.IsInf(s, 1) {
+			return nil
+		}
+		return &s
+	}
+	return &Quantile{reached(at), reached(low), reached(high)}
 }
 
 // Spark draws the curve in n characters over the time until the end, from full

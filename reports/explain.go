@@ -92,7 +92,7 @@ func facts(r *harness.Result) [][2]string {
 	if e := rec.Exit; e != nil {
 		add("server", "%s", exitLine(e))
 	}
-	for _, k := range Curves(rec) {
+	for _, k := range Curves(r) {
 		add("survival of "+k.Kind, "%d peers, %s", k.Curve.N, k.Summary())
 	}
 	for _, f := range r.Findings {

@@ -110,7 +110,7 @@ func scenario(r *harness.Result) Scenario {
 	if e := rec.Exit; e != nil && e.Observed {
 		out.Exit = exit(e)
 	}
-	for _, k := range Curves(rec) {
+	for _, k := range Curves(r) {
 		out.Curves = append(out.Curves, k.data())
 	}
 	for _, e := range rec.Trace {
@@ -121,7 +121,11 @@ func scenario(r *harness.Result) Scenario {
 }
 
 func exit(e *harness.Exit) *Exit {
-	return &Exit{sec(e.At), e.Killed, e.Status, e.Words, e.Left, Printable(e.Output)}
+	out := &Exit{At: sec(e.At), Killed: e.Killed, Status: e.Status, Words: e.Words, Left: e.Left, Output: Printable(e.Output)}
+	if e.Gone > e.At {
+		out.Gone = sec(e.Gone)
+	}
+	return out
 }
 
 func wire(r *peers.Record) *Wire {

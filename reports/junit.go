@@ -23,7 +23,7 @@ func JUnit(w io.Writer, run *harness.Run, strict bool) error {
 			doc.Suites = append(doc.Suites, xmlSuite{Name: "finwait." + family, start: r.Started})
 		}
 		suite := &doc.Suites[len(doc.Suites)-1]
-		suite.add(r, testCase(r, strict))
+		suite.add(r, testCase(r, lastLines(run, r), strict))
 		doc.Tests++
 	}
 	for i := range doc.Suites {
@@ -119,7 +119,26 @@ type xmlBody struct {
 	Text string `xml:",innerxml"`
 }
 
-func testCase(r *harness.Result, strict bool) xmlCase {
+// outputLines is how much of the server's output stands with a failure.
+const outputLines = 20
+
+// lastLines are the last that the server wrote, of a scenario that failed or could
+// not be carried out; empty where it had a server of its own that was not followed
+// to its end.
+func lastLines(run *harness.Run, r *harness.Result) string {
+	output := ""
+	switch {
+	case r.Verdict != harness.Fail && r.Verdict != harness.Errored:
+	case r.Record != nil && r.Record.Exit != nil:
+		output = r.Record.Exit.Output
+	case !r.Scenario.Stops && !r.Scenario.Alone:
+		output = run.Output
+	}
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	return strings.Join(lines[max(0, len(lines)-outputLines):], "\n")
+}
+
+func testCase(r *harness.Result, output string, strict bool) xmlCase {
 	c := xmlCase{Name: r.Scenario.ID, Class: "finwait." + r.Scenario.Family(), Time: seconds(r.Took)}
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s %s\n", r.Scenario.ID, r.Scenario.Title)
@@ -146,6 +165,9 @@ func testCase(r *harness.Result, strict bool) xmlCase {
 		c.Failure = &xmlOutcome{Type: string(f.Rule.Grade), Message: xmlText(OneLine(Clip(message, 500))), Body: body}
 	case harness.Warn:
 		out.WriteString("warning:" + bodyText(r))
+	}
+	if output != "" {
+		fmt.Fprintf(&out, "the server's last output:\n%s\n", indent(Printable(output)))
 	}
 	c.Out.Text = innerText(out.String())
 	return c

@@ -77,7 +77,7 @@ func crowds(b *limited, results []*harness.Result) {
 		if !r.Scenario.Stops || r.Record == nil {
 			continue
 		}
-		for i, k := range Curves(r.Record) {
+		for i, k := range Curves(r) {
 			if !began {
 				b.WriteString("\n### How the crowds were let go\n\n| scenario | process | peers | survival of their sockets |\n| --- | --- | --- | --- |\n")
 				began = true

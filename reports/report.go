@@ -229,7 +229,8 @@ type Exit struct {
 	Killed bool    `json:"killed"`
 	Status int     `json:"status"`
 	Words  string  `json:"words"`
-	Left   bool    `json:"left,omitempty"`
+	Gone   float64 `json:"gone,omitempty"` // when also what it had started had ended, where that was later
+	Left   bool    `json:"left,omitempty"` // what it had started still ran then
 	Output string  `json:"output,omitempty"`
 }
 
@@ -247,7 +248,19 @@ type Curve struct {
 	N        int         `json:"n"`
 	Censored int         `json:"censored"`
 	Last     float64     `json:"last"`
+	Bound    float64     `json:"bound,omitempty"` // an end may be so much earlier
 	Steps    []CurveStep `json:"steps"`
+	Level    float64     `json:"level,omitempty"` // of all bounds
+	P50      *Quantile   `json:"median,omitempty"`
+	P90      *Quantile   `json:"p90,omitempty"`
+}
+
+// Quantile is the time by which a share of the sockets was gone, with its
+// bounds; what was not reached is left out.
+type Quantile struct {
+	At   *float64 `json:"at,omitempty"`
+	Low  *float64 `json:"low,omitempty"`
+	High *float64 `json:"high,omitempty"`
 }
 
 // Median is the time by which half of the sockets were gone, with its bounds:
@@ -264,7 +277,7 @@ func (c Curve) kind() KindCurve {
 	for _, s := range c.Steps {
 		curve.Steps = append(curve.Steps, survival.Step{Time: s.At, AtRisk: s.AtRisk, Deaths: s.Deaths, Survival: s.Survival, Low: s.Low, High: s.High})
 	}
-	return KindCurve{c.Kind, c.Wire, curve}
+	return KindCurve{c.Kind, c.Wire, curve, duration(c.Bound)}
 }
 
 // String tells when and how the process ended.

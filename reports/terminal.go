@@ -135,7 +135,7 @@ func (t *Terminal) crowds(results []*harness.Result) {
 		if !r.Scenario.Stops || r.Record == nil {
 			continue
 		}
-		curves := Curves(r.Record)
+		curves := Curves(r)
 		end := 0.0
 		for _, k := range curves {
 			end = max(end, k.Curve.Last)
@@ -162,7 +162,7 @@ func (t *Terminal) crowds(results []*harness.Result) {
 func (t *Terminal) draw(indent string, curves []KindCurve, end float64) {
 	n, label := sparkWidth, func(k KindCurve) string { return fmt.Sprintf("%s%-13s %5d  ", indent, k.Kind, k.Curve.N) }
 	for _, k := range curves {
-		n = max(min(n, t.o.Width-len(label(k))-len(" ")-len(k.Summary())), sparkWidth/2)
+		n = max(min(n, t.o.Width-len(label(k))-len(" ")-len(k.Summary())), sparkWidth/4)
 	}
 	for _, k := range curves {
 		t.wrapped(label(k)+k.Spark(n, end)+" ", k.Summary())

@@ -81,6 +81,9 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 			if o.AtOnce < 1 || o.Hold < 0 {
 				return fmt.Errorf("--at-once %d and --hold %s: give at least 1, and no negative time", o.AtOnce, o.Hold)
 			}
+			if t.profile.Patience <= 0 {
+				return fmt.Errorf("--patience %s is not positive", t.profile.Patience)
+			}
 			target, err := p.target(&t, args[0])
 			if err != nil {
 				return err
@@ -150,11 +153,14 @@ func mixed(mix string, n int) ([]peers.Kind, error) {
 		return nil, fmt.Errorf("--mix %q: no kind has a share", mix)
 	}
 	out := make([]peers.Kind, 0, n)
-	sum := 0
-	for i, kind := range kinds { // rounded so that all sum up to n
-		before := sum * n / total
-		sum += shares[i]
-		out = append(out, slices.Repeat([]peers.Kind{kind}, sum*n/total-before)...)
+	byRest := make([]int, len(kinds)) // by what rounding down leaves, the largest first
+	for i, kind := range kinds {
+		byRest[i] = i
+		out = append(out, slices.Repeat([]peers.Kind{kind}, shares[i]*n/total)...)
+	}
+	slices.SortStableFunc(byRest, func(a, b int) int { return shares[b]*n%total - shares[a]*n%total })
+	for _, i := range byRest[:n-len(out)] {
+		out = append(out, kinds[i])
 	}
 	rand.New(rand.NewPCG(1, 2)).Shuffle(n, func(i, j int) { out[i], out[j] = out[j], out[i] })
 	return out, nil

@@ -33,7 +33,8 @@ func matrixCommand() *cobra.Command {
 against it, and write one comparison. What it starts is gone afterwards.
 
 Every target that is done is kept in the JSON file at once; run again, finwait
-goes on with those that are not in it, or were measured in another way.
+goes on with those that are not in it, or were measured in another way. A file
+of another host, catalogue, limits or runs is replaced only with --fresh.
 
 Exit status: 0 all is measured, steady and explained, 1 something is not,
 2 not carried out, or interrupted.`,
@@ -77,10 +78,14 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 				return err
 			}
 			kept := matrix.New(o.Scenarios, limits, o.Runs)
-			if before = kept.Comparable(before); before != nil && !fresh {
-				kept.Targets = slices.Clone(before.Targets)
-			} else {
+			switch comparable := kept.Comparable(before); {
+			case fresh:
 				before = nil
+			case before != nil && comparable == nil:
+				return fmt.Errorf("%s was measured with another host, other scenarios, limits or runs: give another --json FILE, or --fresh to replace it", file)
+			case before != nil:
+				before = comparable
+				kept.Targets = slices.Clone(before.Targets)
 			}
 			o.Done = func(done *matrix.Outcome) error { // so that nothing is lost
 				kept.Put(done)

@@ -1,0 +1,27 @@
+package reports
+
+import (
+	"testing"
+	"time"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/peers"
+)
+
+// A crowd that was stopped again and again has its curves over all plays.
+func TestCurvesOfPlays(t *testing.T) {
+	play := func(at time.Duration, err string) *harness.Result {
+		member := &harness.Record{Record: &peers.Record{}, Kind: "polite", Socket: harness.Socket{Observed: true, Held: harness.Survival{Until: at}}}
+		return &harness.Result{Scenario: &harness.Scenario{ID: "shutdown/polite"}, Record: &harness.Record{
+			Record: &peers.Record{Triggered: true, Err: err}, Crowd: []*harness.Record{member, member}}}
+	}
+	r := *play(time.Second, "")
+	r.Plays = []*harness.Result{&r, play(2*time.Second, ""), play(time.Hour, "it could not gather")}
+	curves := Curves(&r)
+	if len(curves) != 1 || curves[0].Curve.N != 4 || curves[0].Curve.Last != 2 {
+		t.Errorf("%+v", curves)
+	}
+	if k := Repeated(&r); k != nil {
+		t.Errorf("a curve of the peer that asked: %+v", k)
+	}
+}
