@@ -73,7 +73,7 @@ func TestTutorial(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "finwait"), "../cmd/finwait").CombinedOutput(); err != nil {
 		t.Fatalf("%s\n%s", err, out)
 	}
-	env := append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	env := append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "TMPDIR="+dir)
 	var output string
 	for _, b := range blocks(t, "tutorial.md") {
 		switch {
