@@ -167,6 +167,8 @@ func TestDiffOfLasting(t *testing.T) {
 		}
 		return &reports.Repeats{Curve: &c}
 	}
+	late := repeated(false, 2.5, 2.6, 2.7, 2.8)
+	late.Curve.Bound = 1
 	for name, c := range map[string]struct {
 		was, is s
 		want    string
@@ -184,6 +186,7 @@ func TestDiffOfLasting(t *testing.T) {
 		"an end that was not seen":       {s{Wire: wire("unseen", 1)}, s{Wire: wire("fin", 30)}, ""},
 		"repeated":                       {s{Repeated: repeated(false, 1, 1.1, 1.2, 1.3)}, s{Repeated: repeated(false, 2.5, 2.6, 2.7, 2.8)}, "worse repeated: the median of its plays held 1.30 s, 300 ms less at most → the median of its plays held 2.80 s, 300 ms less at most"},
 		"repeated, within the bounds":    {s{Repeated: repeated(false, 1, 1.1, 1.2, 3)}, s{Repeated: repeated(false, 1.5, 3, 3.1, 3.2)}, ""},
+		"repeated, and seen late":        {s{Repeated: repeated(false, 1, 1.1, 1.2, 1.3)}, s{Repeated: late}, ""},
 		"repeated, on the wire":          {s{Repeated: repeated(false, 1, 1.1)}, s{Repeated: repeated(true, 30, 30.1)}, ""},
 	} {
 		report := func(s s) *reports.Report { return &reports.Report{Scenarios: []reports.Scenario{s}} }

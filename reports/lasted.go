@@ -61,11 +61,12 @@ func onWire(ending string, at float64) Survival {
 	return Survival{Until: at, Censored: ending == string(peers.Open) || ending == string(peers.Unseen)}
 }
 
-// median is the time by which half were gone, as the span of its bounds.
+// median is the time by which half were gone, as the span of its bounds
+// and of how much earlier the ends may have been.
 func (c Curve) median() Survival {
 	at, low, high := c.kind().Curve.Median()
 	until := min(high, c.Last)
-	return Survival{Until: until, Bound: until - min(low, c.Last), Censored: math.IsInf(at, 1)}
+	return Survival{Until: until, Bound: until - min(low, c.Last) + c.Bound, Censored: math.IsInf(at, 1)}
 }
 
 // lives compares two lifetimes; other: they do not differ enough, or one that was
