@@ -144,12 +144,12 @@ func (b *Batch) tryEvents(ctx context.Context, c *Check) {
 	}
 }
 
-// ownEvents closes two connections, with 4321 and with 4322, and asks for their
+// ownEvents closes two connections, with 4321 and with 4567, and asks for their
 // events, for the second's first, and for those of a connection that never was.
 // It gives the first's; c tells whether each token had its own and, where the
 // target's clock is to be this host's, whether the times are right.
 func (b *Batch) ownEvents(ctx context.Context, c *Check, patience time.Duration, clock bool) []AppEvent {
-	began, codes, tokens := time.Now(), [2]int{4321, 4322}, [2]string{newToken(), newToken()}
+	began, codes, tokens := time.Now(), [2]int{4321, 4567}, [2]string{newToken(), newToken()}
 	for i, code := range codes {
 		b.trial(ctx, tokens[i], "", peers.Send{peers.CloseFrame(uint16(code), "finwait")}, peers.AwaitEnd{}, peers.Finish{})
 	}

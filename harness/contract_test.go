@@ -197,7 +197,7 @@ func TestLyingTargets(t *testing.T) {
 		{"events is of null", answers(1, `[null]`), "peer-close/code-1000", "each with a code or null", "each with a code or null"},
 		{"events has no code", answers(1, `[{"reason":"finwait"}]`), "peer-close/code-1000", "each with a code or null", "each with a code or null"},
 		{"events of 1970", answersKnown(`[{"code":null,"at":"1970-01-01T00:00:00Z"}]`), "peer-close/code-1000", "malformed: its time is 1970", "malformed: its time is 1970"},
-		{"events of another token", answersKnown(`[{"code":4322}]`), "peer-close/code-1000", "answers for another token", "answers for another token"},
+		{"events of another token", answersKnown(`[{"code":4567}]`), "peer-close/code-1000", "answers for another token", "answers for another token"},
 		{"events is an object", answers(1, `{"code":1000}`), "peer-close/code-1000", "claims finwait:events, but it is not obeyed", "await text"},
 		{"events of no token", answers(1, `[{"code":null,"reason":"finwait"}]`), "peer-close/code-1000", "a token that was never used", "a token that was never used"},
 		{"events become malformed", answers(4, `[{]`), "peer-close/code-1000", "not with a JSON array", ""},
