@@ -198,7 +198,10 @@ func (t *Target) once(ctx context.Context, profile harness.Profile, list []*harn
 func catalogue(list []*harness.Scenario) string {
 	h := sha256.New()
 	for _, s := range list {
-		fmt.Fprintln(h, s.ID, s.Needs, s.Query, s.Script)
+		fmt.Fprintln(h, s.ID, s.Needs, s.Query, s.Script, s.Alone, s.Stops)
+		for _, c := range s.Crowd {
+			fmt.Fprintln(h, c.Kind, c.Count, c.Script)
+		}
 		for _, r := range s.Rules {
 			fmt.Fprintln(h, r.ID, r.Grade)
 		}

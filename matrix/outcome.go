@@ -241,7 +241,7 @@ func (o *Outcome) Problems() []string {
 		out = append(out, fmt.Sprintf("%s: its description names the command %s, which does not work", o.Name, command))
 	}
 	for _, c := range o.Cells {
-		if len(c.Others) > 0 && c.Race == "" {
+		if len(c.Others) > 0 && (c.Race == "" || slices.Contains(c.Others, string(harness.Errored))) {
 			out = append(out, fmt.Sprintf("%s: %s is not steady: %s, then %v", o.Name, c.ID, c.Verdict, c.Others))
 		}
 		if c.Verdict == string(harness.Errored) {
