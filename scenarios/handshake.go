@@ -31,7 +31,7 @@ func Handshake() []*harness.Scenario {
 		{
 			ID: "handshake/rst-after-request", Title: "sends the upgrade request and resets the connection",
 			Needs: []harness.Capability{harness.Local}, Labels: []string{tcp},
-			Script: peers.Script{peers.Connect{}, peers.SendRequest{}, peers.Trigger{}, peers.Reset{}, peers.HoldOpen{}},
+			Script: peers.Script{peers.Connect{}, peers.Trigger{}, peers.SendRequest{}, peers.Reset{}, peers.HoldOpen{}},
 			Rules:  []harness.Rule{rules.LetsGoOfDead},
 		},
 		{
