@@ -16,6 +16,7 @@ import (
 // whether this host shows its sockets.
 func (b *Batch) preflight(ctx context.Context, wanted func(Capability) bool) error {
 	b.has[Dark] = peers.Dark() == nil
+	b.has[TLS] = b.target.URL.Scheme == "wss"
 	b.has[NetAdmin] = peers.NetAdmin() == nil
 	script := peers.Opened(peers.Trigger{}, peers.Send{peers.Text(probeText), peers.Command(hello)}, peers.AwaitMessages{N: 2},
 		peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})

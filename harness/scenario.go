@@ -17,6 +17,7 @@ const (
 	Dark      Capability = "vanish"        // this host can drop a connection's incoming segments (IP_MINTTL)
 	TellsCode Capability = "code"          // the close event of a peer that closes with a code has one
 	CanStop   Capability = "process"       // finwait started the server, or was given a command that stops it
+	TLS       Capability = "wss"           // the connection is TLS over TCP
 	NetAdmin  Capability = "CAP_NET_ADMIN" // socket filters on TCP, TCP_REPAIR
 )
 

@@ -99,15 +99,16 @@ func (s AnswerClose) Do(ctx context.Context, p *Peer) error {
 
 func (AnswerClose) String() string { return "answer close" }
 
-// AwaitEnd waits until the server ends TCP.
+// AwaitEnd waits until the server ends TCP, or TLS: a client answers close_notify
+// by ending its own side, and some servers wait for that before their FIN.
 type AwaitEnd struct{}
 
 // Do implements [Step].
 func (AwaitEnd) Do(ctx context.Context, p *Peer) error {
-	return p.await(ctx, p.over)
+	return p.await(ctx, func() bool { return p.over() || p.rec.CloseNotify != nil })
 }
 
-func (AwaitEnd) String() string { return "await end of TCP" }
+func (AwaitEnd) String() string { return "await end of TCP or TLS" }
 
 // HoldOpen does nothing until the server's socket is gone. Where that is not
 // observed, until the server ends TCP; a peer that cannot see that either goes

@@ -7,24 +7,28 @@ import (
 
 // Finish sends FIN and waits until TCP is closed in both directions, or reset.
 // Where this host does not tell that, it does not wait.
-type Finish struct{}
+type Finish struct {
+	Bare bool // as in [HalfClose]
+}
 
 // Do implements [Step].
-func (Finish) Do(ctx context.Context, p *Peer) error {
-	if err := (HalfClose{}).Do(ctx, p); err != nil {
+func (s Finish) Do(ctx context.Context, p *Peer) error {
+	if err := HalfClose(s).Do(ctx, p); err != nil {
 		return err
 	}
 	return p.await(ctx, func() bool { return p.closed || !canWatch })
 }
 
-func (Finish) String() string { return "send FIN, await the end" }
+func (s Finish) String() string { return fin(s.Bare) + ", await the end" }
 
 // HalfClose sends FIN, shutdown(2) of the writing side, and reads on. Under TLS
 // a close_notify goes first.
-type HalfClose struct{}
+type HalfClose struct {
+	Bare bool // without the close_notify
+}
 
 // Do implements [Step].
-func (HalfClose) Do(_ context.Context, p *Peer) error {
+func (s HalfClose) Do(_ context.Context, p *Peer) error {
 	p.update(func() {
 		at := p.now()
 		if p.rec.RST == nil && p.rec.PeerFIN == nil {
@@ -32,14 +36,43 @@ func (HalfClose) Do(_ context.Context, p *Peer) error {
 			p.note(at, Sent, "FIN")
 		}
 	})
-	// A close_notify behind a full send buffer would wait for longer.
-	limit := time.AfterFunc(time.Until(p.until()), func() { _ = p.wire.SetWriteDeadline(time.Unix(1, 0)) })
-	defer limit.Stop()
+	if !s.Bare {
+		p.closeNotify()
+	}
 	_ = p.wire.halfClose() // fails where TCP has ended: the record has that
 	return nil
 }
 
-func (HalfClose) String() string { return "send FIN, read on" }
+func (s HalfClose) String() string { return fin(s.Bare) + ", read on" }
+
+func fin(bare bool) string {
+	if bare {
+		return "send FIN without close_notify"
+	}
+	return "send FIN"
+}
+
+// CloseNotify sends TLS close_notify (RFC 8446, 6.1) without FIN, and reads on.
+// Without TLS it does nothing.
+type CloseNotify struct{}
+
+// Do implements [Step].
+func (CloseNotify) Do(_ context.Context, p *Peer) error {
+	p.update(func() { p.noPong = true; p.note(p.now(), Sent, "TLS close_notify") })
+	p.closeNotify()
+	return nil
+}
+
+func (CloseNotify) String() string { return "send close_notify, read on" }
+
+// closeNotify sends close_notify where there is TLS. It blocks until the
+// patience runs out at most: one behind a full send buffer would wait longer.
+// It fails where TCP has ended: the record has that.
+func (p *Peer) closeNotify() {
+	limit := time.AfterFunc(time.Until(p.until()), func() { _ = p.wire.SetWriteDeadline(time.Unix(1, 0)) })
+	defer limit.Stop()
+	_ = p.wire.closeNotify()
+}
 
 // HangUp closes the descriptor, close(2): FIN, and RST in answer to whatever
 // the server sends afterwards. The peer sees nothing more.

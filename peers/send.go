@@ -87,6 +87,26 @@ func (s SendRest) Do(ctx context.Context, p *Peer) error {
 
 func (s SendRest) String() string { return "send the rest" }
 
+// SendRecordPart sends a frame in a TLS record that lacks its last bytes. Without
+// TLS the frame itself lacks them.
+type SendRecordPart struct {
+	Frame Frame
+	Leave int // bytes
+}
+
+// Do implements [Step].
+func (s SendRecordPart) Do(ctx context.Context, p *Peer) error {
+	p.update(func() { p.noPong = true }) // it would stand inside the record
+	p.writing.Lock()
+	p.wire.leave.Store(int32(s.Leave))
+	p.writing.Unlock()
+	return p.send(ctx, s.String(), s.Frame.Encode())
+}
+
+func (s SendRecordPart) String() string {
+	return fmt.Sprintf("send all but %d bytes of a TLS record with %s", s.Leave, s.Frame)
+}
+
 // KeepSending sends the frame again and again, until the server has ended TCP
 // or the patience has run out.
 type KeepSending struct {

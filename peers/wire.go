@@ -23,8 +23,9 @@ type wire struct {
 	top   net.Conn // what carries the frames: the tap, or TLS over it
 	onEnd func(how Ending, what string)
 
-	closing atomic.Bool // our own FIN or close was sent: an EPIPE is ours
-	stopped atomic.Bool // reading is stopped
+	closing atomic.Bool  // our own FIN or close was sent: an EPIPE is ours
+	stopped atomic.Bool  // reading is stopped
+	leave   atomic.Int32 // bytes that the next write keeps back: a TLS record is cut
 	pace    atomic.Pointer[SlowReading]
 	over    chan struct{} // closed with the descriptor
 	ending  sync.Once
@@ -95,11 +96,13 @@ func (w *wire) rest(d time.Duration) bool {
 
 // Write writes to TCP.
 func (t tap) Write(b []byte) (int, error) {
-	n, err := t.TCPConn.Write(b)
+	kept := min(int(t.leave.Swap(0)), len(b))
+	n, err := t.TCPConn.Write(b[:len(b)-kept])
 	if err != nil {
 		t.ended(err)
+		return n, err
 	}
-	return n, err
+	return len(b), nil
 }
 
 // Write sends bytes to the server, through TLS where there is one.
@@ -150,12 +153,17 @@ func (w *wire) end(quietly bool) {
 	w.ending.Do(func() { close(w.over) })
 }
 
-// halfClose sends FIN, after a close_notify where there is TLS.
+// closeNotify sends close_notify where there is TLS.
+func (w *wire) closeNotify() error {
+	if c, ok := w.top.(*tls.Conn); ok {
+		return c.CloseWrite()
+	}
+	return nil
+}
+
+// halfClose sends FIN.
 func (w *wire) halfClose() error {
 	w.closing.Store(true)
-	if c, ok := w.top.(*tls.Conn); ok {
-		_ = c.CloseWrite()
-	}
 	return w.CloseWrite()
 }
 

@@ -238,13 +238,18 @@ func (c *conn) end() {
 	c.drain(c.limit)
 }
 
-// fin sends FIN, under TLS behind a close_notify.
-func (c *conn) fin() {
+// notify sends close_notify under TLS.
+func (c *conn) notify() {
 	if t, ok := c.net.(*tls.Conn); ok { // CloseWrite would allow itself 5 s
 		cut := time.AfterFunc(time.Until(c.writeLimit()), func() { _ = c.tcp.SetWriteDeadline(time.Unix(1, 0)) })
 		_ = t.CloseWrite()
 		cut.Stop()
 	}
+}
+
+// fin sends FIN, under TLS behind a close_notify.
+func (c *conn) fin() {
+	c.onNotify(c)
 	if c.tcp.CloseWrite() == nil {
 		c.log("fin-sent", 0, "")
 	}

@@ -45,6 +45,7 @@ type behaviour struct {
 	onClose   func(c *conn, body []byte) error         // a Close that may be sent came
 	onGone    func(*conn)                              // FIN came without a Close
 	onEnd     func(*conn)                              // the peer's Close came, the own is sent
+	onNotify  func(*conn)                              // TLS ends before TCP
 
 	onAsk       func(c *conn, code ws.StatusCode, reason string) error // the application closes
 	onTerminate func(*conn) error                                      // the application kills
@@ -70,6 +71,7 @@ func behave(o Options) (behaviour, error) {
 		onClose:   (*conn).answer,
 		onGone:    (*conn).end,
 		onEnd:     (*conn).end,
+		onNotify:  (*conn).notify,
 
 		onAsk:       (*conn).ask,
 		onTerminate: (*conn).terminate,
@@ -191,6 +193,10 @@ func faults() []fault {
 				c.fin()
 				c.park()
 			}
+		}},
+
+		{Fault{"no-close-notify", "serving TLS, sends FIN without a close_notify", []string{"R10-tls"}}, func(b *behaviour) {
+			b.onNotify = func(*conn) {}
 		}},
 
 		// Offences of the peer.

@@ -12,7 +12,7 @@ import (
 // All is the whole catalogue, in the order of its families.
 func All() []*harness.Scenario {
 	return slices.Concat(Sanity(), PeerClose(), BadClose(), Violation(), Linger(), Abnormal(),
-		Handshake(), ServerClose(), Terminate(), Kick(), Keepalive(), Shutdown(CrowdSize))
+		Handshake(), TLS(), ServerClose(), Terminate(), Kick(), Keepalive(), Shutdown(CrowdSize))
 }
 
 // Sized is the catalogue with n peers in each crowd that a server is stopped

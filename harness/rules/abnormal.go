@@ -16,7 +16,7 @@ var (
 	}
 	EndsAfterFIN = harness.Rule{
 		ID: "R31-wire", Req: "R31", Grade: harness.Budget, Clause: "close timeout",
-		Text:  "when the peer has sent FIN the server ends TCP too",
+		Text:  "when the peer has sent FIN, or a close_notify under TLS, the server ends TCP too",
 		Check: endsAfterFIN,
 	}
 	KeptFor = harness.Rule{

@@ -52,8 +52,15 @@ func closeSeen(r *harness.Record) string {
 	return fmt.Sprintf("%s at %s", r.Closes[0], harness.Format(r.Closes[0].At))
 }
 
-// endSeen tells how and when the server ended TCP.
+// endSeen tells how and when the server ended TLS and TCP.
 func endSeen(r *harness.Record) string {
+	if r.CloseNotify != nil {
+		return "close_notify at " + harness.Format(*r.CloseNotify) + ", " + tcpSeen(r)
+	}
+	return tcpSeen(r)
+}
+
+func tcpSeen(r *harness.Record) string {
 	switch r.Ending {
 	case peers.Open:
 		return "TCP still open after " + harness.Format(r.EndedAt)
@@ -71,6 +78,16 @@ func endSeen(r *harness.Record) string {
 
 // ended tells whether the server ended TCP.
 func ended(r *harness.Record) bool { return r.Ending == peers.FIN || r.Ending == peers.RST }
+
+// closing is when a server that ended TCP began with it: under TLS by its
+// close_notify, for whose answer it may wait (RFC 6455, 7.1.1: "cleanly closes
+// the TCP connection, as well as the TLS session").
+func closing(r *harness.Record) time.Duration {
+	if r.CloseNotify != nil {
+		return min(*r.CloseNotify, r.EndedAt)
+	}
+	return r.EndedAt
+}
 
 // heldSeen tells how long the process held the server's socket.
 func heldSeen(r *harness.Record) string {

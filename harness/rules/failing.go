@@ -79,7 +79,7 @@ func failsAtOnce(r *harness.Record, p harness.Profile) harness.Finding {
 	if !ended(r) {
 		return moot(endSeen(r))
 	}
-	return judged(r.EndedAt <= p.ResponseLimit(), "the end of TCP "+within(p.ResponseLimit()), endSeen(r))
+	return judged(closing(r) <= p.ResponseLimit(), "the end of TCP "+within(p.ResponseLimit()), endSeen(r))
 }
 
 func failureCode(codes []int) check {

@@ -71,6 +71,11 @@ var (
 		Text:  "trailing bytes are read and discarded, so that no RST destroys the Close frame",
 		Check: closesCleanly,
 	}
+	ClosesTLSCleanly = harness.Rule{
+		ID: "R10-tls", Req: "R10", Grade: harness.Should, Clause: "RFC 8446, 6.1; RFC 6455, 7.1.1",
+		Text:  "under TLS the server sends close_notify before its FIN, so that its end can be told from a cut",
+		Check: closesTLSCleanly,
+	}
 	AnsweredInMessage = harness.Rule{
 		ID: "R11", Req: "R11", Grade: harness.Must, Clause: "RFC 6455, 5.4",
 		Text:  "a Close between the fragments of a message is answered",
@@ -196,7 +201,8 @@ func closesTCP(r *harness.Record, p harness.Profile) harness.Finding {
 	if !ended(r) {
 		return breached(want, endSeen(r))
 	}
-	return judged(r.EndedAt-both <= p.ResponseLimit(), want, fmt.Sprintf("%s, %s after it", endSeen(r), harness.Format(max(0, r.EndedAt-both))))
+	took := closing(r) - both
+	return judged(took <= p.ResponseLimit(), want, fmt.Sprintf("%s, %s after it", endSeen(r), harness.Format(max(0, took))))
 }
 
 func closesFirst(r *harness.Record, _ harness.Profile) harness.Finding {
@@ -204,8 +210,16 @@ func closesFirst(r *harness.Record, _ harness.Profile) harness.Finding {
 	if _, ok := r.BothClosed(); !ok {
 		return moot("not both Close frames have passed")
 	}
-	first := ended(r) && (r.PeerFIN == nil || r.EndedAt <= *r.PeerFIN)
+	first := ended(r) && (r.PeerFIN == nil || closing(r) <= *r.PeerFIN)
 	return judged(first, want, endSeen(r))
+}
+
+func closesTLSCleanly(r *harness.Record, _ harness.Profile) harness.Finding {
+	const want = "close_notify before FIN"
+	if r.CloseNotify == nil && r.Ending != peers.FIN {
+		return moot(endSeen(r))
+	}
+	return judged(r.CloseNotify != nil, want, endSeen(r))
 }
 
 func closesCleanly(r *harness.Record, _ harness.Profile) harness.Finding {
