@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/url"
 	"strings"
@@ -33,5 +34,9 @@ func (t *Target) Server(profile harness.Profile) (*harness.Target, error) {
 		return nil, fmt.Errorf("%s: path: %w", t.File(), err)
 	}
 	u.Host = "127.0.0.1:{port}"
-	return &harness.Target{URL: u, Profile: profile, Process: &harness.Process{Args: strings.Fields(t.Start), Dir: t.dir}}, nil
+	target := &harness.Target{URL: u, Profile: profile, Process: &harness.Process{Args: strings.Fields(t.Start), Dir: t.dir}}
+	if t.TLS {
+		u.Scheme, target.TLS = "wss", &tls.Config{InsecureSkipVerify: true}
+	}
+	return target, nil
 }

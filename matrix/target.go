@@ -25,6 +25,7 @@ type Target struct {
 	Packages                                 string // of the operating system, that it needs
 	Install, Start                           string // commands, run in the folder
 	Path                                     string // of the URL; / where there is none
+	TLS                                      bool   // the URL is wss; its certificate is not verified
 	Notes                                    string // what the library's documentation says about closing
 
 	CloseTimeout time.Duration `yaml:"close-timeout"` // declared limits, see [harness.Profile]
@@ -113,7 +114,9 @@ func load(dir string) (*Target, error) {
 
 // chosen are the scenarios of the list that the target is for.
 func (t *Target) chosen(list []*harness.Scenario) ([]*harness.Scenario, error) {
-	list = slices.DeleteFunc(slices.Clone(list), func(s *harness.Scenario) bool { return s.Stops && t.Shutdown == "" })
+	list = slices.DeleteFunc(slices.Clone(list), func(s *harness.Scenario) bool {
+		return s.Stops && t.Shutdown == "" || slices.Contains(s.Needs, harness.TLS) && !t.TLS
+	})
 	if len(t.Only) == 0 {
 		return list, nil
 	}

@@ -1,5 +1,7 @@
 // An echo server as the README of ws shows it, with finwait's control contract
 // (docs/contract.md).
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
 import { WebSocketServer } from 'ws';
 
 const events = new Map();
@@ -23,8 +25,14 @@ function obey(socket, line) {
   }
 }
 
+const host = '127.0.0.1';
 const port = Number(process.env.PORT);
-const server = new WebSocketServer({ host: '127.0.0.1', port }, () => console.log(`listening 127.0.0.1:${port}`));
+const [, , shutdown, cert, key] = process.argv;
+const options = cert
+  ? { server: createServer({ cert: readFileSync(cert), key: readFileSync(key) }).listen(port, host) }
+  : { host, port };
+const server = new WebSocketServer(options);
+server.on('listening', () => console.log(`listening ${host}:${port}`));
 
 server.on('connection', (socket, request) => {
   const query = new URL(request.url, 'ws://localhost').searchParams;
@@ -54,7 +62,7 @@ const shutdowns = {
   hard: () => setImmediate(terminateAll),
   soft: () => setTimeout(terminateAll, 10_000).unref(),
 };
-const rest = shutdowns[process.argv[2]];
+const rest = shutdowns[shutdown];
 if (rest) {
   process.once('SIGTERM', () => {
     server.close();
