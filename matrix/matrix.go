@@ -81,6 +81,10 @@ func Run(ctx context.Context, targets []*Target, before *Matrix, o Options) (*Ma
 // measure runs one target. What goes wrong stands in the outcome.
 func measure(ctx context.Context, t *Target, o Options) *Outcome {
 	out := newOutcome(t)
+	if err := t.checkVersion(ctx); err != nil {
+		out.Error = reports.OneLine(err.Error())
+		return out
+	}
 	var first *harness.Run
 	for n := range o.Runs {
 		run, err := t.whole(ctx, o.Scenarios, o.Profile)

@@ -14,17 +14,38 @@ import (
 // Prepare runs the target's install command in its folder. An error ends with
 // what the command wrote last.
 func (t *Target) Prepare(ctx context.Context) error {
-	cmd := process.Shell(ctx, t.Install)
+	_, err := t.run(ctx, t.Install)
+	return err
+}
+
+// checkVersion compares the version that is installed, where a command tells
+// it, with the one that the description is about.
+func (t *Target) checkVersion(ctx context.Context) error {
+	if t.VersionExec == "" {
+		return nil
+	}
+	got, err := t.run(ctx, t.VersionExec)
+	if err == nil && got != t.Version {
+		err = fmt.Errorf("version %s of %s is installed, %s is about %s: install that, or describe the other", got, t.Library, t.File(), t.Version)
+	}
+	return err
+}
+
+// run runs a shell command in the target's folder and gives the last line that
+// it wrote.
+func (t *Target) run(ctx context.Context, line string) (string, error) {
+	cmd := process.Shell(ctx, line)
 	cmd.Dir = t.dir
 	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return "", context.Cause(ctx)
 	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	last := lines[len(lines)-1]
 	if err != nil {
-		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		return fmt.Errorf("%s: %w: %s", t.Install, err, lines[len(lines)-1])
+		return "", fmt.Errorf("%s: %w: %s", line, err, last)
 	}
-	return nil
+	return last, nil
 }
 
 // Server is what the harness starts, and runs against.

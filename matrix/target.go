@@ -23,6 +23,7 @@ import (
 type Target struct {
 	Name, Language, Library, Version, Source string
 	Packages                                 string // of the operating system, that it needs
+	VersionExec                              string `yaml:"version-exec"` // a command that prints the installed version
 	Install, Start                           string // commands, run in the folder
 	Path                                     string // of the URL; / where there is none
 	TLS                                      bool   // the URL is wss; its certificate is not verified

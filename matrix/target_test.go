@@ -51,6 +51,9 @@ func TestTargets(t *testing.T) {
 			if target.Packages == "" && !strings.Contains(pinned, target.Version) {
 				t.Errorf("version %s is not in the lock file", target.Version)
 			}
+			if target.Packages != "" && target.VersionExec == "" {
+				t.Error("no lock file pins the version, and no version-exec tells it")
+			}
 		})
 	}
 }
@@ -91,6 +94,27 @@ func TestBadDescriptions(t *testing.T) {
 	}
 	if list, err := Load(dir, t.TempDir()); err != nil || len(list) != 1 {
 		t.Errorf("%v, %v", list, err)
+	}
+}
+
+func TestCheckVersion(t *testing.T) {
+	for tells, want := range map[string]string{
+		"echo 1":                 "",
+		"echo note >&2; echo 1":  "",
+		"echo 2":                 "version 2 of l is installed",
+		"echo gone >&2; exit 77": "exit status 77: gone",
+	} {
+		list, err := Load(folder(t, minimal+"version-exec: '"+tells+"'\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = list[0].checkVersion(t.Context())
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", tells, err, want)
+		}
+		if out := measure(t.Context(), list[0], Options{}); want != "" && !strings.Contains(out.Error, want) {
+			t.Errorf("%s: measured: %+v", tells, out)
+		}
 	}
 }
 
