@@ -3,6 +3,7 @@ package matrix
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +19,9 @@ func folders(t *testing.T) []string {
 	}
 	return dirs
 }
+
+// leaning is an explanation that leans on that of another rule.
+var leaning = regexp.MustCompile(`^the same\b|\b(as|see) R\d`)
 
 // Every target says what the matrix needs, and the version that its lock file
 // pins; nothing in it names a registry.
@@ -50,6 +54,11 @@ func TestTargets(t *testing.T) {
 			}
 			if target.Packages == "" && !strings.Contains(pinned, target.Version) {
 				t.Errorf("version %s is not in the lock file", target.Version)
+			}
+			for rule, why := range target.Because {
+				if !strings.Contains(why, "(") || leaning.MatchString(why) {
+					t.Errorf("%s: %q: say why, and in brackets where that stands in the library", rule, why)
+				}
 			}
 			if target.Packages != "" && target.VersionExec == "" {
 				t.Error("no lock file pins the version, and no version-exec tells it")
