@@ -107,6 +107,9 @@ func letsGo(limit func(harness.Profile) time.Duration) check {
 		if r.Socket.Held.Censored && r.Socket.Lost {
 			return unmeasured(harness.Local, "the kernel dropped destroy events: the end may be one of them")
 		}
+		if r.Socket.Held.Censored && r.Socket.Held.Until < limit(p) {
+			return moot(heldSeen(r) + ", and the limit is " + harness.Format(limit(p)) + ": raise --patience")
+		}
 		return judged(!r.Socket.Held.Censored && r.Socket.Held.Until <= limit(p),
 			"the process lets go "+within(limit(p)), heldSeen(r))
 	}
