@@ -2,6 +2,7 @@ package reports
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,47 +14,125 @@ import (
 // CheckWritable tells, before a run, whether [WriteFile] could write path. It
 // leaves nothing behind and touches no file that is there.
 func CheckWritable(path string) error {
-	switch info, err := os.Stat(path); {
-	case err == nil && info.IsDir():
-		return fmt.Errorf("cannot write the report %s: it is a directory", path)
-	case err == nil && !info.Mode().IsRegular():
-		return nil
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("cannot write the report %s: %w", path, cause(err))
+	d, err := destinationOf(path)
+	if err == nil && d.direct == nil && d.device == "" {
+		var f *os.File
+		if f, err = os.CreateTemp(filepath.Dir(d.file), ".finwait-*"); err == nil {
+			_ = f.Close()
+			err = os.Remove(f.Name())
+		}
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".finwait-*")
 	if err != nil {
 		return fmt.Errorf("cannot write the report %s: %w", path, cause(err))
 	}
-	_ = f.Close()
-	return os.Remove(f.Name())
+	return nil
 }
 
-// WriteFile writes a report whole or not at all: to a temporary file beside
-// path, which then takes its place. What is not a regular file, such as
-// /dev/stdout, is written directly.
+// SameFile tells whether two paths name one file, there or not: by another
+// spelling, through a symbolic link, or by a hard link.
+func SameFile(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	if errA == nil && errB == nil {
+		return os.SameFile(infoA, infoB)
+	}
+	fileA, errA := followed(a)
+	fileB, errB := followed(b)
+	return errA == nil && errB == nil && fileA == fileB
+}
+
+// WriteFile writes a report whole or not at all: to a temporary file beside the
+// file that path leads to, which then takes its place and has its mode. What is
+// not a regular file, and the file that is standard output, is written directly.
 func WriteFile(path string, write func(io.Writer) error) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("cannot write the report %s: %w", path, cause(err))
 		}
 	}()
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	d, err := destinationOf(path)
+	switch {
+	case err != nil:
+		return err
+	case d.direct != nil:
+		return buffered(d.direct, write)
+	case d.device != "":
+		f, err := os.OpenFile(d.device, os.O_WRONLY, 0)
 		if err != nil {
 			return err
 		}
 		return errors.Join(buffered(f, write), f.Close())
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".finwait-*")
+	f, err := os.CreateTemp(filepath.Dir(d.file), ".finwait-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) // fails once it has been renamed
-	if err := errors.Join(buffered(f, write), f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(buffered(f, write), f.Chmod(d.mode), f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	return os.Rename(f.Name(), d.file)
+}
+
+// destination is where a report goes: one of the three.
+type destination struct {
+	direct *os.File // standard output or error, be it a regular file
+	device string   // anything else that is not a regular file
+	file   string   // a regular file, there or not, that is no symbolic link
+	mode   fs.FileMode
+}
+
+func destinationOf(path string) (destination, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		file, err := followed(path)
+		return destination{file: file, mode: 0o644}, err
+	}
+	if err != nil {
+		return destination{}, err
+	}
+	for _, f := range []*os.File{os.Stdout, os.Stderr} {
+		if own, err := f.Stat(); err == nil && os.SameFile(info, own) {
+			return destination{direct: f}, nil
+		}
+	}
+	switch {
+	case info.IsDir():
+		return destination{}, errors.New("it is a directory")
+	case !info.Mode().IsRegular():
+		return destination{device: path}, nil
+	}
+	file, err := followed(path)
+	return destination{file: file, mode: info.Mode().Perm()}, err
+}
+
+// mostLinks is how many symbolic links a path may lead through.
+const mostLinks = 40
+
+// followed is the absolute path of the file that path leads to, which need not
+// be there; its directory must be.
+func followed(path string) (string, error) {
+	for range mostLinks {
+		dir, name := filepath.Split(path)
+		dir, err := filepath.EvalSymlinks(cmp.Or(dir, "."))
+		if err != nil {
+			return "", err
+		}
+		if dir, err = filepath.Abs(dir); err != nil {
+			return "", err
+		}
+		path = filepath.Join(dir, name)
+		to, err := os.Readlink(path)
+		switch {
+		case err != nil: // it is no link
+			return path, nil
+		case filepath.IsAbs(to):
+			path = to
+		default:
+			path = dir + string(filepath.Separator) + to // not joined: a .. in it goes up from what a link leads to
+		}
+	}
+	return "", fmt.Errorf("it leads through more than %d symbolic links", mostLinks)
 }
 
 // Append writes a report behind what is in a file, such as a step's summary;

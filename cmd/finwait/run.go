@@ -194,15 +194,13 @@ func terminal(w io.Writer) reports.TerminalOptions {
 // writable checks, before anything is measured, the files that reports go to;
 // none twice.
 func writable(files ...string) error {
+	files = slices.DeleteFunc(files, func(file string) bool { return file == "" })
 	for i, file := range files {
-		switch {
-		case file == "":
-		case slices.Contains(files[:i], file):
+		if slices.ContainsFunc(files[:i], func(other string) bool { return reports.SameFile(other, file) }) {
 			return fmt.Errorf("two reports go to the same file, %s: give each its own", file)
-		default:
-			if err := reports.CheckWritable(file); err != nil {
-				return err
-			}
+		}
+		if err := reports.CheckWritable(file); err != nil {
+			return err
 		}
 	}
 	return nil
