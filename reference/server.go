@@ -55,6 +55,12 @@ type Event struct {
 	Reason string // of a Close or of an offence; may be any bytes
 }
 
+// Check tells, before anything listens, whether [Serve] takes the options.
+func (o Options) Check() error {
+	_, err := behave(o)
+	return err
+}
+
 // Serve answers every connection that l accepts until ctx ends. Then it closes
 // l, sends each peer Close 1001 and returns nil once every connection is
 // released, about CloseTimeout later at most. If l fails first, it does the

@@ -78,11 +78,8 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 			if o.Then, err = endOf(then, &p); err != nil {
 				return err
 			}
-			if o.AtOnce < 1 || o.Hold < 0 {
-				return fmt.Errorf("--at-once %d and --hold %s: give at least 1, and no negative time", o.AtOnce, o.Hold)
-			}
-			if t.profile.Patience <= 0 {
-				return fmt.Errorf("--patience %s is not positive", t.profile.Patience)
+			if o.AtOnce < 1 {
+				return fmt.Errorf("--at-once %d: give at least 1", o.AtOnce)
 			}
 			target, err := p.target(&t, args[0])
 			if err != nil {
@@ -121,9 +118,9 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 	f.IntVar(&n, "peers", n, "how many `peers`")
 	f.StringVar(&mix, "mix", "polite=60,ignores=20,vanishes=10,stops-reading=10", "`shares` of the kinds of peers")
 	f.StringVar(&then, "then", "", "how it ends: close, kick-all or stop (default stop where finwait can stop the server, else close)")
-	f.DurationVar(&o.Hold, "hold", time.Second, "how long all are held before that")
+	limitVar(f, &o.Hold, "hold", 0, time.Second, "how long all are held before that")
 	f.IntVar(&o.AtOnce, "at-once", 64, "how many connections are being opened at the same time")
-	f.DurationVar(&t.profile.Patience, "patience", 35*time.Second, "how long to look, from that on")
+	limitVar(f, &t.profile.Patience, "patience", shortest, 35*time.Second, "how long to look, from that on")
 	f.StringVar(&t.kickExec, "kick-exec", "", "make the server close all connections by this shell `command`; {code} is filled in")
 	f.StringVar(&json, "json", "", "write what was measured to `file`")
 	f.StringVar(&svg, "svg", "", "draw the survival curves into `file`")

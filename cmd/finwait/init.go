@@ -44,7 +44,7 @@ check-target take from it what neither the command line nor the environment
 			}
 			url := strings.Join(args, "")
 			if url != "" || exec != "" { // the same checks as run's
-				p := processFlags{line: exec, signal: "TERM", ready: 1}
+				p := processFlags{line: exec, signal: "TERM"}
 				if _, err := p.target(&targetFlags{}, cmp.Or(url, embeddedURL)); err != nil {
 					return err
 				}
@@ -128,6 +128,8 @@ func example(f *pflag.Flag) string {
 	case "string":
 		text, _ := json.Marshal(f.DefValue)
 		return string(text)
+	case "duration":
+		return cmp.Or(f.DefValue, "0s")
 	case "code":
 		return map[string]string{"event-no-code": "1005", "event-lost-code": "1006"}[f.Name]
 	}

@@ -24,7 +24,7 @@ type processFlags struct {
 func (p *processFlags) add(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&p.line, "exec", "", "start the server by this shell `command`; {port} is a free port, also in $PORT. A simple command gets the stop signal itself, others begin their last one with exec")
-	f.DurationVar(&p.ready, "ready-timeout", 30*time.Second, "how long it may take until a handshake succeeds")
+	limitVar(f, &p.ready, "ready-timeout", shortest, 30*time.Second, "how long it may take until a handshake succeeds")
 	f.StringVar(&p.signal, "stop-signal", "TERM", "the `signal` that stops it: TERM, INT, HUP or QUIT")
 	f.StringVar(&p.stopExec, "stop-exec", "", "stop the server by this shell `command` instead; {port} and {pid} are filled in")
 }
@@ -69,8 +69,6 @@ func (p *processFlags) target(t *targetFlags, raw string) (*harness.Target, erro
 		return nil, fmt.Errorf("--stop-signal %w", err)
 	case !strings.Contains(raw, "{port}"):
 		return nil, fmt.Errorf("with --exec the URL names the server's port as {port}: give one such as ws://127.0.0.1:{port}/")
-	case p.ready <= 0:
-		return nil, fmt.Errorf("--ready-timeout %s is not positive", p.ready)
 	}
 	target, err := t.target(strings.ReplaceAll(raw, "{port}", standIn))
 	if err != nil {

@@ -33,6 +33,12 @@ func serveCommand() *cobra.Command {
 				}
 				return w.Flush()
 			}
+			if err := o.Check(); err != nil {
+				return err
+			}
+			if o.PingInterval == 0 { // to the server that is its default
+				o.PingInterval = -1
+			}
 			l, err := net.Listen("tcp", listen)
 			if err != nil {
 				return err
@@ -57,8 +63,8 @@ func serveCommand() *cobra.Command {
 	f.StringVar(&listen, "listen", "127.0.0.1:0", "`address` to listen on; port 0 takes a free one")
 	f.StringVar(&o.Fault, "fault", "", "misbehave in this one `way`")
 	f.BoolVar(&listFaults, "list-faults", false, "list the faults and the rules that each breaks")
-	f.DurationVar(&o.CloseTimeout, "close-timeout", 2*time.Second, "limit for everything after a close began")
-	f.DurationVar(&o.PingInterval, "ping-interval", time.Second, "time between pings; a negative one sends none")
+	limitVar(f, &o.CloseTimeout, "close-timeout", shortest, 2*time.Second, "limit for everything after a close began")
+	f.DurationVar(&o.PingInterval, "ping-interval", time.Second, "time between pings; 0s or a negative one sends none")
 	f.StringVar(&cert, "cert", "", "serve wss with the certificate in this PEM `file`")
 	f.StringVar(&key, "key", "", "its private key, a PEM `file`")
 	c.MarkFlagsRequiredTogether("cert", "key")

@@ -1,11 +1,10 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -17,14 +16,13 @@ import (
 // uses it, so that what it names has to be there. The error says what to give
 // instead, and is to stand behind the setting's name.
 func give(f *pflag.Flag, text string, taken bool) error {
-	if f.Value.Set(text) != nil {
-		return fmt.Errorf("%.40q is %s", text, map[string]string{
+	if err := f.Value.Set(text); err != nil {
+		return fmt.Errorf("%.40q is %s", text, cmp.Or(map[string]string{
 			"bool":     "neither true nor false",
 			"int":      "no whole number: give one such as 10",
-			"duration": "no time: give one such as 30s or 1m30s",
 			"intSlice": "no close code: give one such as 1012, or a list",
 			"code":     "no close code: give one from 0 to 65535, or null",
-		}[f.Value.Type()])
+		}[f.Value.Type()], err.Error()))
 	}
 	switch f.Name {
 	case "only", "skip":
@@ -56,15 +54,6 @@ func give(f *pflag.Flag, text string, taken bool) error {
 		if taken && text != "" {
 			return reports.CheckWritable(text)
 		}
-	}
-	if f.Value.Type() != "duration" {
-		return nil
-	}
-	switch d, _ := time.ParseDuration(f.Value.String()); {
-	case d < 0:
-		return fmt.Errorf("%s is negative: give a time such as 30s", d)
-	case d == 0 && f.Name == "ready-timeout":
-		return errors.New("0s is not positive: give a time such as 30s")
 	}
 	return nil
 }

@@ -46,11 +46,11 @@ func (t *targetFlags) add(c *cobra.Command) {
 func (t *targetFlags) addLimits(c *cobra.Command) {
 	f := c.Flags()
 	p := &t.profile
-	f.DurationVar(&p.CloseTimeout, "close-timeout", 10*time.Second, "declared limit for letting go once a close began; judged with +20 % and 1 s")
-	f.DurationVar(&p.Response, "response", time.Second, "limit for what needs no waiting, such as the answer to a Close frame; judged with +20 %")
-	f.DurationVar(&p.StopTimeout, "stop-timeout", 10*time.Second, "declared limit for the exit of a server that was asked to stop; judged with +20 % and 1 s")
-	f.DurationVar(&p.Patience, "patience", 0, "how long to look, from the trigger (default 35s, or more where the close timeout needs it)")
-	f.DurationVar(&p.PingInterval, "ping-interval", 0, "declared keepalive interval; a vanished peer must be let go of within two")
+	limitVar(f, &p.CloseTimeout, "close-timeout", shortest, 10*time.Second, "declared limit for letting go once a close began; judged with +20 % and 1 s")
+	limitVar(f, &p.Response, "response", shortest, time.Second, "limit for what needs no waiting, such as the answer to a Close frame; judged with +20 %")
+	limitVar(f, &p.StopTimeout, "stop-timeout", shortest, 10*time.Second, "declared limit for the exit of a server that was asked to stop; judged with +20 % and 1 s")
+	limitVar(f, &p.Patience, "patience", 0, 0, "how long to look, from the trigger; 0s is 35s, or more where the close timeout needs it")
+	limitVar(f, &p.PingInterval, "ping-interval", 0, 0, "declared keepalive interval, 0s for none; a vanished peer must be let go of within two")
 	f.BoolVar(&p.Strict, "strict", false, "a breached SHOULD fails")
 	f.BoolVar(&p.Orphans, "orphans", false, "look on until the kernel freed the socket, not only until the process let go")
 }
