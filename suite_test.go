@@ -2,10 +2,12 @@ package finwait_test
 
 import (
 	"context"
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/flags"
 	"github.com/finwait/finwait/reference"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/scenarios"
@@ -27,7 +30,32 @@ var (
 	target = flag.String("target", "", "URL of the server under test; empty: the reference server")
 	junit  = flag.String("junit", "", "write a JUnit report with true durations to this file")
 	strict = flag.Bool("strict", false, "a breached SHOULD fails")
+
+	header       = headerFlag("header", "add this 'Name: value' to the handshake request (repeatable)")
+	ca           = flag.String("ca", "", "trust the certificates in this PEM file (wss)")
+	insecure     = flag.Bool("insecure", false, "do not verify the server's certificate (wss)")
+	closeTimeout = limitFlag("close-timeout", "declared limit for letting go once a close began (default 10s)")
+	response     = limitFlag("response", "limit for what needs no waiting (default 1s)")
+	patience     = limitFlag("patience", "how long to look, from the trigger (default 35s, or more where the close timeout needs it)")
 )
+
+func headerFlag(name, usage string) http.Header {
+	h := http.Header{}
+	flag.Func(name, usage, func(text string) error {
+		name, value, err := flags.Header(text)
+		if err == nil {
+			h.Add(name, value)
+		}
+		return err
+	})
+	return h
+}
+
+func limitFlag(name, usage string) *time.Duration {
+	d := new(time.Duration)
+	flag.Var(flags.Limit{To: d, Least: flags.Shortest}, name, usage)
+	return d
+}
 
 func TestSuite(t *testing.T) {
 	RegisterFailHandler(Fail)
@@ -43,6 +71,8 @@ func TestSuite(t *testing.T) {
 var (
 	chosen []*harness.Scenario // what the filters leave
 	batch  *harness.Batch
+
+	interrupt context.CancelCauseFunc // ends the batch with what was measured
 )
 
 // selected are the scenarios whose specs will run.
@@ -62,7 +92,13 @@ func selected(preview Report) []*harness.Scenario {
 
 var _ = BeforeSuite(func() {
 	raw := *target
-	profile := harness.Profile{Strict: *strict}
+	profile := harness.Profile{Strict: *strict, CloseTimeout: *closeTimeout, Response: *response, Patience: *patience}
+	secure := &tls.Config{InsecureSkipVerify: *insecure}
+	if *ca != "" {
+		var err error
+		secure.RootCAs, err = flags.Authorities(*ca)
+		Expect(err).NotTo(HaveOccurred(), "-ca")
+	}
 	if raw == "" {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		Expect(err).NotTo(HaveOccurred())
@@ -74,14 +110,20 @@ var _ = BeforeSuite(func() {
 	}
 	u, err := url.Parse(raw)
 	Expect(err).NotTo(HaveOccurred(), "-target")
-	batch, err = harness.Start(context.Background(), &harness.Target{URL: u, Profile: profile}, chosen, harness.Options{})
+	var ctx context.Context
+	ctx, interrupt = context.WithCancelCause(context.Background())
+	batch, err = harness.Start(ctx, &harness.Target{URL: u, Header: header, TLS: secure, Profile: profile}, chosen, harness.Options{})
 	Expect(err).NotTo(HaveOccurred(), "the target cannot be tested")
+	DeferCleanup(batch.Wait)
 })
 
 var _ = Describe("closing", func() {
 	for _, s := range scenarios.All() {
 		It(s.ID, Label(append([]string{s.Family()}, s.Labels...)...), func(ctx SpecContext) {
 			r, err := batch.Await(ctx, s.ID)
+			if err != nil {
+				interrupt(err)
+			}
 			Expect(err).NotTo(HaveOccurred())
 			AddReportEntry("finwait", r, ReportEntryVisibilityNever)
 			switch r.Verdict {

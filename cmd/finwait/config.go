@@ -248,8 +248,8 @@ func (g *config) knownFailures(file string, list *yaml.Node) error {
 }
 
 // names are those of the settings among the flags.
-func names(flags *pflag.FlagSet) (out []string) {
-	flags.VisitAll(func(f *pflag.Flag) {
+func names(set *pflag.FlagSet) (out []string) {
+	set.VisitAll(func(f *pflag.Flag) {
 		if configurable(f.Name) {
 			out = append(out, f.Name)
 		}

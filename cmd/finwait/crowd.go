@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/flags"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reports"
 )
@@ -120,7 +121,7 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 	f.StringVar(&then, "then", "", "how it ends: close, kick-all or stop (default stop where finwait can stop the server, else close)")
 	limitVar(f, &o.Hold, "hold", 0, time.Second, "how long all are held before that")
 	f.IntVar(&o.AtOnce, "at-once", 64, "how many connections are being opened at the same time")
-	limitVar(f, &t.profile.Patience, "patience", shortest, 35*time.Second, "how long to look, from that on")
+	limitVar(f, &t.profile.Patience, "patience", flags.Shortest, 35*time.Second, "how long to look, from that on")
 	f.StringVar(&t.kickExec, "kick-exec", "", "make the server close all connections by this shell `command`; {code} is filled in")
 	f.StringVar(&json, "json", "", "write what was measured to `file`")
 	f.StringVar(&svg, "svg", "", "draw the survival curves into `file`")

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/flags"
 )
 
 // processFlags are the flags that say how the server is started and stopped.
@@ -24,7 +25,7 @@ type processFlags struct {
 func (p *processFlags) add(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&p.line, "exec", "", "start the server by this shell `command`; {port} is a free port, also in $PORT. A simple command gets the stop signal itself, others begin their last one with exec")
-	limitVar(f, &p.ready, "ready-timeout", shortest, 30*time.Second, "how long it may take until a handshake succeeds")
+	limitVar(f, &p.ready, "ready-timeout", flags.Shortest, 30*time.Second, "how long it may take until a handshake succeeds")
 	f.StringVar(&p.signal, "stop-signal", "TERM", "the `signal` that stops it: TERM, INT, HUP or QUIT")
 	f.StringVar(&p.stopExec, "stop-exec", "", "stop the server by this shell `command` instead; {port} and {pid} are filled in")
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/finwait/finwait/internal/flags"
 	"github.com/finwait/finwait/reference"
 	"github.com/finwait/finwait/reports"
 )
@@ -63,7 +64,7 @@ func serveCommand() *cobra.Command {
 	f.StringVar(&listen, "listen", "127.0.0.1:0", "`address` to listen on; port 0 takes a free one")
 	f.StringVar(&o.Fault, "fault", "", "misbehave in this one `way`")
 	f.BoolVar(&listFaults, "list-faults", false, "list the faults and the rules that each breaks")
-	limitVar(f, &o.CloseTimeout, "close-timeout", shortest, 2*time.Second, "limit for everything after a close began")
+	limitVar(f, &o.CloseTimeout, "close-timeout", flags.Shortest, 2*time.Second, "limit for everything after a close began")
 	f.DurationVar(&o.PingInterval, "ping-interval", time.Second, "time between pings; 0s or a negative one sends none")
 	f.StringVar(&cert, "cert", "", "serve wss with the certificate in this PEM `file`")
 	f.StringVar(&key, "key", "", "its private key, a PEM `file`")

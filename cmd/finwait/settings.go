@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/finwait/finwait/internal/flags"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/scenarios"
 )
@@ -32,7 +33,7 @@ func give(f *pflag.Flag, text string, taken bool) error {
 		_, err := scenarios.Selection{Labels: []string{text}}.Apply(scenarios.All())
 		return err
 	case "header":
-		_, _, err := header(text)
+		_, _, err := flags.Header(text)
 		return err
 	case "origin", "subprotocol":
 		return headerValue(text)
@@ -47,7 +48,7 @@ func give(f *pflag.Flag, text string, taken bool) error {
 		return within(n, 0, mostPeers)
 	case "ca":
 		if taken && text != "" {
-			_, err := authorities(text)
+			_, err := flags.Authorities(text)
 			return err
 		}
 	case "junit", "json", "markdown", "html":

@@ -2,21 +2,20 @@ package main
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/textproto"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/flags"
 )
 
 // targetFlags are the flags that say how a server is reached and judged.
@@ -46,9 +45,9 @@ func (t *targetFlags) add(c *cobra.Command) {
 func (t *targetFlags) addLimits(c *cobra.Command) {
 	f := c.Flags()
 	p := &t.profile
-	limitVar(f, &p.CloseTimeout, "close-timeout", shortest, 10*time.Second, "declared limit for letting go once a close began; judged with +20 % and 1 s")
-	limitVar(f, &p.Response, "response", shortest, time.Second, "limit for what needs no waiting, such as the answer to a Close frame; judged with +20 %")
-	limitVar(f, &p.StopTimeout, "stop-timeout", shortest, 10*time.Second, "declared limit for the exit of a server that was asked to stop; judged with +20 % and 1 s")
+	limitVar(f, &p.CloseTimeout, "close-timeout", flags.Shortest, 10*time.Second, "declared limit for letting go once a close began; judged with +20 % and 1 s")
+	limitVar(f, &p.Response, "response", flags.Shortest, time.Second, "limit for what needs no waiting, such as the answer to a Close frame; judged with +20 %")
+	limitVar(f, &p.StopTimeout, "stop-timeout", flags.Shortest, 10*time.Second, "declared limit for the exit of a server that was asked to stop; judged with +20 % and 1 s")
 	limitVar(f, &p.Patience, "patience", 0, 0, "how long to look, from the trigger; 0s is 35s, or more where the close timeout needs it")
 	limitVar(f, &p.PingInterval, "ping-interval", 0, 0, "declared keepalive interval, 0s for none; a vanished peer must be let go of within two")
 	f.BoolVar(&p.Strict, "strict", false, "a breached SHOULD fails")
@@ -82,7 +81,7 @@ func (t *targetFlags) target(raw string) (*harness.Target, error) {
 	}
 	target := &harness.Target{URL: u, Header: http.Header{}, Profile: t.profile, CloseExec: t.closeExec, KickExec: t.kickExec}
 	for i, h := range t.headers {
-		name, value, err := header(h)
+		name, value, err := flags.Header(h)
 		if err != nil {
 			return nil, fmt.Errorf("the %s --header: %w", ordinal(i), err)
 		}
@@ -104,25 +103,11 @@ func (t *targetFlags) target(raw string) (*harness.Target, error) {
 	}
 	target.TLS = &tls.Config{InsecureSkipVerify: t.insecure}
 	if t.ca != "" {
-		if target.TLS.RootCAs, err = authorities(t.ca); err != nil {
+		if target.TLS.RootCAs, err = flags.Authorities(t.ca); err != nil {
 			return nil, fmt.Errorf("--ca: %w", err)
 		}
 	}
 	return target, nil
-}
-
-// header reads 'Name: value'. The error does not show it: it may hold a secret.
-func header(text string) (name, value string, err error) {
-	name, value, ok := strings.Cut(text, ":")
-	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-	if !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
-		return "", "", errors.New("give it as 'Name: value'")
-	}
-	switch name = textproto.CanonicalMIMEHeaderKey(name); name {
-	case "Upgrade", "Connection", "Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Extensions":
-		return "", "", fmt.Errorf("%s is finwait's own: leave it out", name)
-	}
-	return name, value, nil
 }
 
 // headerValue tells what cannot stand in a header.
@@ -133,17 +118,10 @@ func headerValue(text string) error {
 	return nil
 }
 
-// authorities reads the certificates in a PEM file.
-func authorities(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("%w: give a file with the issuer's certificate in PEM", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate: give a file with the issuer's in PEM", file)
-	}
-	return pool, nil
+// limitVar adds a time, which stands in to and has a least value.
+func limitVar(f *pflag.FlagSet, to *time.Duration, name string, least, usual time.Duration, usage string) {
+	*to = usual
+	f.Var(flags.Limit{To: to, Least: least}, name, usage)
 }
 
 // ordinal counts flags from 0.

@@ -1,0 +1,41 @@
+// Package flags reads the values of flags that finwait and its Ginkgo suite
+// share. Errors are one line, and say what to give instead.
+package flags
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/textproto"
+	"os"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// Header reads 'Name: value'. The error does not show it: it may hold a secret.
+func Header(text string) (name, value string, err error) {
+	name, value, ok := strings.Cut(text, ":")
+	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+	if !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+		return "", "", errors.New("give it as 'Name: value'")
+	}
+	switch name = textproto.CanonicalMIMEHeaderKey(name); name {
+	case "Upgrade", "Connection", "Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Extensions":
+		return "", "", fmt.Errorf("%s is finwait's own: leave it out", name)
+	}
+	return name, value, nil
+}
+
+// Authorities reads the certificates in a PEM file.
+func Authorities(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%w: give a file with the issuer's certificate in PEM", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate: give a file with the issuer's in PEM", file)
+	}
+	return pool, nil
+}
