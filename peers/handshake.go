@@ -60,6 +60,9 @@ func (s Connect) Do(run context.Context, p *Peer) error {
 		}
 		c := tls.Client(w.top, config)
 		if err := c.HandshakeContext(ctx); err != nil {
+			if run.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+				return fmt.Errorf("the TLS handshake has no end after %s", p.opt.Setup)
+			}
 			return fmt.Errorf("TLS handshake: %w", cmp.Or(context.Cause(run), err))
 		}
 		w.top = c

@@ -103,7 +103,7 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 			run, err := target.Crowd(c.Context(), o)
 			end()
 			if err != nil {
-				return fmt.Errorf("%s: %w%s", target, err, hint(err))
+				return fmt.Errorf("%s: %w%s", target, err, hint(target.URL.Scheme, err))
 			}
 			reports.CrowdText(out, run, screen)
 			return cmp.Or(

@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts plays testdata/*.txt. Each script has a right server at $URL, the
-// same over TLS at $TLS with its certificate in cert.pem, one that answers 404
+// same over TLS at $TLS with its certificate in cert.pem, both by the wrong scheme
+// at $WS_TO_TLS and $WSS_TO_PLAIN, one that answers 404
 // at $NOTFOUND, a port that nobody listens on at $FREE, and the commands of
 // commands_test.go.
 func TestScripts(t *testing.T) {
@@ -51,6 +52,8 @@ func TestScripts(t *testing.T) {
 			e.Defer(notFound.Close)
 			e.Setenv("URL", "ws://"+plain.Addr().String()+"/")
 			e.Setenv("TLS", "wss://"+secure.Addr().String()+"/")
+			e.Setenv("WS_TO_TLS", "ws://"+secure.Addr().String()+"/")
+			e.Setenv("WSS_TO_PLAIN", "wss://"+plain.Addr().String()+"/")
 			e.Setenv("NOTFOUND", strings.Replace(notFound.URL, "http", "ws", 1)+"/")
 			e.Setenv("FREE", free.Addr().String())
 			e.Setenv("REPO", repo(t))

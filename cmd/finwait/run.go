@@ -90,7 +90,7 @@ processes of their own.`,
 			options.Known = conf.known
 			batch, err := harness.Start(c.Context(), target, chosen, options)
 			if err != nil {
-				return fmt.Errorf("%s: %w%s", target, err, hint(err))
+				return fmt.Errorf("%s: %w%s", target, err, hint(target.URL.Scheme, err))
 			}
 			run := show(c.OutOrStdout(), batch, len(chosen), verbose)
 			return cmp.Or( // one report that fails does not cost the other
@@ -132,16 +132,29 @@ func addSelection(c *cobra.Command, s *scenarios.Selection) {
 	}
 }
 
-// hint says what to do about an error of the first connection.
-func hint(err error) string {
-	for text, advice := range map[string]string{
-		"connection refused":           ": is the server listening there?",
-		"no such host":                 ": is the host's name right?",
-		"failed to verify certificate": ": trust its issuer with --ca FILE, or give --insecure",
-		"first record does not look":   ": does the server speak TLS there? try ws://",
+// hint says what to do about an error of the first connection to a server of
+// ws or wss.
+func hint(scheme string, err error) string {
+	const (
+		tryWS    = ": does the server speak TLS there? try ws://"
+		tryWSS   = ": is it a WebSocket server? if it speaks TLS, give wss://"
+		tryOther = ": is it a WebSocket server, and at this path?"
+	)
+	for _, h := range []struct{ scheme, text, advice string }{
+		{"", "connection refused", ": is the server listening there?"},
+		{"", "no such host", ": is the host's name right?"},
+		{"wss", "failed to verify certificate", ": trust its issuer with --ca FILE, or give --insecure"},
+		{"wss", "first record does not look", tryWS},
+		{"wss", "TLS handshake: EOF", tryWS},
+		{"wss", "the TLS handshake has no end", tryWS},
+		{"ws", "the server answered HTTP 400", tryWSS},
+		{"ws", "the server ended TCP", tryWSS},
+		{"ws", "the server said nothing", tryWSS},
+		{"wss", "the server ended TCP", tryOther},
+		{"wss", "the server said nothing", tryOther},
 	} {
-		if strings.Contains(err.Error(), text) {
-			return advice
+		if (h.scheme == "" || h.scheme == scheme) && strings.Contains(err.Error(), h.text) {
+			return h.advice
 		}
 	}
 	return ""
