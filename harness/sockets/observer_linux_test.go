@@ -162,6 +162,20 @@ func TestOrphan(t *testing.T) {
 	}
 }
 
+// What a process accepted and closed between two looks was accepted.
+func TestClosedBetweenLooks(t *testing.T) {
+	o := open(t)
+	c := connect(t, ipv4)
+	c.jam(t)
+	closeNow(t, c.server)
+	w := o.watch(c)
+	await(t, w, (*Watch).Released)
+	await(t, w, (*Watch).Accepted)
+	if l := w.Lifetime(); l.Accepted.IsZero() || l.Released.Before(l.Accepted) {
+		t.Errorf("got %+v", l)
+	}
+}
+
 func TestNeverAccepted(t *testing.T) {
 	o := open(t)
 	ln := listenOn(t, ipv4)

@@ -9,7 +9,7 @@ import (
 // what happened lies in [time-bound, time]. A bound is the gap to the last proof of
 // the contrary: N sockets are asked for every max(1 ms, N*50 us), orphans every eighth time.
 type Lifetime struct {
-	Accepted time.Time // first seen in the hands of a process; zero: never seen there
+	Accepted time.Time // first seen in the hands of a process, or closed by one between two looks; zero: neither
 
 	// Released is when the last process let go of the descriptor; zero: still held,
 	// or still waiting to be accepted. After a RST the socket leaves the kernel's
@@ -69,7 +69,8 @@ func newWatch(o *Observer, request []byte) *Watch {
 	}
 }
 
-// Accepted is closed once the socket was seen in the hands of a process.
+// Accepted is closed once the socket was seen in the hands of a process, or closed
+// by one.
 func (w *Watch) Accepted() <-chan struct{} { return w.accepted }
 
 // Released is closed once no process holds the descriptor any more.
@@ -119,6 +120,7 @@ func (w *Watch) see(s Socket, found bool, asked, at time.Time) {
 			w.life.TimeWait = w.life.TimeWait || s.State == timeWait
 			w.note(Transition{At: at, State: s.State, Mini: true})
 			if s.State == finWait2 && w.life.Released.IsZero() { // left of orphans only
+				w.accept(at)
 				w.release(at)
 			}
 		}
@@ -136,15 +138,14 @@ func (w *Watch) seeFull(s Socket, asked, at time.Time) {
 		setCookie(w.request, s.Cookie)
 	}
 	l, held := &w.life, s.Inode != 0
-	if held && l.Accepted.IsZero() {
-		l.Accepted = at
-		close(w.accepted)
+	if held || closedHere(s.State) {
+		w.accept(at)
 	}
 	w.alive = asked
 	l.State = s.State
 	w.note(Transition{At: at, State: s.State, Held: held})
 	switch {
-	case held || l.Accepted.IsZero() && !closedHere(s.State):
+	case held || l.Accepted.IsZero():
 		w.held = asked
 	case l.Released.IsZero():
 		w.release(at)
@@ -172,6 +173,13 @@ func (w *Watch) seeGone(asked, at time.Time) {
 		w.held, w.alive = alive, alive
 		w.life.State = closed
 		w.note(Transition{At: w.gone, State: closed, Held: !w.life.Accepted.IsZero()})
+	}
+}
+
+func (w *Watch) accept(at time.Time) {
+	if w.life.Accepted.IsZero() {
+		w.life.Accepted = at
+		close(w.accepted)
 	}
 }
 
