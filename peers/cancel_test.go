@@ -5,9 +5,39 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
+
+// runContext counts what waits for its end.
+type runContext struct {
+	context.Context
+	done    chan struct{}
+	waiting atomic.Int32
+}
+
+func (c *runContext) Done() <-chan struct{} { return c.done }
+
+func (c *runContext) AfterFunc(func()) func() bool {
+	c.waiting.Add(1)
+	return sync.OnceValue(func() bool { c.waiting.Add(-1); return true })
+}
+
+// TestPeerLeavesItsRun: a peer that is over leaves nothing behind with the run,
+// which goes on.
+func TestPeerLeavesItsRun(t *testing.T) {
+	for name, script := range map[string]Script{"opened": Opened(Trigger{}), "not opened": {Connect{}, AwaitUpgrade{}}} {
+		o := serve(t, func(c *conn) { c.upgrade() })
+		o.Setup = 100 * time.Millisecond
+		run := &runContext{Context: t.Context(), done: make(chan struct{})}
+		Run(run, script, o)
+		if n := run.waiting.Load(); n != 0 {
+			t.Errorf("%s: %d functions still wait for the end of the run", name, n)
+		}
+	}
+}
 
 // TestCancel: whatever a peer waits for, a cancelled run ends it at once, and
 // the record has the cause.

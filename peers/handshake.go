@@ -41,7 +41,7 @@ func (s Connect) Do(run context.Context, p *Peer) error {
 	if err != nil {
 		return cmp.Or(context.Cause(run), err)
 	}
-	p.wire = w
+	p.wire, p.uncut = w, context.AfterFunc(run, func() { _ = w.SetWriteDeadline(time.Unix(1, 0)) })
 	peer, server := w.addrs()
 	p.update(func() {
 		p.rec.Peer, p.rec.Server = peer.String(), server.String()
@@ -67,7 +67,6 @@ func (s Connect) Do(run context.Context, p *Peer) error {
 		}
 		w.top = c
 	}
-	context.AfterFunc(run, func() { _ = w.SetWriteDeadline(time.Unix(1, 0)) })
 	p.reading.Go(p.read)
 	return nil
 }

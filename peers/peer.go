@@ -75,7 +75,8 @@ var errOver = errors.New("the connection is over")
 type Peer struct {
 	opt     Options
 	start   time.Time
-	wire    *wire // nil until connected
+	wire    *wire       // nil until connected
+	uncut   func() bool // forgets that the end of the run's context cuts writes
 	sight   Sight
 	reading sync.WaitGroup
 
@@ -180,6 +181,7 @@ func (p *Peer) finish(err error) *Record {
 		if r.Dark != nil {
 			r.Dropped = p.wire.dropped()
 		}
+		p.uncut()
 		p.wire.end(bothFINs)
 		p.reading.Wait()
 	}
