@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,25 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/google/go-cmp/cmp"
 )
+
+// TestEchoesBehindManyMessages: what comes back is counted though the record keeps
+// no more messages.
+func TestEchoesBehindManyMessages(t *testing.T) {
+	t.Parallel()
+	o := serve(t, func(c *conn) {
+		c.upgrade(append([]Frame{Text("before")}, slices.Repeat([]Frame{Text("noise")}, 2*keepMessages)...)...)
+		_, _ = c.drain()
+		c.send(CloseFrame(1000, ""), Text("late"), Text("late"), Text("never sent"))
+		c.fin()
+	})
+	r := play(t, o, Opened(Send{Text("before")}, AwaitMessages{keepMessages}, Trigger{}, SendLast{CloseFrame(1000, ""), Text("late")}, AwaitEnd{})...)
+	if len(r.Messages) != keepMessages || r.AfterClose != 3 {
+		t.Errorf("%d messages kept, %d after the Close", len(r.Messages), r.AfterClose)
+	}
+	if want := map[string]int{"before": 0, "late": 2}; !maps.Equal(r.Echoes, want) {
+		t.Errorf("echoes %v, want %v", r.Echoes, want)
+	}
+}
 
 // TestCloseFrames: whatever shape the server's Close frame has is told as it
 // stood on the wire.

@@ -112,7 +112,7 @@ func Run(ctx context.Context, script Script, opt Options) *Record {
 	now := time.Now()
 	p := &Peer{
 		opt: opt, start: now, deadline: now.Add(opt.Setup), changed: make(chan struct{}),
-		rec: &Record{Start: now, Ending: Open},
+		rec: &Record{Start: now, Ending: Open, Echoes: map[string]int{}},
 	}
 	p.decoder = decoder{keepMessage: cmp.Or(opt.Keep, keepMessage), onFrame: p.onFrame, onMessage: p.onMessage, malformed: p.onMalformed}
 	err := p.play(ctx, script)

@@ -101,14 +101,15 @@ type Record struct {
 	Triggered    bool      // false: the script ended before its trigger; times are then since Start
 	Refused      bool      // the connection that Knock wanted was refused
 
-	Status      int           // HTTP status of the handshake; 0: none came
-	CloseSent   []Close       // Close frames of the peer
-	Closes      []Close       // Close frames of the server; at most 16 are kept
-	Messages    []Message     // data messages of the server; at most 64 are kept
-	AfterClose  int           // data frames that followed the server's first Close
-	Malformed   []string      // framing rules that the server broke; at most 16 are kept
-	Ending      Ending        // the first end of TCP by the server
-	EndedAt     time.Duration // when; for Open: how long the peer had looked
+	Status      int            // HTTP status of the handshake; 0: none came
+	CloseSent   []Close        // Close frames of the peer
+	Closes      []Close        // Close frames of the server; at most 16 are kept
+	Messages    []Message      // data messages of the server; at most 64 are kept
+	Echoes      map[string]int // of each text of the peer below 1 KiB: how often it came back since the trigger, kept or not
+	AfterClose  int            // data frames that followed the server's first Close
+	Malformed   []string       // framing rules that the server broke; at most 16 are kept
+	Ending      Ending         // the first end of TCP by the server
+	EndedAt     time.Duration  // when; for Open: how long the peer had looked
 	FIN         *time.Duration
 	RST         *time.Duration
 	CloseNotify *time.Duration // TLS only

@@ -183,7 +183,10 @@ func (p *Peer) send(ctx context.Context, what string, b []byte, frames ...Frame)
 	p.update(func() {
 		note := p.noteFrame
 		for _, f := range frames {
-			if f.Opcode == OpClose {
+			switch {
+			case f.Opcode == OpText && len(f.Payload) < keepMessage:
+				p.rec.Echoes[string(f.Payload)] += 0 // from now on it is counted
+			case f.Opcode == OpClose:
 				note = p.note
 				h := Header{Fin: !f.Part, RSV: f.RSV, Opcode: OpClose, Masked: !f.Unmasked, Length: uint64(len(f.Payload))}
 				p.rec.CloseSent = append(p.rec.CloseSent, Close{at, h, f.Payload})

@@ -5,11 +5,9 @@ import (
 	"time"
 )
 
-// KeptMessages is how many messages of the server a record has at most.
-const KeptMessages = 64
-
 // Limits of a record; what a hostile server sends beyond them is counted.
 const (
+	keepMessages  = 64
 	keepFrames    = 512 // in the trace
 	keepCloses    = 16
 	keepMalformed = 16
@@ -94,7 +92,10 @@ func (p *Peer) onFrame(h Header, payload []byte) {
 
 func (p *Peer) onMessage(m Message) {
 	m.At = p.readAt
-	if len(p.rec.Messages) < KeptMessages {
+	if n, sent := p.rec.Echoes[string(m.Payload)]; sent && p.rec.Triggered {
+		p.rec.Echoes[string(m.Payload)] = n + 1
+	}
+	if len(p.rec.Messages) < keepMessages {
 		p.rec.Messages = append(p.rec.Messages, m)
 	}
 }

@@ -87,6 +87,9 @@ func LastEcho(text string) harness.Rule {
 					return measured("echoed at " + harness.Format(m.At))
 				}
 			}
+			if r.Echoes[text] > 0 {
+				return measured("echoed, behind many messages")
+			}
 			return measured("not echoed; " + endSeen(r))
 		},
 	}

@@ -250,20 +250,7 @@ func notEchoed(text string) check {
 		if !r.Has[harness.Echo] {
 			return unmeasured(harness.Echo, "the target does not echo")
 		}
-		n := 0
-		for _, m := range r.Messages {
-			if m.At > 0 && string(m.Payload) == text {
-				n++
-			}
-		}
-		return judged(n == 0, "no echo of "+fmt.Sprintf("%q", text), atLeast(n, len(r.Messages))+" echoes")
+		n := r.Echoes[text]
+		return judged(n == 0, "no echo of "+fmt.Sprintf("%q", text), fmt.Sprintf("%d echoes", n))
 	}
-}
-
-// atLeast is a count among the messages of a record, which may not hold all.
-func atLeast(n, kept int) string {
-	if kept == peers.KeptMessages {
-		return fmt.Sprintf("at least %d", n)
-	}
-	return fmt.Sprint(n)
 }
