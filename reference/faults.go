@@ -233,6 +233,15 @@ func faults() []fault {
 				return c.fail(offence{ws.StatusNormalClosure, o.err})
 			}
 		}},
+		{Fault{"too-big-1011", "refuses a message over 128 KiB with 1011", []string{"R29-size"}}, func(b *behaviour) {
+			b.MaxMessage = 128 << 10
+			b.onOffence = func(c *conn, o offence) verdict {
+				if o.code == ws.StatusMessageTooBig {
+					o.code = ws.StatusInternalServerError
+				}
+				return c.fail(o)
+			}
+		}},
 		{Fault{"ignores-bad-utf8", "echoes a text that is not UTF-8", []string{"R26", "R27-close", "R28-held", "R28-process"}}, passes(errText)},
 		{Fault{"accepts-unmasked", "takes frames that are not masked", []string{"R26", "R27-close", "R28-held", "R28-process", "R29"}}, passes(ws.ErrProtocolMaskRequired)},
 		{Fault{"accepts-rsv", "takes frames with reserved bits", []string{"R26", "R27-close", "R28-held", "R28-process", "R29"}}, passes(ws.ErrProtocolNonZeroRsv)},

@@ -14,6 +14,9 @@ import (
 // late is the text that is sent where nothing may be answered any more.
 const late = "too late"
 
+// large is the length of a message that servers may refuse, bytes.
+const large = 256 << 10
+
 // PeerClose is the family in which the peer starts the closing handshake.
 func PeerClose() []*harness.Scenario {
 	var out []*harness.Scenario
@@ -74,9 +77,9 @@ func PeerClose() []*harness.Scenario {
 		},
 		{
 			ID: "peer-close/after-large-message", Title: "sends 256 KiB of text and closes: the echo may finish first",
-			Script: peers.Opened(peers.Send{peers.Filler(256 << 10)}, peers.Trigger{}, peers.Send{bye}, peers.AwaitEnd{}, peers.Finish{}),
+			Script: peers.Opened(peers.Send{peers.Filler(large)}, peers.Trigger{}, peers.Send{bye}, peers.AwaitEnd{}, peers.Finish{}),
 			// The message may be refused before.
-			Rules: append([]harness.Rule{rules.AnsweredOrReset, rules.ClosesCleanly},
+			Rules: append([]harness.Rule{rules.AnsweredOrReset, rules.ClosesCleanly, rules.RefusedAsTooBig(large)},
 				slices.DeleteFunc(rules.Answer()[1:], func(r harness.Rule) bool { return r.ID == rules.EventCode.ID })...),
 		},
 		{

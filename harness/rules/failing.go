@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/peers"
 )
 
 // The server fails the connection: R27 to R30.
@@ -55,6 +56,16 @@ func FailureCode(clause string, codes ...int) harness.Rule {
 	}
 }
 
+// RefusedAsTooBig is R29 for a message of so many bytes, which a server need not
+// take.
+func RefusedAsTooBig(bytes uint64) harness.Rule {
+	return harness.Rule{
+		ID: "R29-size", Req: "R29", Grade: harness.Should, Clause: "RFC 6455, 7.4.1 and 10.4",
+		Text:  "a message that is too big for the server is refused with 1009",
+		Check: refusedAsTooBig(bytes),
+	}
+}
+
 // Failing are the rules on a connection that the server must fail, and on its
 // close event; which code that has is not laid down.
 func Failing(code harness.Rule, more ...harness.Rule) []harness.Rule {
@@ -94,6 +105,25 @@ func failureCode(codes []int) check {
 		}
 		code, ok := r.Closes[0].Code()
 		return judged(ok && slices.Contains(codes, code), want, closeSeen(r))
+	}
+}
+
+func refusedAsTooBig(bytes uint64) check {
+	return func(r *harness.Record, _ harness.Profile) harness.Finding {
+		switch {
+		case !r.Has[harness.Echo]:
+			return moot("without an echo it cannot be told whether the message was taken")
+		case slices.ContainsFunc(r.Messages, func(m peers.Message) bool { return m.Length == bytes }):
+			return moot("the message was taken: it is echoed")
+		case len(r.Closes) == 0:
+			return moot("no Close frame; " + endSeen(r))
+		}
+		code, ok := r.Closes[0].Code()
+		sent, _ := firstClose(r)
+		if own, asked := sent.Code(); !ok || asked && code == own {
+			return moot("not echoed, but the peer's Close was answered: " + closeSeen(r))
+		}
+		return judged(code == 1009, "close 1009", closeSeen(r))
 	}
 }
 
