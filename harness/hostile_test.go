@@ -3,6 +3,7 @@ package harness_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	encodingjson "encoding/json"
 	"encoding/xml"
 	"errors"
@@ -27,7 +28,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var profile = harness.Profile{CloseTimeout: 800 * time.Millisecond, Response: 300 * time.Millisecond, Patience: 2500 * time.Millisecond}
 
 // serve runs the hostile server until the test ends.
-func serve(t *testing.T, name string) (address string) {
+func serve(t *testing.T, name string) (address string) { return serveURL(t, name).Host }
+
+func serveURL(t *testing.T, name string) *url.URL {
 	t.Helper()
 	s, err := hostile.Start(name)
 	if err != nil {
@@ -38,16 +41,30 @@ func serve(t *testing.T, name string) (address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return u.Host
+	return u
 }
 
 func start(ctx context.Context, address string, list []*harness.Scenario) (*harness.Batch, error) {
-	return harness.Start(ctx, &harness.Target{URL: &url.URL{Scheme: "ws", Host: address, Path: "/"}, Profile: profile}, list, harness.Options{})
+	return startAt(ctx, &url.URL{Scheme: "ws", Host: address, Path: "/"}, list)
+}
+
+func startAt(ctx context.Context, u *url.URL, list []*harness.Scenario) (*harness.Batch, error) {
+	target := &harness.Target{URL: u, TLS: &tls.Config{InsecureSkipVerify: true}, Profile: profile}
+	return harness.Start(ctx, target, list, harness.Options{})
 }
 
 // A run may take this long at most: ten seconds until the trigger, the patience
 // after it, a probe, and a second one that finds the target dead.
 var longest = 10*time.Second + profile.Patience + 2*(profile.CloseTimeout+profile.Response) + time.Second
+
+// brokenTLS is what a run says of a server whose TLS goes wrong.
+var brokenTLS = map[string]string{
+	"tls-no-handshake":       "the TLS handshake has no end after 10s",
+	"tls-no-handshake-later": "the TLS handshake has no end after 800ms",
+	"tls-drip":               "the TLS handshake has no end after 10s",
+	"tls-garbage":            "first record does not look like a TLS handshake",
+	"tls-garbage-later":      "the server broke TLS",
+}
 
 // Whatever a server does, the run of the whole catalogue ends on time, every
 // scenario has a result, and the reports are whole.
@@ -63,12 +80,12 @@ func TestHostileServers(t *testing.T) {
 	for _, m := range hostile.All() {
 		o := &outcome{}
 		outcomes[m.Name] = o
-		address := serve(t, m.Name)
+		u := serveURL(t, m.Name)
 		gate <- struct{}{}
 		running.Go(func() {
 			defer func() { <-gate }()
 			began := time.Now()
-			batch, err := start(t.Context(), address, scenarios.All())
+			batch, err := startAt(t.Context(), u, scenarios.All())
 			if o.err = err; err == nil {
 				o.run = batch.Wait()
 			}
@@ -84,7 +101,7 @@ func TestHostileServers(t *testing.T) {
 				t.Errorf("took %s", o.took)
 			}
 			if o.err != nil {
-				if m.Polite > 0 || reports.OneLine(o.err.Error()) != o.err.Error() {
+				if m.Polite > 0 || reports.OneLine(o.err.Error()) != o.err.Error() || !strings.Contains(o.err.Error(), brokenTLS[m.Name]) {
 					t.Errorf("%q", o.err)
 				}
 				return
@@ -92,6 +109,9 @@ func TestHostileServers(t *testing.T) {
 			t.Log(o.run.Count(), o.run.Stopped)
 			complete(t, o.run)
 			whole(t, o.run)
+			if !strings.Contains(o.run.Stopped, brokenTLS[m.Name]) {
+				t.Errorf("stopped: %q", o.run.Stopped)
+			}
 			if strings.HasPrefix(m.Name, "dies-") || m.Name == "stops-accepting" {
 				gone(t, o.run)
 			}

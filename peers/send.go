@@ -212,6 +212,7 @@ func encode(frames []Frame) []byte {
 
 // sendError turns the end of the connection, or of the patience, into errOver.
 func (p *Peer) sendError(ctx context.Context, err error) error {
+	var alert *net.OpError // "local error" where TLS tells the server what is wrong with its records
 	switch {
 	case err == nil:
 		return nil
@@ -219,6 +220,8 @@ func (p *Peer) sendError(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	case isReset(err), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
 		return errOver
+	case errors.As(err, &alert) && alert.Op == "local error":
+		return fmt.Errorf("the server broke TLS: %w", alert.Err)
 	case !errors.Is(err, os.ErrDeadlineExceeded):
 		return err
 	case time.Now().Before(p.until()):

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha1"
+	"crypto/tls"
 	"encoding/base64"
 	"io"
 	"net"
@@ -17,11 +18,18 @@ import (
 // is gone is lost, and nobody is told.
 type conn struct {
 	*net.TCPConn
+	out    net.Conn // TCP, or TLS over it
 	in     *bufio.Reader
 	server *Server
 }
 
-func newConn(c *net.TCPConn, s *Server) *conn { return &conn{c, bufio.NewReader(c), s} }
+func newConn(c *net.TCPConn, s *Server) *conn {
+	out := net.Conn(c)
+	if s.tls != nil {
+		out = tls.Server(c, s.tls)
+	}
+	return &conn{c, out, bufio.NewReader(out), s}
+}
 
 const response = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 
@@ -46,8 +54,8 @@ func (c *conn) request() *http.Request {
 	return r
 }
 
-func (c *conn) write(b ...byte)    { _, _ = c.Write(b) }
-func (c *conn) say(text string)    { _, _ = io.WriteString(c, text) }
+func (c *conn) write(b ...byte)    { _, _ = c.out.Write(b) }
+func (c *conn) say(text string)    { c.write([]byte(text)...) }
 func (c *conn) frame(f ws.Frame)   { c.write(ws.MustCompileFrame(f)...) }
 func (c *conn) close(body ...byte) { c.frame(ws.NewCloseFrame(body)) }
 
@@ -60,7 +68,7 @@ func (c *conn) forever(b []byte) {
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		if _, err := c.Write(b); err != nil {
+		if _, err := c.out.Write(b); err != nil {
 			return
 		}
 		<-ticker.C
@@ -109,6 +117,9 @@ func (c *conn) serve(echo bool) {
 			c.frame(ws.NewTextFrame(f.Payload))
 		case f.Header.OpCode == ws.OpClose:
 			c.close(f.Payload...)
+			if t, ok := c.out.(*tls.Conn); ok {
+				_ = t.CloseWrite()
+			}
 			_ = c.CloseWrite()
 			c.drain()
 			return

@@ -1,9 +1,11 @@
-// Package hostile holds servers that break what they can: raw TCP on loopback,
-// one misbehaviour each, for the tests of everything that talks to a server. It
+// Package hostile holds servers that break what they can: raw TCP on loopback, some
+// with TLS, one misbehaviour each, for the tests of everything that talks to a server. It
 // judges nothing.
 package hostile
 
 import (
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -20,14 +22,15 @@ type Misbehaviour struct {
 
 // All lists the misbehaviours.
 func All() []Misbehaviour {
-	return slices.Concat(handshakes(), deaths(), frames(), resets(), floods())
+	return slices.Concat(handshakes(), deaths(), frames(), resets(), floods(), secure())
 }
 
 // Server is a hostile server under way.
 type Server struct {
-	URL string
+	URL string // ws, or wss with a certificate that nobody can verify
 
 	listener *net.TCPListener
+	tls      *tls.Config // nil: ws
 	closing  chan struct{}
 	running  sync.WaitGroup
 
@@ -47,6 +50,13 @@ func Start(name string) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{URL: "ws://" + l.Addr().String() + "/", listener: l, closing: make(chan struct{}), conns: map[*conn]bool{}}
+	if slices.ContainsFunc(secure(), func(m Misbehaviour) bool { return m.Name == name }) {
+		own, err := certificate()
+		if err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+		s.URL, s.tls = "wss://"+l.Addr().String()+"/", &tls.Config{Certificates: []tls.Certificate{own}}
+	}
 	s.running.Go(func() { s.accept(all[i]) })
 	return s, nil
 }

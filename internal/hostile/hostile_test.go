@@ -1,6 +1,7 @@
 package hostile_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -29,6 +30,7 @@ const (
 	rst   = "RST"
 	open  = "open"  // nothing more comes
 	flood = "flood" // it was still coming
+	noTLS = "noTLS" // a record that is none
 )
 
 // Every server does to a client what its name says, and serves rightly before.
@@ -63,6 +65,14 @@ func TestMisbehaviours(t *testing.T) {
 		"dies-halfway":        {"", rst},
 		"dies-later":          {"", rst},
 		"stops-accepting":     {"", open},
+
+		"tls-no-handshake":       {"", open},
+		"tls-no-handshake-later": {"", open},
+		"tls-drip":               {"", open},
+		"tls-garbage":            {"", noTLS},
+		"tls-garbage-later":      {"", noTLS},
+		"tls-after-close-notify": {"", fin}, // to who looks no deeper than TLS
+		"tls-endless-data":       {"\x81\x7e\x0f\xa0datadata", flood},
 	}
 	for _, m := range hostile.All() {
 		t.Run(m.Name, func(t *testing.T) {
@@ -72,13 +82,12 @@ func TestMisbehaviours(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			address := strings.Trim(s.URL, "ws:/")
 			for range m.Polite {
-				if got, end := talk(t, address, time.Second, hello+"\x88\x80\x00\x00\x00\x00"); got != "\x81\x02hi\x88\x00" || end != fin {
+				if got, end := talk(t, s.URL, time.Second, hello+"\x88\x80\x00\x00\x00\x00"); got != "\x81\x02hi\x88\x00" || end != fin {
 					t.Fatalf("a polite connection: %q, %s", got, end)
 				}
 			}
-			got, end := talk(t, address, 500*time.Millisecond, hello)
+			got, end := talk(t, s.URL, 500*time.Millisecond, hello)
 			w, ok := want[m.Name]
 			if !ok || !strings.HasPrefix(got, w.begin) || end != w.end {
 				t.Errorf("%.80q, %s; want %.80q, %s", got, end, w.begin, w.end)
@@ -92,9 +101,9 @@ func TestMisbehaviours(t *testing.T) {
 
 // talk sends the request and text, and returns what came until the end, or
 // until the time is over.
-func talk(t *testing.T, address string, limit time.Duration, text string) (got, end string) {
+func talk(t *testing.T, url string, limit time.Duration, text string) (got, end string) {
 	t.Helper()
-	c, err := net.Dial("tcp", address)
+	c, err := net.Dial("tcp", strings.Trim(url, "ws:/"))
 	if errors.Is(err, syscall.ECONNRESET) {
 		return "", rst
 	} else if err != nil {
@@ -102,7 +111,15 @@ func talk(t *testing.T, address string, limit time.Duration, text string) (got, 
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(limit))
-	if _, err := io.WriteString(c, request+text); err != nil { // a reset that came before tells itself once
+	if strings.HasPrefix(url, "wss") {
+		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true})
+	}
+	switch _, err := io.WriteString(c, request+text); {
+	case errors.Is(err, os.ErrDeadlineExceeded): // of the TLS handshake
+		return "", open
+	case errors.As(err, new(tls.RecordHeaderError)):
+		return "", noTLS
+	case err != nil: // a reset that came before tells itself once
 		return "", rst
 	}
 	b, last := []byte(nil), time.Time{}
@@ -121,6 +138,8 @@ func talk(t *testing.T, address string, limit time.Duration, text string) (got, 
 		return got, fin
 	case errors.Is(err, syscall.ECONNRESET):
 		return got, rst
+	case errors.As(err, new(tls.RecordHeaderError)):
+		return got, noTLS
 	case !errors.Is(err, os.ErrDeadlineExceeded):
 		t.Errorf("ended with %v", err)
 		return got, ""
