@@ -212,7 +212,7 @@ func TestTimes(t *testing.T) {
 	var off [4][]time.Duration
 	what := [...]string{"message", "close", "FIN", "RST"}
 	for range runs {
-		at := make(chan time.Time, len(what))
+		at, seen := make(chan time.Time, len(what)), make(chan struct{}, len(what))
 		o := serve(t, func(c *conn) {
 			c.upgrade()
 			for _, act := range []func(){
@@ -221,12 +221,13 @@ func TestTimes(t *testing.T) {
 				c.fin,
 				c.rst,
 			} {
-				time.Sleep(3 * time.Millisecond)
+				<-seen
 				at <- time.Now()
 				act()
 			}
 		})
-		r := play(t, o, Opened(Trigger{}, AwaitEnd{}, awaitRST{})...)
+		next := do(func(context.Context, *Peer) error { seen <- struct{}{}; return nil })
+		r := play(t, o, Opened(Trigger{}, next, AwaitMessages{1}, next, AwaitClose{}, next, AwaitEnd{}, next, awaitRST{})...)
 		if len(r.Messages) != 1 || len(r.Closes) != 1 || r.FIN == nil || r.RST == nil {
 			dump(t, r)
 			t.Fatal("something is missing")

@@ -100,6 +100,7 @@ func TestEarlyFrames(t *testing.T) {
 	for _, cut := range []int{0, 1, 50, -1, -2, -100} { // from the end of the head where negative
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
+			sent, read := make(chan uint64, 1), make(chan struct{})
 			o := serve(t, func(c *conn) {
 				head := c.accept()
 				all := head + raw(frames...)
@@ -108,11 +109,16 @@ func TestEarlyFrames(t *testing.T) {
 					at += len(head) + 1
 				}
 				c.write(all[:at])
-				time.Sleep(10 * time.Millisecond)
+				sent <- uint64(at)
+				<-read
 				c.write(all[at:])
 				_, _ = c.drain()
 			})
-			r := play(t, o, Opened(Trigger{}, AwaitClose{}, AnswerClose{}, Finish{})...)
+			readAll := do(func(ctx context.Context, p *Peer) error {
+				n := <-sent
+				return p.await(ctx, func() bool { return p.rec.BytesRead >= n })
+			})
+			r := play(t, o, Connect{}, SendRequest{}, readAll, tell(read), AwaitUpgrade{}, Trigger{}, AwaitClose{}, AnswerClose{}, Finish{})
 			if len(r.Messages) != 2 || len(r.Closes) != 1 || len(r.Malformed) != 0 {
 				t.Errorf("%d messages, %v, %v", len(r.Messages), r.Closes, r.Malformed)
 			}

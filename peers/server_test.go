@@ -167,6 +167,20 @@ func until(cond func(r *Record) bool) Step {
 	})
 }
 
+// meanwhile carries out steps while the script goes on.
+func meanwhile(steps ...Step) Step {
+	return do(func(ctx context.Context, p *Peer) error {
+		go func() {
+			for _, s := range steps {
+				if s.Do(ctx, p) != nil {
+					return
+				}
+			}
+		}()
+		return nil
+	})
+}
+
 // play runs the script and fails the test where it could not be carried out.
 func play(t testing.TB, o Options, script ...Step) *Record {
 	t.Helper()
