@@ -80,8 +80,8 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 	case ServerKicks:
 		swarm.Trigger = target.kickAll
 	}
+	var census *sockets.Census
 	if run.Observed {
-		var census *sockets.Census
 		swarm.Started = func(released func(netip.AddrPort, time.Time, time.Duration)) {
 			census, err = sockets.TakeCensus(swarm.Server, func(d sockets.Departure) { released(d.Peer, d.At, d.Bound) })
 		}
@@ -116,6 +116,9 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 		return nil, err // of the census
 	}
 	run.Members = members
+	if census != nil {
+		run.lostSight(census.Failed())
+	}
 	if server != nil {
 		if o.Then == ServerStops && run.Stopped == "" {
 			run.Exit = server.exit(ctx, began, patience)
@@ -166,6 +169,20 @@ func (t *Target) meet(ctx context.Context, then CrowdEnd, swarm *peers.Swarm, ru
 	var err error
 	swarm.Server, err = netip.ParseAddrPort(rec.Server)
 	return err
+}
+
+// lostSight ends the lives of the sockets that were held when the census failed:
+// what became of them is not known.
+func (run *CrowdRun) lostSight(since time.Time, err error) {
+	if err == nil {
+		return
+	}
+	run.Notes = append(run.Notes, fmt.Sprintf("server sockets were followed until %s after the beginning only: %v", Format(since.Sub(run.Started)), err))
+	for i := range run.Members {
+		if m := &run.Members[i]; m.Released == 0 {
+			m.Until = min(m.Until, max(m.Trigger, since.Sub(run.Started)))
+		}
+	}
 }
 
 // clip dates the ends of sockets at the exit where they were seen later.
