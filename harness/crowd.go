@@ -67,6 +67,9 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 			return nil, err
 		}
 		defer server.Kill()
+		if err := server.holds(len(o.Peers)); err != nil {
+			return nil, err
+		}
 		target = server.target(t)
 	}
 	swarm.Options = peers.Options{URL: target.URL, Header: t.Header, Setup: t.Profile.CloseTimeout, Patience: patience}
@@ -129,6 +132,15 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 	}
 	run.Took = time.Since(run.Started)
 	return run, nil
+}
+
+// holds tells whether the server may open as many files as there are peers.
+func (s *Server) holds(n int) error {
+	open, limit, ok := s.Files()
+	if need := open + uint64(n); ok && need > limit {
+		return fmt.Errorf("%d peers need %d open files in the server, its limit is %d: raise it with ulimit -n %[2]d before the command", n, need, limit)
+	}
+	return nil
 }
 
 // meet opens one connection: a dead target is one clear error. It finds out
