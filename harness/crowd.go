@@ -67,6 +67,9 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 			return nil, err
 		}
 		defer server.Kill()
+		if err := server.holds(len(o.Peers)); err != nil {
+			return nil, err
+		}
 		target = server.target(t)
 	}
 	swarm.Options = peers.Options{URL: target.URL, Header: t.Header, Setup: t.Profile.CloseTimeout, Patience: patience}
@@ -80,8 +83,8 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 	case ServerKicks:
 		swarm.Trigger = target.kickAll
 	}
+	var census *sockets.Census
 	if run.Observed {
-		var census *sockets.Census
 		swarm.Started = func(released func(netip.AddrPort, time.Time, time.Duration)) {
 			census, err = sockets.TakeCensus(swarm.Server, func(d sockets.Departure) { released(d.Peer, d.At, d.Bound) })
 		}
@@ -116,6 +119,9 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 		return nil, err // of the census
 	}
 	run.Members = members
+	if census != nil {
+		run.lostSight(census.Failed())
+	}
 	if server != nil {
 		if o.Then == ServerStops && run.Stopped == "" {
 			run.Exit = server.exit(ctx, began, patience)
@@ -126,6 +132,15 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 	}
 	run.Took = time.Since(run.Started)
 	return run, nil
+}
+
+// holds tells whether the server may open as many files as there are peers.
+func (s *Server) holds(n int) error {
+	open, limit, ok := s.Files()
+	if need := open + uint64(n); ok && need > limit {
+		return fmt.Errorf("%d peers need %d open files in the server, its limit is %d: raise it with ulimit -n %[2]d before the command", n, need, limit)
+	}
+	return nil
 }
 
 // meet opens one connection: a dead target is one clear error. It finds out
@@ -166,6 +181,20 @@ func (t *Target) meet(ctx context.Context, then CrowdEnd, swarm *peers.Swarm, ru
 	var err error
 	swarm.Server, err = netip.ParseAddrPort(rec.Server)
 	return err
+}
+
+// lostSight ends the lives of the sockets that were held when the census failed:
+// what became of them is not known.
+func (run *CrowdRun) lostSight(since time.Time, err error) {
+	if err == nil {
+		return
+	}
+	run.Notes = append(run.Notes, fmt.Sprintf("server sockets were followed until %s after the beginning only: %v", Format(since.Sub(run.Started)), err))
+	for i := range run.Members {
+		if m := &run.Members[i]; m.Released == 0 {
+			m.Until = min(m.Until, max(m.Trigger, since.Sub(run.Started)))
+		}
+	}
 }
 
 // clip dates the ends of sockets at the exit where they were seen later.

@@ -51,16 +51,16 @@ type Swarm struct {
 // 0: that did not happen, or could not be seen.
 type Member struct {
 	Kind     Kind
-	Peer     netip.AddrPort
-	Err      string        // why it could not be opened, or followed to its end
-	Lost     bool          // the server ended it before the trigger
-	Trigger  time.Duration // of this peer; 0: it ended before that
-	Told     time.Duration // the server's first Close frame
-	Code     int           // its code; -1: it has none
-	FIN, RST time.Duration // of the server
-	Released time.Duration // the server's process let go of its socket
-	Bound    time.Duration // at most so long before that
-	Until    time.Duration // when it stopped looking
+	Peer     netip.AddrPort // zero: its turn to be opened did not come, or did not end
+	Err      string         // why it could not be opened, or followed to its end
+	Lost     bool           // the server ended it before the trigger
+	Trigger  time.Duration  // of this peer; 0: it ended before that
+	Told     time.Duration  // the server's first Close frame
+	Code     int            // its code; -1: it has none
+	FIN, RST time.Duration  // of the server
+	Released time.Duration  // the server's process let go of its socket
+	Bound    time.Duration  // at most so long before that
+	Until    time.Duration  // when it stopped looking
 }
 
 // Ending is how the server ended TCP, as this peer saw it first, and when since

@@ -97,6 +97,9 @@ func (s *Swarm) Run(ctx context.Context) ([]Member, error) {
 		if m.Until = w.now(); m.Trigger == 0 {
 			m.Trigger = w.trigger
 		}
+		if m.phase == upgrading { // it was interrupted
+			m.Peer = netip.AddrPort{}
+		}
 		out[i] = m.Member
 	}
 	return out, err

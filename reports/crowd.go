@@ -68,7 +68,7 @@ func NewCrowd(run *harness.CrowdRun) *Crowd {
 		case m.Err != "":
 			out.Failures[OneLine(m.Err)]++
 			continue
-		case m.Peer.Port() == 0: // its turn did not come
+		case !m.Peer.IsValid(): // its turn did not come
 			continue
 		}
 		out.Opened++

@@ -40,6 +40,26 @@ func crowd() *harness.CrowdRun {
 	return run
 }
 
+// TestExitLeftBehind: what the server had started is told of where it outlived it.
+func TestExitLeftBehind(t *testing.T) {
+	const s = time.Second
+	for want, e := range map[string]harness.Exit{
+		"exit after 2.00 s (exit status 0)\n":                                                     {At: 2 * s, Gone: 2 * s},
+		"exit after 2.00 s (exit status 0); all that it had started was gone after 3.00 s\n":      {At: 2 * s, Gone: 3 * s},
+		"exit after 2.00 s (exit status 0); what it had started still ran after 35.0 s, killed\n": {At: 2 * s, Gone: 35 * s, Left: true},
+		"killed after 35.0 s\n": {At: 35 * s, Gone: 35 * s, Killed: true},
+	} {
+		e.Observed, e.Words = true, "exit status 0"
+		run := crowd()
+		run.Exit = &e
+		var text bytes.Buffer
+		reports.CrowdText(&text, run, reports.TerminalOptions{Width: 100})
+		if got := text.String(); !strings.HasSuffix(got, want) {
+			t.Errorf("%q is not at the end of\n%s", want, got)
+		}
+	}
+}
+
 func TestCrowd(t *testing.T) {
 	var text, json, svg bytes.Buffer
 	reports.CrowdText(&text, crowd(), reports.TerminalOptions{Width: 100})

@@ -285,7 +285,19 @@ func (e Exit) String() string {
 	if e.Killed {
 		return "killed after " + harness.Format(duration(e.At))
 	}
-	return "after " + harness.Format(duration(e.At)) + ", " + OneLine(e.Words)
+	return "after " + harness.Format(duration(e.At)) + ", " + OneLine(e.Words) + e.behind()
+}
+
+// behind tells of what the process had started and left behind; empty: nothing.
+func (e Exit) behind() string {
+	at := harness.Format(duration(e.Gone))
+	switch {
+	case e.Left:
+		return "; what it had started still ran after " + at + ", killed"
+	case e.Gone > 0:
+		return "; all that it had started was gone after " + at
+	}
+	return ""
 }
 
 // CurveStep is the curve from At on.

@@ -11,9 +11,10 @@ import (
 )
 
 // The look of a curve: a colour with a contrast of 3 to 1 on light and on dark
-// (WCAG 2.2, 1.4.11), and a dash pattern, so that colour alone tells nothing.
+// (WCAG 2.2, 1.4.11), and a dash pattern, so that colour alone tells nothing. There
+// is one for each kind of peer.
 var strokes = []struct{ colour, dash string }{
-	{"#2f81f7", ""}, {"#c26d18", "6 3"}, {"#2f9150", "2 3"}, {"#c0508f", "10 3 2 3"}, {"#7d7d7d", "4 2 1 2"},
+	{"#2f81f7", ""}, {"#c26d18", "6 3"}, {"#2f9150", "2 3"}, {"#c0508f", "10 3 2 3"}, {"#7d7d7d", "4 2 1 2"}, {"#8a63d2", "1 3"},
 }
 
 // No grey is legible on both: a drawing has its own ground, of the reader's
@@ -66,9 +67,13 @@ func SVG(w io.Writer, title, note string, curves []Curve) error {
 		if alive > 0 {
 			fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="4" %s/>`+"\n", x(c.Last), y(alive), strings.Replace(style, stroke.dash, "", 1))
 		}
-		at := left + float64(i)*(width-left-right)/float64(max(len(curves), 1))
+		at, row := left+float64(i)*(width-left-right)/float64(len(curves)), height-22
+		if len(curves) > 5 { // in two rows
+			columns := (len(curves) + 1) / 2
+			at, row = left+float64(i%columns)*(width-left-right)/float64(columns), row-10+14*float64(i/columns)
+		}
 		fmt.Fprintf(&b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" %s/><text x="%.1f" y="%.1f">%s (%d)</text>`+"\n",
-			at, height-26, at+26, height-26, style, at+32, height-22, svgText(c.Kind), c.N)
+			at, row-4, at+26, row-4, style, at+32, row, svgText(c.Kind), c.N)
 	}
 	fmt.Fprintf(&b, "<text x=\"%.0f\" y=\"%.0f\">%s</text>\n</svg>\n", left, height-4, svgText(note))
 	_, err := io.WriteString(w, b.String())

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/finwait/finwait/peers"
 )
 
 // The drawing is well-formed whatever stands in it, and shows each kind.
@@ -17,6 +19,9 @@ func TestSVG(t *testing.T) {
 		{Kind: "polite", N: 50, Last: 0.01, Steps: []CurveStep{{At: 0.005, Survival: 0.5}, {At: 0.01, Survival: 0}}},
 		{Kind: `<b onclick="x">` + "\x1b", N: 3, Last: 35, Steps: []CurveStep{{At: 2, Survival: 0.66}}},
 		{Kind: "none"},
+	}
+	if n := len(peers.Kinds); len(strokes) < n {
+		t.Errorf("%d strokes for %d kinds of peer", len(strokes), n)
 	}
 	var b bytes.Buffer
 	if err := SVG(&b, "shutdown/mixed & <more>", "exit after 35 s", curves); err != nil {

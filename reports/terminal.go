@@ -177,7 +177,7 @@ func exitLine(e *harness.Exit) string {
 	case e.Killed:
 		return "killed after " + harness.Format(e.At)
 	}
-	return "exit after " + harness.Format(e.At) + " (" + OneLine(e.Words) + ")"
+	return "exit after " + harness.Format(e.At) + " (" + OneLine(e.Words) + ")" + exit(e).behind()
 }
 
 func (t *Terminal) verbose(r *harness.Result) {

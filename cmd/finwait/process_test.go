@@ -125,6 +125,51 @@ func TestExecInterrupted(t *testing.T) {
 	}
 }
 
+// Nothing that finwait started is left, however that came to its end: nobody holds
+// the pipe any more that all of it had open.
+func TestNothingIsLeft(t *testing.T) {
+	const serve = "finwait serve --listen 127.0.0.1:$PORT"
+	for name, c := range map[string]struct {
+		script string
+		args   []string
+		code   int
+	}{
+		"ignores SIGTERM":      {`trap "" TERM; ` + serve + ` & while :; do wait; done`, []string{"--only", "shutdown/polite"}, exitFailed},
+		"never ready":          {"sleep 60 & exec sleep 60", []string{"--only", "sanity", "--ready-timeout", "300ms"}, exitNotDone},
+		"crashes at start":     {"sleep 60 & exit 3", []string{"--only", "sanity"}, exitNotDone},
+		"exits with an error":  {"sleep 60 & " + serve + "; exit 3", []string{"--only", "shutdown/polite"}, exitFailed},
+		"children in sessions": {"setsid sleep 60 & (setsid sleep 60 &); exec " + serve, []string{"--only", "sanity"}, exitOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := exec.LookPath("setsid"); err != nil && strings.Contains(c.script, "setsid") {
+				t.Skip(err)
+			}
+			pipe := filepath.Join(t.TempDir(), "pipe")
+			if err := unix.Mkfifo(pipe, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			held, err := os.OpenFile(pipe, os.O_RDONLY|unix.O_NONBLOCK, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer held.Close()
+			args := append([]string{"run", "--exec", "exec 3>" + pipe + "; echo started >&3; " + c.script, "--crowd", "2",
+				"--close-timeout", "100ms", "--stop-timeout", "100ms", "--patience", "1500ms"}, c.args...)
+			var out bytes.Buffer
+			if code := Main(args, &out, &out); code != c.code {
+				t.Errorf("exit status %d, want %d\n%s", code, c.code, out.String())
+			}
+			if err := held.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if b, err := io.ReadAll(held); err != nil || !strings.HasPrefix(string(b), "started") {
+				t.Errorf("something still runs: %v (%q)", err, b)
+			}
+		})
+	}
+}
+
 // The reference server says where it listens, and ends by an interrupt.
 func TestServe(t *testing.T) {
 	cmd, line, out, stderr := begin(t, "serve", "--fault", "two-closes")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -16,11 +17,6 @@ import (
 const (
 	censusFloor  = 5 * time.Millisecond // shortest pause between two dumps; else as long as one took
 	censusBuffer = 32 << 20             // bytes of receive buffer, as far as the system allows
-
-	// An event waits in a work queue of the kernel's before it is told
-	// (sock_diag_broadcast_destroy in net/core/sock_diag.c): mostly under 1 ms, but on
-	// CPUs without a moment to spare 44 ms were seen, which nothing can tell from here.
-	queued = 50 * time.Millisecond
 
 	answerFamily = 0 // struct inet_diag_msg
 	answerPorts  = 4
@@ -59,6 +55,8 @@ type Census struct {
 	events *netlink.Conn
 	query  *netlink.Conn // for dumps
 	exact  *netlink.Conn // for one socket at a time
+	marks  marks
+	began  time.Time
 	done   chan struct{}
 	loops  sync.WaitGroup
 
@@ -66,13 +64,19 @@ type Census struct {
 	peers    map[netip.AddrPort]bool   // whose sockets are held by the server's process
 	families map[byte]bool             // of the sockets: one of IPv6 may have IPv4 connections too
 	cookie   map[uint64]netip.AddrPort // a socket that was reset has no addresses any more (tcp_disconnect in net/ipv4/tcp.c)
-	looked   time.Time                 // when the last dump for orphans began
-	before   time.Time                 // and the one before it
-	wide     time.Time                 // and the last one for all orphans
-	heard    time.Time                 // when the last event came
+	looks    []look                    // the last dumps for orphans
+	wide     time.Time                 // when the last one for all orphans began
 	lost     bool                      // events were; alive is when all that are held still were
 	alive    time.Time
+	trouble  time.Time // until when events may have been lost
+	failed   time.Time // when it ended by itself, because of err
+	err      error
 }
+
+// look is a dump that is over.
+type look struct{ began, ended time.Time }
+
+const looksKept = 1000
 
 // TakeCensus begins to follow the connections to server that [Census.Add]
 // names. left is told of each departure, from one goroutine at a time: of an
@@ -91,10 +95,13 @@ func TakeCensus(server netip.AddrPort, left func(Departure)) (*Census, error) {
 		_ = o.Close()
 		return nil, fmt.Errorf("observe sockets of this host by sock_diag: %w: %w", errors.ErrUnsupported, err)
 	}
+	_ = tellCPU(o.events) // without it the bounds are wide
+	now := time.Now()
 	c := &Census{
-		server: netip.AddrPortFrom(server.Addr().Unmap(), server.Port()), left: left, looked: time.Now(), before: time.Now(), wide: time.Now(),
+		server: netip.AddrPortFrom(server.Addr().Unmap(), server.Port()), left: left, began: now, looks: []look{{now, now}}, wide: now, marks: marks{cpus: map[int]*queue{}},
 		events: o.events, query: o.query, exact: exact, done: make(chan struct{}), peers: map[netip.AddrPort]bool{}, cookie: map[uint64]netip.AddrPort{}, families: map[byte]bool{},
 	}
+	c.loops.Go(func() { c.marks.run(c.done) })
 	c.loops.Go(c.listen)
 	c.loops.Go(c.dumps)
 	return c, nil
@@ -115,7 +122,7 @@ func (c *Census) Add(peer netip.AddrPort) {
 			return
 		}
 	}
-	c.lost, c.alive = true, time.Now() // a dump of all tells whether it is gone
+	c.lose() // a dump of all tells whether it is gone
 }
 
 // Close ends the census; nothing is told afterwards.
@@ -144,16 +151,19 @@ func (c *Census) tell(d Departure) {
 func (c *Census) listen() {
 	prefer()
 	b := make([]byte, messageSize)
-	for {
-		asked := time.Now()
-		type event struct {
-			cookie uint64
-			at     time.Time
-		}
+	type event struct {
+		cookie   uint64
+		from, to time.Time
+	}
+	for overrun := false; ; {
 		var gone []event
-		err := receive(c.events, b, func(data []byte) {
-			if s, err := decode(data); err == nil {
-				gone = append(gone, event{s.Cookie, time.Now()})
+		err := receive(c.events, b, func(data []byte, cpu int) {
+			s, err := decode(data)
+			if overrun {
+				cpu = -1 // marks may be missing
+			}
+			if from, to, own := c.marks.date(cpu, s.Cookie); err == nil && !own {
+				gone = append(gone, event{s.Cookie, from, to})
 			}
 		})
 		select {
@@ -162,26 +172,63 @@ func (c *Census) listen() {
 		default:
 		}
 		c.mu.Lock()
-		c.heard = time.Now()
 		for _, e := range gone {
-			// It was no orphan in the dump before last; when the last one began, it may
-			// have been gone and its event on the way.
 			if peer, known := c.cookie[e.cookie]; known {
 				delete(c.cookie, e.cookie)
-				c.tell(Departure{Peer: peer, At: e.at, Bound: e.at.Sub(c.before) + queued, Freed: true})
+				c.tell(Departure{Peer: peer, At: e.to, Bound: e.to.Sub(c.held(e.from)), Freed: true})
 			}
 		}
-		if errors.Is(err, syscall.ENOBUFS) {
-			err = nil
-			if !c.lost {
-				c.lost, c.alive = true, asked
-			}
+		// What is lost the kernel tells once, until the queue was empty
+		// (netlink_overrun in net/netlink/af_netlink.c); it is when receive has taken all.
+		lost := errors.Is(err, syscall.ENOBUFS)
+		if lost || overrun {
+			c.marks.forget()
+			c.lose()
 		}
 		c.mu.Unlock()
-		if err != nil {
+		overrun = lost
+		if err != nil && !lost {
+			c.fail(err)
 			return
 		}
 	}
+}
+
+// lose notes that events may have been lost until now; c.mu is held.
+func (c *Census) lose() {
+	c.trouble = time.Now()
+	if !c.lost {
+		c.lost, c.alive = true, c.held(c.marks.oldest())
+	}
+}
+
+// held is a moment at which a process held a socket that was not told of as an
+// orphan and existed still at the time given: the last dump that was over by then
+// would have had it. c.mu is held.
+func (c *Census) held(existed time.Time) time.Time {
+	for _, l := range slices.Backward(c.looks) {
+		if !l.ended.After(existed) {
+			return l.began
+		}
+	}
+	return c.began
+}
+
+// fail notes why the census has ended.
+func (c *Census) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.failed, c.err = time.Now(), err
+	}
+}
+
+// Failed tells since when, and why, not all departures are told any more; nil:
+// they are.
+func (c *Census) Failed() (since time.Time, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failed, c.err
 }
 
 // dumps looks for orphans, again and again: the kernel has no event for them.
@@ -189,7 +236,12 @@ func (c *Census) dumps() {
 	prefer()
 	for turn := 0; ; turn++ {
 		start := time.Now()
-		if c.look(start, turn%orphanTurns == 0) != nil {
+		if err := c.look(start, turn%orphanTurns == 0); err != nil {
+			select {
+			case <-c.done:
+			default:
+				c.fail(err)
+			}
 			return
 		}
 		timer := time.NewTimer(max(censusFloor, time.Since(start)))
@@ -202,10 +254,8 @@ func (c *Census) dumps() {
 	}
 }
 
-// look makes one dump. Events that are lost the kernel tells of
-// once, until the queue was empty (netlink_overrun in net/netlink/af_netlink.c):
-// as long as events come after that, each dump is of all sockets and tells who
-// is missing.
+// look makes one dump. Where events may have been lost since the last, it is of
+// all sockets and tells who is missing.
 func (c *Census) look(start time.Time, wide bool) error {
 	c.mu.Lock()
 	lost, states := c.lost, uint32(orphanStates)
@@ -246,7 +296,7 @@ func (c *Census) look(start time.Time, wide bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, o := range orphans {
-		since := c.looked
+		since := c.looks[len(c.looks)-1].began
 		if o.second {
 			since = c.wide
 		}
@@ -257,9 +307,12 @@ func (c *Census) look(start time.Time, wide bool) error {
 			c.tell(Departure{Peer: peer, At: now, Bound: now.Sub(c.alive), Freed: true})
 		}
 		maps.Copy(c.cookie, cookies)
-		c.alive, c.lost = start, c.heard.After(c.looked)
+		c.alive, c.lost = start, c.trouble.After(start)
 	}
-	if c.before, c.looked = c.looked, start; wide {
+	if c.looks = append(c.looks, look{start, now}); len(c.looks) > looksKept {
+		c.looks = slices.Delete(c.looks, 0, looksKept/2)
+	}
+	if wide {
 		c.wide = start
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestCensus: each departure is told within its bound, and that of an orphan
@@ -101,7 +103,7 @@ func TestCensusLostEvents(t *testing.T) {
 	census.Add(stays)
 	census.Add(gone)
 	census.mu.Lock()
-	census.lost, census.alive = true, since
+	census.lost, census.alive, census.trouble = true, since, time.Now()
 	census.mu.Unlock()
 	if d := <-told; d.Peer != gone || !d.Freed || d.At.Add(-d.Bound).After(since) {
 		t.Errorf("told %+v", d)
@@ -113,5 +115,72 @@ func TestCensusLostEvents(t *testing.T) {
 	}
 	if len(told) > 0 {
 		t.Errorf("also told %+v", <-told)
+	}
+}
+
+// TestCensusBehindAQueue: a departure whose event waits behind thousands of others
+// in the kernel is dated by when it happened, on whatever CPU that was.
+func TestCensusBehindAQueue(t *testing.T) {
+	const others = 20_000
+	ln := listenOn(t, ipv4)
+	told := make(chan Departure, 8)
+	var census *Census
+	for cpu := range runtime.NumCPU() {
+		peer := dial(t, ln, ipv4)
+		server, err := ln.AcceptTCP()
+		check(t, err)
+		c := pair{server, peer}
+		host, from := c.addrs()
+		if census == nil {
+			census, err = TakeCensus(host, func(d Departure) { told <- d })
+			check(t, err)
+			defer census.Close()
+		}
+		census.Add(from)
+		var before, after time.Time
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			runtime.LockOSThread() // the thread ends here
+			_ = on(cpu)
+			_ = peer.SetLinger(0)
+			_ = peer.Close()
+			for range others {
+				if fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0); err == nil {
+					_ = unix.Close(fd)
+				}
+			}
+			before = time.Now()
+			_ = server.Close()
+			after = time.Now()
+		}()
+		<-done
+		select {
+		case d := <-told:
+			t.Logf("told %s later, dated %s later, bound %s", time.Since(after), d.At.Sub(after), d.Bound)
+			bounded(t, "departure", d.At, d.Bound, before, after)
+		case <-time.After(10 * time.Second):
+			t.Fatal("a departure was not told")
+		}
+	}
+}
+
+// TestCensusFails: a census that ends by itself says why.
+func TestCensusFails(t *testing.T) {
+	ln := listenOn(t, ipv4)
+	census, err := TakeCensus(netip.MustParseAddrPort(ln.Addr().String()), func(Departure) {})
+	check(t, err)
+	defer census.Close()
+	if _, err := census.Failed(); err != nil {
+		t.Error(err)
+	}
+	check(t, census.events.Close()) // as where the kernel ends it
+	for limit := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
+		if at, err := census.Failed(); err != nil && !at.IsZero() {
+			return
+		}
+		if time.Now().After(limit) {
+			t.Fatal("it says nothing")
+		}
 	}
 }

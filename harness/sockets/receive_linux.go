@@ -16,10 +16,11 @@ func prefer() {
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, -15)
 }
 
-// receive waits for messages and hands over all that are there, one at a time;
-// b holds one datagram. Thousands of events come within milliseconds: taken one
-// by one through the library they would be dated late.
-func receive(c *netlink.Conn, b []byte, message func(data []byte)) error {
+// receive waits for events and hands over all that are there, one at a time, with
+// the CPU that told it, -1 where [tellCPU] could not be had; b holds one datagram.
+// Thousands of events come within milliseconds: taken one by one through the
+// library they would be dated late.
+func receive(c *netlink.Conn, b []byte, event func(data []byte, cpu int)) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return err
@@ -36,15 +37,14 @@ func receive(c *netlink.Conn, b []byte, message func(data []byte)) error {
 			case err != nil:
 				failed = err
 				return true
+			case n < unix.NLMSG_HDRLEN:
+				continue
 			}
-			for rest := b[:n]; len(rest) >= unix.NLMSG_HDRLEN; {
-				length := int(binary.NativeEndian.Uint32(rest))
-				if length < unix.NLMSG_HDRLEN || length > len(rest) {
-					break
-				}
-				message(rest[unix.NLMSG_HDRLEN:length])
-				rest = rest[min((length+unix.NLMSG_ALIGNTO-1)&^(unix.NLMSG_ALIGNTO-1), len(rest)):]
+			cpu := n - unix.NLMSG_HDRLEN - answerSize
+			if n >= int(binary.NativeEndian.Uint32(b)) { // it is whole
+				cpu = -1
 			}
+			event(b[unix.NLMSG_HDRLEN:n], cpu)
 		}
 	})
 	if failed != nil {

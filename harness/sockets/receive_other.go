@@ -8,6 +8,10 @@ import (
 	"github.com/mdlayher/netlink"
 )
 
+func receive(*netlink.Conn, []byte, func(data []byte, cpu int)) error { return errors.ErrUnsupported }
+
 func prefer() {}
 
-func receive(*netlink.Conn, []byte, func(data []byte)) error { return errors.ErrUnsupported }
+func (m *marks) run(<-chan struct{}) {}
+
+func tellCPU(*netlink.Conn) error { return errors.ErrUnsupported }

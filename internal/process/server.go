@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +17,7 @@ type Server struct {
 	Output *Tail // of its standard output and standard error
 
 	cmd      *exec.Cmd
+	variable string // of all that it starts
 	guardian *exec.Cmd
 	killed   sync.Once
 	exited   chan struct{}
@@ -31,8 +33,8 @@ func Start(cmd *exec.Cmd) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cmd: cmd, Output: &Tail{}, exited: make(chan struct{}), output: output, read: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = w, w
+	s := &Server{cmd: cmd, variable: mark + "=" + rand.Text(), Output: &Tail{}, exited: make(chan struct{}), output: output, read: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr, cmd.Env = w, w, append(cmd.Environ(), s.variable)
 	err = cmd.Start()
 	_ = w.Close()
 	if err != nil {
@@ -101,12 +103,13 @@ func (s *Server) Gone(ctx context.Context) (at time.Time, ok bool) {
 }
 
 // Kill ends the program and all that it started, and returns when it has
-// ended, and its output has been read. Who has left the program's group may hold
-// that open: it is read for a second at most.
+// ended, and its output has been read. Who has left the program's group and is not
+// found may hold that open: it is read for a second at most.
 func (s *Server) Kill() {
 	s.killed.Do(func() {
 		_ = s.cmd.Cancel()
 		<-s.exited
+		killStrays(s.variable)
 		if s.guardian != nil {
 			_ = s.guardian.Process.Kill()
 			_ = s.guardian.Wait()

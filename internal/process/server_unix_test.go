@@ -53,8 +53,13 @@ func TestKillEndsTheChildren(t *testing.T) {
 	for name, script := range map[string]string{
 		"the server waits": "exec 3>%; sleep 60 & wait",
 		"the server ends":  "exec 3>%; sleep 60 & exit 3",
+		"a session":        "setsid sh -c 'exec 3>%; exec sleep 60' & wait",
+		"a daemon":         "(setsid sh -c 'exec 3>%; sleep 60 & sleep 60' &); sleep 60",
 	} {
 		t.Run(name, func(t *testing.T) {
+			if _, err := exec.LookPath("setsid"); err != nil && strings.Contains(script, "setsid") {
+				t.Skip(err)
+			}
 			path := pipe(t)
 			s, err := Start(Shell(t.Context(), strings.ReplaceAll(script, "%", path)))
 			if err != nil {

@@ -1,0 +1,30 @@
+package harness
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/finwait/finwait/peers"
+)
+
+// Where the census failed, sockets that were held still are censored then, and
+// the report has a note.
+func TestLostSight(t *testing.T) {
+	const s = time.Second
+	run := &CrowdRun{Started: time.Now(), Members: []peers.Member{{Trigger: s, Released: 2 * s, Until: 9 * s}, {Trigger: s, Until: 9 * s}, {Trigger: 5 * s, Until: 9 * s}}}
+	run.lostSight(time.Time{}, nil)
+	if len(run.Notes) > 0 || run.Members[1].Until != 9*s {
+		t.Errorf("%+v", run)
+	}
+	run.lostSight(run.Started.Add(3*s), errors.New("netlink receive: no such device"))
+	for i, want := range []time.Duration{9 * s, 3 * s, 5 * s} {
+		if got := run.Members[i].Until; got != want {
+			t.Errorf("member %d: until %s, want %s", i, got, want)
+		}
+	}
+	if len(run.Notes) != 1 || !strings.Contains(run.Notes[0], "until 3.00 s after the beginning only: netlink receive: no such device") {
+		t.Errorf("%q", run.Notes)
+	}
+}

@@ -1,0 +1,31 @@
+package process
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// Files tells how many files the program has open, and how many it may
+// (getrlimit(2)); false: that is not known, or it has children, over which what it
+// opens may be spread.
+func (s *Server) Files() (open, limit uint64, ok bool) {
+	proc := fmt.Sprintf("/proc/%d/", s.Pid)
+	children, err := filepath.Glob(proc + "task/*/children")
+	if err != nil || len(children) == 0 {
+		return 0, 0, false
+	}
+	for _, path := range children {
+		if list, err := os.ReadFile(path); err != nil || len(list) > 0 {
+			return 0, 0, false
+		}
+	}
+	files, err := os.ReadDir(proc + "fd")
+	var most unix.Rlimit
+	if err != nil || unix.Prlimit(s.Pid, unix.RLIMIT_NOFILE, nil, &most) != nil {
+		return 0, 0, false
+	}
+	return uint64(len(files)), most.Cur, true
+}
