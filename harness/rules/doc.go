@@ -98,14 +98,23 @@ func heldSeen(r *harness.Record) string {
 	return "the process let go of the server socket at " + harness.Format(s.Held.Until)
 }
 
+// unseen tells why it is not known how long the process held the socket; empty:
+// it is known.
+func unseen(s harness.Socket) string {
+	switch {
+	case !s.Observed:
+		return "the server socket was not observed: " + s.Why
+	case s.Held.Censored && s.Lost:
+		return "the kernel dropped destroy events: the end may be one of them"
+	}
+	return ""
+}
+
 // letsGo judges how long the process held the socket, from the trigger.
 func letsGo(limit func(harness.Profile) time.Duration) check {
 	return func(r *harness.Record, p harness.Profile) harness.Finding {
-		if !r.Socket.Observed {
-			return unmeasured(harness.Local, "the server socket was not observed: "+r.Socket.Why)
-		}
-		if r.Socket.Held.Censored && r.Socket.Lost {
-			return unmeasured(harness.Local, "the kernel dropped destroy events: the end may be one of them")
+		if why := unseen(r.Socket); why != "" {
+			return unmeasured(harness.Local, why)
 		}
 		if r.Socket.Held.Censored && r.Socket.Held.Until < limit(p) {
 			return moot(heldSeen(r) + ", and the limit is " + harness.Format(limit(p)) + ": raise --patience")

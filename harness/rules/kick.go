@@ -44,8 +44,8 @@ func crowdReleased(r *harness.Record, p harness.Profile) harness.Finding {
 	late := 0
 	var last harness.Survival
 	for _, c := range r.Crowd {
-		if !c.Socket.Observed {
-			return unmeasured(harness.Local, "the server sockets were not observed: "+c.Socket.Why)
+		if why := unseen(c.Socket); why != "" {
+			return unmeasured(harness.Local, "of the crowd: "+why)
 		}
 		if c.Socket.Held.Censored || c.Socket.Held.Until > p.CloseLimit() {
 			late++
