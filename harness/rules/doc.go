@@ -98,6 +98,9 @@ func heldSeen(r *harness.Record) string {
 	return "the process let go of the server socket at " + harness.Format(s.Held.Until)
 }
 
+// eventsLost is why a socket that seems to be held is not judged.
+const eventsLost = "the kernel dropped destroy events: the end may be one of them"
+
 // letsGo judges how long the process held the socket, from the trigger.
 func letsGo(limit func(harness.Profile) time.Duration) check {
 	return func(r *harness.Record, p harness.Profile) harness.Finding {
@@ -105,7 +108,7 @@ func letsGo(limit func(harness.Profile) time.Duration) check {
 			return unmeasured(harness.Local, "the server socket was not observed: "+r.Socket.Why)
 		}
 		if r.Socket.Held.Censored && r.Socket.Lost {
-			return unmeasured(harness.Local, "the kernel dropped destroy events: the end may be one of them")
+			return unmeasured(harness.Local, eventsLost)
 		}
 		if r.Socket.Held.Censored && r.Socket.Held.Until < limit(p) {
 			return moot(heldSeen(r) + ", and the limit is " + harness.Format(limit(p)) + ": raise --patience")

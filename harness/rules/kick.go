@@ -47,6 +47,9 @@ func crowdReleased(r *harness.Record, p harness.Profile) harness.Finding {
 		if !c.Socket.Observed {
 			return unmeasured(harness.Local, "the server sockets were not observed: "+c.Socket.Why)
 		}
+		if c.Socket.Held.Censored && c.Socket.Lost {
+			return unmeasured(harness.Local, eventsLost)
+		}
 		if c.Socket.Held.Censored || c.Socket.Held.Until > p.CloseLimit() {
 			late++
 		}
