@@ -176,7 +176,13 @@ func faults() []fault {
 		{Fault{"waits-for-fin", "leaves it to the peer to close TCP, for ever", []string{"R8", "R9", "R13", "R16", "R16-crowd", "R19", "R26", "R33"}}, func(b *behaviour) {
 			b.onEnd = func(c *conn) { c.drain(forever()) }
 		}},
-		{Fault{"fin-late", "lets the close timeout pass before it closes TCP", []string{"R8", "R13"}}, func(b *behaviour) {
+		{Fault{"fins-second", "leaves it to the peer to close TCP for 280 ms", []string{"R9"}}, func(b *behaviour) {
+			b.onEnd = func(c *conn) {
+				c.drain(time.Now().Add(280 * time.Millisecond))
+				c.end()
+			}
+		}},
+		{Fault{"fin-late", "lets the close timeout pass before it closes TCP", []string{"R8", "R9", "R13"}}, func(b *behaviour) {
 			b.onEnd = func(c *conn) { c.drain(c.limit) }
 		}},
 		{Fault{"no-drain", "closes the descriptor behind its Close, whatever is still unread", []string{"R10"}}, func(b *behaviour) {

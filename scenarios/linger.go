@@ -40,6 +40,11 @@ func Linger() []*harness.Scenario {
 				append(rules.CloseFrames(), rules.Told(rules.EventCode)...)...),
 		},
 		{
+			ID: "linger/fin-later", Title: "closes with 1000, and sends FIN 200 ms after the answer",
+			Script: peers.Opened(peers.Trigger{}, bye, peers.AwaitClose{}, peers.Pause{For: 200 * time.Millisecond}, peers.Finish{}),
+			Rules:  rules.Answer(),
+		},
+		{
 			ID: "linger/half-close-early", Title: "closes with 1000, with FIN in the same segment, and reads on",
 			Script: peers.Opened(peers.Trigger{}, peers.SendLast(bye), peers.AwaitEnd{}),
 			Rules: append([]harness.Rule{rules.Answered, rules.AnsweredInTime, rules.AnswerCode, rules.ClosesTCP, rules.LetsGoAfterClose},

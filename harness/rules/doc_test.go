@@ -22,3 +22,16 @@ func TestHeldBeyondPatience(t *testing.T) {
 		}
 	}
 }
+
+// TestLostEvents: a socket whose end the kernel may have told in vain is not
+// judged, in a crowd neither.
+func TestLostEvents(t *testing.T) {
+	lost := harness.Socket{Observed: true, Lost: true, Held: harness.Survival{Until: 35 * time.Second, Censored: true}}
+	r := &harness.Record{Record: &peers.Record{}, Socket: lost}
+	r.Crowd = []*harness.Record{r}
+	for _, rule := range []harness.Rule{LetsGoAfterClose, CrowdReleased} {
+		if got := rule.Check(r, harness.Profile{CloseTimeout: time.Second}); got.Outcome != harness.Unmeasured {
+			t.Errorf("%s: %s, %s", rule.ID, got.Outcome, got.Got)
+		}
+	}
+}

@@ -17,10 +17,10 @@ import (
 // conn is one connection of a hostile server. What is written to a peer that
 // is gone is lost, and nobody is told.
 type conn struct {
-	*net.TCPConn
-	out    net.Conn // TCP, or TLS over it
-	in     *bufio.Reader
-	server *Server
+	*net.TCPConn          // below TLS
+	out          net.Conn // TCP, or TLS over it
+	in           *bufio.Reader
+	server       *Server
 }
 
 func newConn(c *net.TCPConn, s *Server) *conn {

@@ -40,7 +40,7 @@ func drip(c *conn) {
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for b := []byte{22, 3, 3, 0x40, 0, 2}; ; b = []byte{0} {
-		if _, err := c.TCPConn.Write(b); err != nil {
+		if _, err := c.Write(b); err != nil {
 			return
 		}
 		<-ticker.C
@@ -48,14 +48,14 @@ func drip(c *conn) {
 }
 
 func garbage(c *conn) {
-	_, _ = c.TCPConn.Read(make([]byte, 1))
-	_, _ = c.TCPConn.Write(noTLS)
+	_, _ = c.Read(make([]byte, 1))
+	_, _ = c.Write(noTLS)
 	drainTCP(c)
 }
 
 func garbageLater(c *conn) {
 	if c.upgrade() {
-		_, _ = c.TCPConn.Write(noTLS)
+		_, _ = c.Write(noTLS)
 		drainTCP(c)
 	}
 }
