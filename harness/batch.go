@@ -285,14 +285,18 @@ func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally)
 	if s.Stops {
 		return b.stopped(ctx, s, n, r, rally)
 	}
-	token := newToken()
-	r.Record = b.play(ctx, s, token, rally)
-	r.Record.Events = b.events(ctx, token, r.Record)
+	r.Record = b.play(ctx, s, newToken, rally)
+	everyone := append([]*Record{r.Record}, r.Record.Crowd...)
+	for _, one := range everyone {
+		one.Events = b.events(ctx, one.token, one)
+	}
 	if ctx.Err() == nil {
 		r.Record.Alive = b.probe(ctx)
 	}
-	if again := b.events(ctx, token, nil); len(again.List) > len(r.Record.Events.List) {
-		r.Record.Events = again // a second event came later
+	for _, one := range everyone {
+		if again := b.events(ctx, one.token, nil); len(again.List) > len(one.Events.List) {
+			one.Events = again // a second event came later
+		}
 	}
 	switch dead := r.Record.Alive.Tried && !r.Record.Alive.OK && b.dead(ctx); {
 	case r.Record.refused:
@@ -347,8 +351,9 @@ func (b *Batch) judge(r *Result, rules []Rule) {
 	r.Verdict, r.Missing = verdict(r.Findings, b.profile.Strict)
 }
 
-// play runs the scenario's script, and its crowd at the same time.
-func (b *Batch) play(ctx context.Context, s *Scenario, token string, rally *peers.Rally) *Record {
+// play runs the scenario's script, and its crowd at the same time; token gives
+// each peer the name of its connection, if any.
+func (b *Batch) play(ctx context.Context, s *Scenario, token func() string, rally *peers.Rally) *Record {
 	var members []Crowd
 	for _, c := range s.Crowd {
 		members = append(members, slices.Repeat([]Crowd{c}, c.Count)...)
@@ -357,11 +362,11 @@ func (b *Batch) play(ctx context.Context, s *Scenario, token string, rally *peer
 	var running sync.WaitGroup
 	for i, member := range members {
 		running.Go(func() {
-			crowd[i] = b.peer(ctx, member.Script, "", "", rally)
+			crowd[i] = b.peer(ctx, member.Script, "", token(), rally)
 			crowd[i].Kind = member.Kind
 		})
 	}
-	rec := b.peer(ctx, s.Script, s.Query, token, rally)
+	rec := b.peer(ctx, s.Script, s.Query, token(), rally)
 	running.Wait()
 	rec.Crowd = crowd
 	for _, r := range crowd {
@@ -402,7 +407,7 @@ func (b *Batch) peer(ctx context.Context, script peers.Script, query, token stri
 			watch.Urgent()
 		}
 	}
-	rec := &Record{Record: peers.Run(ctx, script, opt), Has: b.has}
+	rec := &Record{Record: peers.Run(ctx, script, opt), Has: b.has, token: token}
 	rec.refused = execs.refused.Load()
 	rec.Socket = b.socket(watch, rec.Record)
 	return rec

@@ -17,7 +17,8 @@ type Record struct {
 	Alive  Liveness
 	Has    map[Capability]bool // what the target and this host can do
 
-	refused bool // a command of the user's exited with 127
+	token   string // of the connection, for its close events; empty: it has none
+	refused bool   // a command of the user's exited with 127
 }
 
 // Exit is the end of the server's process after it was asked to stop.

@@ -92,7 +92,7 @@ func (b *Batch) place(s *Scenario, n int) *place {
 // stopped runs a scenario that stops its server, and waits for the end of the
 // process.
 func (b *Batch) stopped(ctx context.Context, s *Scenario, n int, r *Result, rally *peers.Rally) *Result {
-	r.Record = b.play(ctx, s, "", rally)
+	r.Record = b.play(ctx, s, func() string { return "" }, rally)
 	if r.Record.Err != "" {
 		r.Verdict, r.Err = Errored, r.Record.Err
 		return r

@@ -49,7 +49,7 @@ func worst(plays []*Result) *Result {
 
 // verdict sums up findings. Strict makes a breached SHOULD fail.
 func verdict(findings []Finding, strict bool) (Verdict, []Capability) {
-	var judged, unmeasured, warned bool
+	var judged, measured, unmeasured, warned bool
 	var missing []Capability
 	for _, f := range findings {
 		switch {
@@ -59,9 +59,13 @@ func verdict(findings []Finding, strict bool) (Verdict, []Capability) {
 			warned = true
 		case f.Outcome == Kept:
 			judged = judged || f.Rule.ID != Alive.ID
+		case f.Outcome == Measured:
+			measured = true
 		case f.Outcome == Unmeasured && f.Rule.Grade != Info:
-			unmeasured = true
-			missing = append(missing, f.Missing)
+			unmeasured = unmeasured || f.Missing != CanEvents
+			if !slices.Contains(missing, f.Missing) {
+				missing = append(missing, f.Missing)
+			}
 		}
 	}
 	switch {
@@ -69,7 +73,7 @@ func verdict(findings []Finding, strict bool) (Verdict, []Capability) {
 		return Warn, nil
 	case judged:
 		return Pass, nil
-	case unmeasured:
+	case unmeasured, len(missing) > 0 && !measured: // the event is checked too where there is one
 		return Skip, missing
 	}
 	return Noted, nil

@@ -10,6 +10,7 @@ func TestVerdict(t *testing.T) {
 		return Finding{Rule: Rule{ID: "R", Grade: g}, Outcome: o, Missing: Local}
 	}
 	alive := Finding{Rule: Alive, Outcome: Kept}
+	untold := Finding{Rule: Rule{ID: "R25", Grade: Must}, Outcome: Unmeasured, Missing: CanEvents}
 	for _, c := range []struct {
 		name     string
 		findings []Finding
@@ -28,6 +29,9 @@ func TestVerdict(t *testing.T) {
 		{"moot", []Finding{f(Must, Moot), alive}, Noted, Noted, nil},
 		{"not measured", []Finding{f(Budget, Unmeasured), alive}, Skip, Skip, []Capability{Local}},
 		{"not measured, but something was judged", []Finding{f(Budget, Unmeasured), f(Must, Kept)}, Pass, Pass, nil},
+		{"a figure, and no event to judge", []Finding{f(Info, Measured), untold, alive}, Noted, Noted, nil},
+		{"no event to judge", []Finding{untold, untold, alive}, Skip, Skip, []Capability{CanEvents}},
+		{"a figure, and something not measured", []Finding{f(Info, Measured), untold, f(Budget, Unmeasured)}, Skip, Skip, []Capability{CanEvents, Local}},
 		{"a figure not measured", []Finding{f(Info, Unmeasured), alive}, Noted, Noted, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -156,12 +156,15 @@ func (t *Target) profile(p harness.Profile) (harness.Profile, error) {
 	return p, nil
 }
 
-// because explains a breach in one sentence; empty: nothing explains it.
+// because explains a breach in one sentence; empty: nothing explains it. What
+// explains a rule explains it for each peer of a crowd too.
 func (t *Target) because(id, rule string) string {
 	family, _, _ := strings.Cut(id, "/")
-	for _, key := range []string{id + " " + rule, family + " " + rule, rule} {
-		if why := t.Because[key]; why != "" {
-			return why
+	for _, rule := range []string{rule, strings.TrimSuffix(rule, "-crowd")} {
+		for _, key := range []string{id + " " + rule, family + " " + rule, rule} {
+			if why := t.Because[key]; why != "" {
+				return why
+			}
 		}
 	}
 	return t.Races[id]

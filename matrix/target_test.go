@@ -148,6 +148,9 @@ func TestBecause(t *testing.T) {
 			t.Errorf("%s: %s", id, got)
 		}
 	}
+	if got := target.because("kick/all", "R1-crowd"); got != "one" {
+		t.Error(got)
+	}
 	if got := target.because("linger/no-fin", "R2"); got != "" {
 		t.Error(got)
 	}

@@ -67,7 +67,7 @@ func controlFaults() []fault {
 		}},
 
 		// What the application is told.
-		{Fault{"event-wrong-code", "tells the application the next code", []string{"R21"}}, tells(func(c *conn, e CloseEvent) CloseEvent {
+		{Fault{"event-wrong-code", "tells the application the next code", []string{"R21", "R21-crowd"}}, tells(func(c *conn, e CloseEvent) CloseEvent {
 			if c.received != nil && len(*c.received) > 0 {
 				e.Code++
 			}
@@ -79,7 +79,7 @@ func controlFaults() []fault {
 			}
 			return e
 		})},
-		{Fault{"event-lost-1000", "tells the application 1000 where no Close came", []string{"R23"}}, tells(func(_ *conn, e CloseEvent) CloseEvent {
+		{Fault{"event-lost-1000", "tells the application 1000 where no Close came", []string{"R23", "R23-crowd"}}, tells(func(_ *conn, e CloseEvent) CloseEvent {
 			if e.Code == int(ws.StatusAbnormalClosure) {
 				e.Code = int(ws.StatusNormalClosure)
 			}
@@ -89,20 +89,20 @@ func controlFaults() []fault {
 			e.Clean = true
 			return e
 		})},
-		{Fault{"event-twice", "tells the application every close twice", []string{"R25"}}, func(b *behaviour) {
+		{Fault{"event-twice", "tells the application every close twice", []string{"R25", "R25-crowd"}}, func(b *behaviour) {
 			b.onEvent = func(c *conn, e CloseEvent) {
 				c.told.add(c.token, e)
 				c.told.add(c.token, e)
 			}
 		}},
-		{Fault{"event-missing", "does not tell the application of a connection that was lost", []string{"R25"}}, func(b *behaviour) {
+		{Fault{"event-missing", "does not tell the application of a connection that was lost", []string{"R25", "R25-crowd"}}, func(b *behaviour) {
 			b.onEvent = func(c *conn, e CloseEvent) {
 				if c.received != nil {
 					c.told.add(c.token, e)
 				}
 			}
 		}},
-		{Fault{"event-late", "tells the application of a close (three times Options.Late) later", []string{"R25", "R26"}}, func(b *behaviour) {
+		{Fault{"event-late", "tells the application of a close (three times Options.Late) later", []string{"R25", "R25-crowd", "R26"}}, func(b *behaviour) {
 			b.onEvent = func(c *conn, e CloseEvent) {
 				pause(c.stop, 3*c.Late)
 				e.At = time.Now().UTC()

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"slices"
 	"time"
 
 	"github.com/finwait/finwait/harness"
@@ -18,7 +19,7 @@ func Kick() []*harness.Scenario {
 	known := peers.Pause{For: 100 * time.Millisecond} // the 101 may come before the application knows of the connection
 	told := harness.Crowd{Count: 20, Script: peers.Opened(append([]peers.Step{known, peers.Gather{}}, kicked...)...)}
 	hangs := harness.Crowd{Count: 20, Script: peers.Opened(known, peers.Gather{}, peers.AwaitClose{}, peers.Leave{}, peers.HoldOpen{})}
-	everyone := []harness.Rule{rules.EveryoneTold(4001), rules.SendsCode(4001, ""), rules.CrowdReleased, rules.EventClean, rules.OneEvent, rules.EventInTime}
+	everyone := slices.Concat([]harness.Rule{rules.EveryoneTold(4001), rules.SendsCode(4001, ""), rules.CrowdReleased}, rules.Told(rules.EventCode), rules.CrowdEvents())
 	return []*harness.Scenario{
 		{
 			ID: "kick/all", Title: "asks for a kick of all, with 20 others that answer",
@@ -32,7 +33,7 @@ func Kick() []*harness.Scenario {
 			Crowd: []harness.Crowd{{Count: 49, Script: peers.Opened(peers.Gather{}, peers.Pause{For: 500 * time.Millisecond},
 				peers.Send{peers.Text("still here")}, peers.AwaitText{Text: "still here"}, peers.Leave{},
 				peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})}},
-			Rules: []harness.Rule{rules.FailsClosed, rules.OthersUnharmed},
+			Rules: append([]harness.Rule{rules.FailsClosed, rules.OthersUnharmed, rules.EventClean, rules.OneEvent, rules.EventInTime}, rules.CrowdEvents()...),
 		},
 		{
 			ID: "kick/all-with-hangers", Title: "asks for a kick of all, with 20 others that answer and 20 that ignore the Close",
@@ -50,7 +51,7 @@ func Kick() []*harness.Scenario {
 
 // Keepalive is the family of peers that do not answer a Ping.
 func Keepalive() []*harness.Scenario {
-	life := []harness.Rule{rules.Keepalive, rules.KeepaliveDeclared}
+	life := []harness.Rule{rules.Keepalive, rules.KeepaliveDeclared, rules.EventLost, rules.EventClean, rules.OneEvent}
 	return []*harness.Scenario{
 		{
 			ID: "keepalive/no-pong", Title: "answers no Ping",

@@ -63,7 +63,7 @@ func ServerClose() []*harness.Scenario {
 		[]harness.Rule{rules.LetsGoOfVanished}, rules.Told(rules.EventLost))
 	add("vanishes-then-returns", "is dark for 3 s when the server closes, then answers", []harness.Capability{harness.Dark}, []string{dark},
 		peers.Opened(peers.Vanish{}, peers.Trigger{}, ask, peers.Pause{For: 3 * time.Second}, peers.Return{},
-			peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}), bounded)
+			peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}), bounded, rules.Told(rules.EventCode))
 	out = append(out,
 		unread("stops-reading", "stops reading, so that the server's Close is stuck behind a full send buffer", peers.StopReading{}),
 		unread("drip-reader", "reads a byte every 100 ms, so that the server's Close is stuck behind a full send buffer", peers.SlowReading{Bytes: 1, Every: 100 * time.Millisecond}))
@@ -80,16 +80,16 @@ func ServerClose() []*harness.Scenario {
 	}
 	for _, c := range []int{1000, 1001, 1008, 1011, 1012, 1013, 3000, 4999} {
 		code(fmt.Sprintf("code-%d", c), fmt.Sprintf("answers a server that closes with %d and a reason", c), fmt.Sprintf("close %d why not", c),
-			[]harness.Rule{rules.SendsCode(c, "why not")}, ends, bounded)
+			[]harness.Rule{rules.SendsCode(c, "why not")}, ends, bounded, rules.IfClosed(rules.Told(rules.EventCode)...))
 	}
-	code("no-code", "answers a server that closes without a code", "close", []harness.Rule{rules.SentCode}, ends, bounded)
+	code("no-code", "answers a server that closes without a code", "close", []harness.Rule{rules.SentCode}, ends, bounded, rules.IfClosed(rules.Any()...))
 	for _, c := range []int{999, 1004, 1005, 1006, 1015} {
 		out = append(out, &harness.Scenario{
 			ID: fmt.Sprintf("server-close/refused-%d", c), Title: fmt.Sprintf("answers a server whose application closes with %d, which may not be sent", c),
 			Needs: []harness.Capability{harness.CanClose},
 			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: fmt.Sprintf("close %d", c)}, peers.Pause{For: time.Second},
 				peers.AnswerClose{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{}),
-			Rules: append(rules.CloseFrames(), rules.SentCode),
+			Rules: append(append(rules.CloseFrames(), rules.SentCode), rules.Any()...),
 		})
 	}
 	return out
@@ -130,7 +130,7 @@ func Terminate() []*harness.Scenario {
 	// from a kill that does nothing: that is measured and not judged.
 	unread := scenario("stops-reading", "has stopped reading, with the server's send buffer full",
 		stuck(peers.StopReading{}, peers.Trigger{}, ask, peers.HoldOpen{}), harness.CanFill, harness.Local)
-	unread.Rules = []harness.Rule{rules.KeptFor, rules.TerminatedSeen}
+	unread.Rules = []harness.Rule{rules.KeptFor, rules.TerminatedSeen, rules.EventLost, rules.EventClean, rules.KillEvent}
 	return []*harness.Scenario{
 		scenario("polite", "reads on, and ends TCP when the server does",
 			peers.Opened(peers.Trigger{}, ask, peers.AwaitEnd{}, peers.Finish{})),

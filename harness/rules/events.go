@@ -2,7 +2,9 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
@@ -58,6 +60,45 @@ func Told(how harness.Rule) []harness.Rule {
 	return []harness.Rule{how, EventClean, OneEvent, EventInTime}
 }
 
+// Any is for a script in which it depends on the server whether the peer sends a
+// Close frame, and which: at most one of the three that say how applies.
+func Any() []harness.Rule {
+	return append(Told(EventCode), EventNoCode, EventLost)
+}
+
+// IfClosed judges only where the server closed: a library may refuse the code
+// that the application asks for, and the connection goes on.
+func IfClosed(list ...harness.Rule) []harness.Rule {
+	return only(list, "the server did not close", func(r *harness.Record) bool { return len(r.Closes) > 0 || ended(r) })
+}
+
+// IfAnswered judges only where the server answered the peer's Close, with its
+// code or without one, and did not close for a reason of its own.
+func IfAnswered(list ...harness.Rule) []harness.Rule {
+	return only(list, "the peer's Close was not answered", func(r *harness.Record) bool {
+		if _, both := r.BothClosed(); !both {
+			return false
+		}
+		got, coded := r.Closes[0].Code()
+		sent, _ := r.CloseSent[0].Code()
+		return !coded || got == sent
+	})
+}
+
+// only judges by each rule where its precondition occurred; otherwise is why not.
+func only(list []harness.Rule, otherwise string, occurred func(*harness.Record) bool) []harness.Rule {
+	out := slices.Clone(list)
+	for i, rule := range list {
+		out[i].Check = func(r *harness.Record, p harness.Profile) harness.Finding {
+			if !occurred(r) {
+				return moot(otherwise + ": " + closeSeen(r) + "; " + endSeen(r))
+			}
+			return rule.Check(r, p)
+		}
+	}
+	return out
+}
+
 // event judges the first close event; a missing one is R25's.
 func event(judge func(harness.AppEvent, *harness.Record, harness.Profile) harness.Finding) check {
 	return func(r *harness.Record, p harness.Profile) harness.Finding {
@@ -89,17 +130,17 @@ func oneEvent(r *harness.Record, _ harness.Profile) harness.Finding {
 	return breached(want, fmt.Sprintf("%d close events", n))
 }
 
-func eventCode(e harness.AppEvent, r *harness.Record, _ harness.Profile) harness.Finding {
-	first, ok := firstClose(r)
-	if !ok || ended(r) && first.At > r.EndedAt+behind { // a write may be dated after the reaction to it
-		return moot("the peer sent no Close frame with a code while TCP was open")
-	}
-	if e.At != nil && r.Socket.Observed && first.At-e.At.Sub(r.Trigger) >= delayed {
-		return moot("the event came before the peer sent its Close frame: " + e.String())
-	}
-	code, _ := first.Code()
+func eventCode(e harness.AppEvent, r *harness.Record, p harness.Profile) harness.Finding {
+	first, why := received(e, r, p)
+	code, coded := first.Code()
 	want := first.String()
 	switch {
+	case why != "":
+		return moot(why)
+	case !coded:
+		return moot("the peer's Close frame has no code")
+	case !sendable(code) || !utf8.ValidString(first.Reason()): // an echo of the server's own
+		return moot("the peer's Close frame is malformed: " + want)
 	case e.Code == nil && r.Has[harness.TellsCode] && answersPeer(r, first):
 		return breached(want, e.String())
 	case e.Code == nil:
@@ -132,20 +173,60 @@ func answersPeer(r *harness.Record, first peers.Close) bool {
 	return r.Closes[0].At > first.At && code != 1009
 }
 
-// firstClose is the peer's first Close frame, if it has a code.
-func firstClose(r *harness.Record) (peers.Close, bool) {
+// received is the peer's first Close frame where the event must be about it;
+// else why not.
+func received(e harness.AppEvent, r *harness.Record, p harness.Profile) (first peers.Close, why string) {
 	if len(r.CloseSent) == 0 {
-		return peers.Close{}, false
+		return first, "the peer sent no Close frame"
 	}
-	_, ok := r.CloseSent[0].Code()
-	return r.CloseSent[0], ok
+	first = firstClose(r)
+	switch timed := e.At != nil && r.Socket.Observed; {
+	case ended(r) && first.At > r.EndedAt+behind: // a write may be dated after the reaction to it
+		why = "the peer sent no Close frame while TCP was open"
+	case timed && first.At-e.At.Sub(r.Trigger) >= delayed:
+		why = "the event came before the peer sent its Close frame: " + e.String()
+	case waitedForNone(first, r) && lost(e, p).Outcome == harness.Kept:
+		why = "the server ended TCP without waiting for the peer's Close frame, and tells that none came: " + e.String()
+	case !timed && r.Dropped > 0:
+		why = "whether the server had given up before the peer came back from the dark could not be seen"
+	}
+	return first, why
 }
 
-func eventNoCode(e harness.AppEvent, _ *harness.Record, p harness.Profile) harness.Finding {
+// firstClose is the peer's first Close frame; one without a body where it sent none.
+func firstClose(r *harness.Record) (first peers.Close) {
+	if len(r.CloseSent) > 0 {
+		first = r.CloseSent[0]
+	}
+	return first
+}
+
+// waitedForNone tells whether the server closed first, and then ended TCP before
+// it read the peer's Close: its FIN was there before, or an RST met the answer.
+func waitedForNone(first peers.Close, r *harness.Record) bool {
+	return len(r.Closes) > 0 && r.Closes[0].At <= first.At && (r.RST != nil || ended(r) && r.EndedAt <= first.At)
+}
+
+func eventNoCode(e harness.AppEvent, r *harness.Record, p harness.Profile) harness.Finding {
+	first, why := received(e, r, p)
+	switch {
+	case why != "":
+		return moot(why)
+	case len(first.Body) > 0:
+		return moot("the peer's Close frame has a code: " + first.String())
+	}
 	return declared(e, 1005, p.NoCode)
 }
 
-func eventLost(e harness.AppEvent, _ *harness.Record, p harness.Profile) harness.Finding {
+func eventLost(e harness.AppEvent, r *harness.Record, p harness.Profile) harness.Finding {
+	if len(r.CloseSent) > 0 {
+		return moot("the peer sent a Close frame")
+	}
+	return lost(e, p)
+}
+
+// lost judges what is told where TCP was gone without a Close frame.
+func lost(e harness.AppEvent, p harness.Profile) harness.Finding {
 	return declared(e, 1006, p.LostCode)
 }
 

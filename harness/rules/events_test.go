@@ -27,3 +27,93 @@ func TestEventBeforeTheAnswer(t *testing.T) {
 		}
 	}
 }
+
+// closeFrame is a Close frame at an instant since the trigger.
+func closeFrame(at time.Duration, f peers.Frame) peers.Close {
+	return peers.Close{At: at, Frame: peers.Header{Fin: true, Opcode: peers.OpClose, Length: uint64(len(f.Payload))}, Body: f.Payload}
+}
+
+// TestWhichEvent: what the event must say depends on the peer's Close frame, and
+// is not judged where that does not determine it.
+func TestWhichEvent(t *testing.T) {
+	normal, illegal, none := peers.CloseFrame(1000, ""), peers.CloseFrame(1006, ""), peers.CloseBody(nil)
+	for _, c := range []struct {
+		name              string
+		sent              []peers.Frame
+		dropped           uint32 // while the peer was dark
+		code, empty, lost harness.Outcome
+	}{
+		{"a code", []peers.Frame{normal}, 0, harness.Breached, harness.Moot, harness.Moot},
+		{"no code", []peers.Frame{none}, 0, harness.Moot, harness.Breached, harness.Moot},
+		{"no Close", nil, 0, harness.Moot, harness.Moot, harness.Breached},
+		{"an illegal code", []peers.Frame{illegal}, 0, harness.Moot, harness.Moot, harness.Moot},
+		{"a reason that is not UTF-8", []peers.Frame{peers.CloseFrame(1000, "\xff")}, 0, harness.Moot, harness.Moot, harness.Moot},
+		{"back from the dark", []peers.Frame{normal}, 2, harness.Moot, harness.Moot, harness.Moot},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			wrong := 4567
+			r := &harness.Record{Record: &peers.Record{Dropped: c.dropped}, Events: harness.AppEvents{Asked: true, List: []harness.AppEvent{{Code: &wrong}}}}
+			for _, f := range c.sent {
+				r.CloseSent = append(r.CloseSent, closeFrame(time.Millisecond, f))
+			}
+			for rule, want := range map[*harness.Rule]harness.Outcome{&EventCode: c.code, &EventNoCode: c.empty, &EventLost: c.lost} {
+				if got := rule.Check(r, harness.Profile{}); got.Outcome != want {
+					t.Errorf("%s: %s (%s), want %s", rule.ID, got.Outcome, got.Got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestPreconditions: a close that the server did not carry out, and a Close frame
+// that it was free not to answer, are not judged by what would follow.
+func TestPreconditions(t *testing.T) {
+	sent, refusal := closeFrame(0, peers.CloseFrame(1000, "")), closeFrame(time.Millisecond, peers.CloseFrame(1002, ""))
+	for _, c := range []struct {
+		name             string
+		rec              peers.Record
+		closed, answered harness.Outcome
+	}{
+		{"nothing", peers.Record{Ending: peers.Open, CloseSent: []peers.Close{sent}}, harness.Moot, harness.Moot},
+		{"TCP alone", peers.Record{Ending: peers.RST, CloseSent: []peers.Close{sent}}, harness.Breached, harness.Moot},
+		{"an echo", peers.Record{CloseSent: []peers.Close{sent}, Closes: []peers.Close{sent}}, harness.Breached, harness.Breached},
+		{"a failure", peers.Record{CloseSent: []peers.Close{sent}, Closes: []peers.Close{refusal}}, harness.Breached, harness.Moot},
+	} {
+		c.rec.Status = 101
+		r := &harness.Record{Record: &c.rec, Events: harness.AppEvents{Asked: true}}
+		if r.Ending == peers.Open {
+			r.Socket.Observed = true
+		}
+		if got := IfClosed(OneEvent)[0].Check(r, harness.Profile{}); got.Outcome != c.closed {
+			t.Errorf("%s, if closed: %s (%s), want %s", c.name, got.Outcome, got.Got, c.closed)
+		}
+		if got := IfAnswered(OneEvent)[0].Check(r, harness.Profile{}); got.Outcome != c.answered {
+			t.Errorf("%s, if answered: %s (%s), want %s", c.name, got.Outcome, got.Got, c.answered)
+		}
+	}
+}
+
+// TestNotWaitedFor: who ends TCP behind the own Close tells rightly that none
+// came, and wrongly that the peer's was its own.
+func TestNotWaitedFor(t *testing.T) {
+	rst := 2 * time.Millisecond
+	own, answer := closeFrame(0, peers.CloseFrame(1008, "")), closeFrame(time.Millisecond, peers.CloseFrame(1008, "x"))
+	for _, c := range []struct {
+		name string
+		told int
+		rec  peers.Record
+		want harness.Outcome
+	}{
+		{"FIN before the answer", 1006, peers.Record{Closes: []peers.Close{own}, Ending: peers.FIN}, harness.Moot},
+		{"RST behind the answer", 1006, peers.Record{Closes: []peers.Close{own}, Ending: peers.FIN, EndedAt: rst, RST: &rst}, harness.Moot},
+		{"FIN behind the answer", 1006, peers.Record{Closes: []peers.Close{own}, Ending: peers.FIN, EndedAt: rst}, harness.Breached},
+		{"the own code", 1000, peers.Record{Closes: []peers.Close{own}, Ending: peers.FIN}, harness.Breached},
+		{"the peer closed first", 1006, peers.Record{Closes: []peers.Close{closeFrame(rst, peers.CloseFrame(1000, ""))}, Ending: peers.FIN, EndedAt: rst, RST: &rst}, harness.Breached},
+	} {
+		c.rec.CloseSent = []peers.Close{answer}
+		r := &harness.Record{Record: &c.rec, Events: harness.AppEvents{Asked: true, List: []harness.AppEvent{{Code: &c.told}}}}
+		if got := EventCode.Check(r, harness.Profile{}); got.Outcome != c.want {
+			t.Errorf("%s: %s (%s), want %s", c.name, got.Outcome, got.Got, c.want)
+		}
+	}
+}

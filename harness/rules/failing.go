@@ -119,8 +119,7 @@ func refusedAsTooBig(bytes uint64) check {
 			return moot("no Close frame; " + endSeen(r))
 		}
 		code, ok := r.Closes[0].Code()
-		sent, _ := firstClose(r)
-		if own, asked := sent.Code(); !ok || asked && code == own {
+		if own, asked := firstClose(r).Code(); !ok || asked && code == own {
 			return moot("not echoed, but the peer's Close was answered: " + closeSeen(r))
 		}
 		return judged(code == 1009, "close 1009", closeSeen(r))

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/finwait/finwait/harness"
 )
@@ -19,6 +20,35 @@ var (
 		Check: othersUnharmed,
 	}
 )
+
+// CrowdEvents are the rules on the close event of each peer of the crowd: those
+// that sent a Close frame, and those that did not.
+func CrowdEvents() []harness.Rule {
+	return []harness.Rule{ofEach(EventCode), ofEach(EventLost), ofEach(OneEvent)}
+}
+
+// ofEach judges each peer of the crowd by a rule, and says how many broke it and
+// what was seen of the first.
+func ofEach(rule harness.Rule) harness.Rule {
+	check := rule.Check
+	rule.ID += "-crowd"
+	rule.Text += ", for each peer of the crowd"
+	rule.Check = func(r *harness.Record, p harness.Profile) harness.Finding {
+		var out harness.Finding
+		counts := map[harness.Outcome]int{}
+		gravest := []harness.Outcome{harness.Breached, harness.Unmeasured, harness.Kept, harness.Moot}
+		for _, c := range r.Crowd {
+			f := check(c, p)
+			counts[f.Outcome]++
+			if out.Outcome == "" || slices.Index(gravest, f.Outcome) < slices.Index(gravest, out.Outcome) {
+				out = f
+			}
+		}
+		out.Got = fmt.Sprintf("%d of %d: %s", counts[out.Outcome], len(r.Crowd), out.Got)
+		return out
+	}
+	return rule
+}
 
 // EveryoneTold is R38: each peer of the crowd gets a Close frame with the code.
 func EveryoneTold(code int) harness.Rule {

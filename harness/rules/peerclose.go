@@ -237,11 +237,16 @@ func legalCode(r *harness.Record, _ harness.Profile) harness.Finding {
 	}
 	for _, c := range r.Closes {
 		code, ok := c.Code()
-		if ok && (code < 1000 || code >= 1004 && code <= 1006 || code >= 1015 && code < 3000) {
+		if ok && !sendable(code) {
 			return breached(want, c.String())
 		}
 	}
 	return kept(want, closeSeen(r))
+}
+
+// sendable tells whether a code may stand in a Close frame (RFC 6455, 7.4).
+func sendable(code int) bool {
+	return code >= 1000 && (code < 1004 || code > 1006) && (code < 1015 || code >= 3000)
 }
 
 // notEchoed judges that no message with this text came after the trigger.
