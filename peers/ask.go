@@ -9,8 +9,9 @@ import (
 
 // Ask makes the server's application obey a command of the control contract
 // (docs/contract.md), by a text message that begins with "finwait:", and sends
-// Then in the same write. Where [Options.Command] takes the command, Then is
-// sent while it runs, and Ask blocks until it is done.
+// Then in the same write. Where [Options.Command] takes the command, it runs
+// beside the rest of the script, for it may itself wait for the close; its failure
+// ends the script.
 type Ask struct {
 	Command string
 	Then    []Frame
@@ -25,24 +26,38 @@ func (s Ask) Do(ctx context.Context, p *Peer) error {
 	if run == nil {
 		return append(Send{Command(s.Command)}, s.Then...).Do(ctx, p)
 	}
+	p.carryOut(ctx, s, run)
+	if len(s.Then) == 0 {
+		return nil
+	}
+	return Send(s.Then).Do(ctx, p)
+}
+
+// carryOut starts a command, which is killed at the deadline in force. That is a
+// failure only where nothing is seen of what it was to do.
+func (p *Peer) carryOut(ctx context.Context, s Ask, run func(context.Context) error) {
 	var deadline time.Time
 	p.update(func() {
 		p.note(p.now(), Local, "run the command for "+s.Command)
 		deadline = p.deadline
 	})
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	ran := make(chan error, 1)
-	go func() { ran <- run(ctx) }()
-	var err error
-	if len(s.Then) > 0 {
-		err = Send(s.Then).Do(ctx, p)
-	}
-	if failed := <-ran; failed != nil {
-		return failed
-	}
-	p.update(func() { p.note(p.now(), Local, "the command is done") })
-	return err
+	p.commands.Go(func() {
+		timed, cancel := context.WithDeadline(ctx, deadline)
+		defer cancel()
+		err := run(timed)
+		p.update(func() {
+			switch seen := len(p.rec.Closes) > 0 || p.rec.Ending != Open; {
+			case err == nil:
+				p.note(p.now(), Local, "the command is done")
+			case ctx.Err() != nil: // the run is ending, or another command has failed
+			case timed.Err() != nil && seen:
+				p.note(p.now(), Local, "the command still ran, and was killed")
+			default:
+				p.unable = fmt.Errorf("%s: %w", s, err)
+				p.stop(p.unable)
+			}
+		})
+	})
 }
 
 func (s Ask) String() string {

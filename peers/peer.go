@@ -48,7 +48,7 @@ type Options struct {
 
 	// Command gives what carries out a command of [Ask] from outside the
 	// connection; nil, or nothing for this command: the peer sends it. What it
-	// gives must end with ctx.
+	// gives must end with ctx, and Run does not return before.
 	Command func(command string) func(ctx context.Context) error
 
 	Triggered func() // called at the trigger; may be nil
@@ -80,6 +80,9 @@ type Peer struct {
 	sight   Sight
 	reading sync.WaitGroup
 
+	commands sync.WaitGroup          // that Ask has started
+	stop     context.CancelCauseFunc // ends the script
+
 	mu       sync.Mutex
 	changed  chan struct{} // closed and replaced at every change below
 	deadline time.Time
@@ -94,6 +97,7 @@ type Peer struct {
 	response []byte  // of the handshake, until it is complete
 	upgraded bool
 	failed   error  // of the handshake
+	unable   error  // of a command
 	key      string // Sec-WebSocket-Key
 	writing  sync.Mutex
 	begun    Frame  // by SendPart
@@ -115,11 +119,17 @@ func Run(ctx context.Context, script Script, opt Options) *Record {
 		rec: &Record{Start: now, Ending: Open, Echoes: map[string]int{}},
 	}
 	p.decoder = decoder{keepMessage: cmp.Or(opt.Keep, keepMessage), onFrame: p.onFrame, onMessage: p.onMessage, malformed: p.onMalformed}
+	ctx, p.stop = context.WithCancelCause(ctx)
+	defer p.stop(nil)
 	err := p.play(ctx, script)
 	if err == nil && (p.sight.Gone != nil || p.vanished) {
 		err = HoldOpen{}.Do(ctx, p)
 	}
-	return p.finish(err)
+	if err != nil && !errors.Is(err, errOver) {
+		p.stop(err) // a command alone serves nobody
+	}
+	p.commands.Wait()
+	return p.finish(cmp.Or(p.unable, err))
 }
 
 func (p *Peer) play(ctx context.Context, script Script) error {
