@@ -138,6 +138,19 @@ var _ = Describe("closing", func() {
 	}
 })
 
+// What a spec was told may have been corrected since.
+var _ = AfterSuite(func() {
+	if batch == nil {
+		return
+	}
+	for _, r := range batch.Wait().Results {
+		if r.Corrected && r.Verdict == harness.Fail {
+			AddReportEntry("finwait", r, ReportEntryVisibilityNever)
+			Fail(r.Scenario.ID + " was corrected: " + reports.Explain(r))
+		}
+	}
+})
+
 var _ = ReportAfterSuite("finwait reports", func(Report) {
 	if batch == nil || *junit == "" {
 		return

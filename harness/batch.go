@@ -75,12 +75,17 @@ func (s *slot) add(r *Result, n int) (complete bool) {
 	if s.plays = append(s.plays, r); len(s.plays) < n {
 		return false
 	}
+	s.conclude()
+	close(s.done)
+	return true
+}
+
+// conclude makes the scenario's result of its plays, with the lock held.
+func (s *slot) conclude() {
 	s.result = worst(s.plays)
 	if s.known != nil {
 		s.known.excuse(s.result, time.Now())
 	}
-	close(s.done)
-	return true
 }
 
 // Start checks the target with one connection, finds out what it and this host
@@ -109,7 +114,7 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 	b := &Batch{
 		given: t, target: t, atOnce: o.AtOnce, repeat: o.Repeat, profile: profile, has: map[Capability]bool{}, lies: map[Capability]string{},
 		turns:   make(chan struct{}, turns),
-		results: make(chan *Result, len(scenarios)),
+		results: make(chan *Result, 2*len(scenarios)), // each may be corrected
 		slots:   map[string]*slot{},
 		dying:   &sync.Mutex{},
 		own:     map[string][]*place{},
@@ -144,8 +149,9 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 	return b, nil
 }
 
-// Results delivers every result as it is there, and is closed after the last.
-// It is buffered: nobody has to read it.
+// Results delivers every result as it is there, at the end those again that are
+// [Result.Corrected], and is closed after the last. It is buffered: nobody has to
+// read it.
 func (b *Batch) Results() <-chan *Result { return b.results }
 
 // Await blocks until the scenario's result is there, or ctx is done.
@@ -156,6 +162,8 @@ func (b *Batch) Await(ctx context.Context, id string) (*Result, error) {
 	}
 	select {
 	case <-slot.done:
+		slot.mu.Lock()
+		defer slot.mu.Unlock()
 		return slot.result, nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
@@ -203,6 +211,7 @@ func (b *Batch) all(ctx context.Context, scenarios []*Scenario) {
 		}
 	}
 	running.Wait()
+	b.askAgain(ctx, scenarios)
 	for n := range b.repeat {
 		for _, i := range last { // they stop the server
 			_, done := play(i, n)
@@ -286,14 +295,13 @@ func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally)
 		return b.stopped(ctx, s, n, r, rally)
 	}
 	r.Record = b.play(ctx, s, newToken, rally)
-	everyone := append([]*Record{r.Record}, r.Record.Crowd...)
-	for _, one := range everyone {
+	for _, one := range r.Record.everyone() {
 		one.Events = b.events(ctx, one.token, one)
 	}
 	if ctx.Err() == nil {
 		r.Record.Alive = b.probe(ctx)
 	}
-	for _, one := range everyone {
+	for _, one := range r.Record.everyone() {
 		if again := b.events(ctx, one.token, nil); len(again.List) > len(one.Events.List) {
 			one.Events = again // a second event came later
 		}
@@ -317,7 +325,7 @@ func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally)
 		r.Verdict, r.Err = Errored, fmt.Sprint(context.Cause(ctx))
 		return r
 	}
-	b.judge(r, append(s.Rules[:len(s.Rules):len(s.Rules)], Alive))
+	b.judge(r, s.judgedBy())
 	for _, f := range r.Findings {
 		if lie := b.lies[f.Missing]; lie != "" && r.Verdict != Fail {
 			r.Verdict, r.Missing, r.Err = Errored, nil, lie

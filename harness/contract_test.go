@@ -235,6 +235,43 @@ func TestLyingTargets(t *testing.T) {
 	}
 }
 
+// A second close event that comes once the result was given out corrects it.
+func TestLateSecondEvent(t *testing.T) {
+	asked := map[string]int{}
+	target := serveContract(t, &contractServer{hello: everything, lie: func(s *contractServer, c net.Conn, name, args string) bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		asked[args]++ // after the scenario, after the probe, and at the end
+		if name != "events" || asked[args] < 3 || len(s.events[args]) == 0 {
+			return false
+		}
+		_ = wsutil.WriteServerText(c, []byte(`[{"code":1000},{"code":1006}]`))
+		return true
+	}})
+	list, err := scenarios.Selection{Only: []string{"peer-close/code-1000"}}.Apply(scenarios.All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, err := harness.Start(t.Context(), target, list, harness.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var given []*harness.Result
+	for r := range batch.Results() {
+		given = append(given, r)
+	}
+	if len(given) != 2 || given[0].Verdict == harness.Fail || given[0].Corrected || given[1].Verdict != harness.Fail || !given[1].Corrected {
+		t.Fatalf("%d results", len(given))
+	}
+	awaited, err := batch.Await(t.Context(), "peer-close/code-1000")
+	if run := batch.Wait(); err != nil || awaited != given[1] || len(run.Results) != 1 || run.Results[0] != given[1] {
+		t.Errorf("%+v, %+v, %v", run.Results, awaited, err)
+	}
+	if text := reports.Explain(given[1]); !strings.Contains(text, "2 close events") {
+		t.Error(text)
+	}
+}
+
 // A close that only ends TCP is no lie: it is carried out, and R14 fails.
 func TestCloseWithoutCloseFrame(t *testing.T) {
 	target := serveContract(t, &contractServer{hello: everything, lie: func(_ *contractServer, c net.Conn, name, _ string) bool {

@@ -21,6 +21,9 @@ type Record struct {
 	refused bool   // a command of the user's exited with 127
 }
 
+// everyone is the record with those of its crowd.
+func (r *Record) everyone() []*Record { return append([]*Record{r}, r.Crowd...) }
+
 // Exit is the end of the server's process after it was asked to stop.
 type Exit struct {
 	Observed bool          // finwait started it; else the rest is zero

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/finwait/finwait/peers"
@@ -60,6 +61,9 @@ func (s *Scenario) Clauses() []string {
 	}
 	return out
 }
+
+// judgedBy are the rules of a scenario that leaves the server to others.
+func (s *Scenario) judgedBy() []Rule { return append(slices.Clone(s.Rules), Alive) }
 
 // others is the size of the crowd.
 func (s *Scenario) others() int {

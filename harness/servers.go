@@ -138,7 +138,7 @@ func (r *Record) clip() {
 	if e.Killed || e.Left {
 		return
 	}
-	for _, c := range append([]*Record{r}, r.Crowd...) {
+	for _, c := range r.everyone() {
 		h, gone := &c.Socket.Held, r.Trigger.Add(e.Gone).Sub(c.Trigger)
 		if earliest := h.Until - h.Bound; c.Socket.Observed && !h.Censored && earliest <= gone && gone < h.Until {
 			h.Until, h.Bound = gone, gone-earliest

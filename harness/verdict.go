@@ -30,7 +30,10 @@ type Result struct {
 	Started  time.Time
 	Took     time.Duration
 	Known    *KnownFailure
-	Plays    []*Result // all of them where the scenario was played more than once; this is the worst
+
+	Corrected bool // it takes the place of one that was given out before a second close event came
+
+	Plays []*Result // all of them where the scenario was played more than once; this is the worst
 }
 
 // worst is the result that a scenario has after several plays: the first of the

@@ -89,9 +89,10 @@ func controlFaults() []fault {
 			e.Clean = true
 			return e
 		})},
-		{Fault{"event-twice", "tells the application every close twice", []string{"R25", "R25-crowd"}}, func(b *behaviour) {
+		{Fault{"event-twice", "tells the application every close twice, the second time 300 ms later", []string{"R25", "R25-crowd"}}, func(b *behaviour) {
 			b.onEvent = func(c *conn, e CloseEvent) {
 				c.told.add(c.token, e)
+				pause(c.stop, 300*time.Millisecond)
 				c.told.add(c.token, e)
 			}
 		}},

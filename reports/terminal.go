@@ -58,12 +58,14 @@ func (t *Terminal) Begin(target string, total int, notes ...string) {
 	t.live()
 }
 
-// Result shows a result as soon as it is there.
+// Result shows a result as soon as it is there; a corrected one again.
 func (t *Terminal) Result(r *harness.Result) {
-	t.done++
 	failed := r.Verdict == harness.Fail || r.Verdict == harness.Errored
-	if failed {
-		t.bad++
+	if !r.Corrected {
+		t.done++
+		if failed {
+			t.bad++
+		}
 	}
 	switch {
 	case t.o.Verbose:

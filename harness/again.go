@@ -1,0 +1,78 @@
+package harness
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// askedAtOnce is how many connections ask for events again at the same time:
+// each may wait for the server to end TCP, see goodbye.
+const askedAtOnce = 32
+
+// askAgain asks for the close events of every connection once more, before the
+// server is left or stopped: a second one may have come long after the first.
+// What was given out stays as it is; a corrected result comes behind it.
+func (b *Batch) askAgain(ctx context.Context, scenarios []*Scenario) {
+	var asking sync.WaitGroup
+	gate := make(chan struct{}, askedAtOnce)
+	for i, s := range scenarios {
+		if b.own[s.ID] != nil || !b.has[CanEvents] {
+			continue // its server has ended
+		}
+		asking.Go(func() {
+			slot, late := b.slots[s.ID], false
+			plays := slices.Clone(slot.plays)
+			for n, play := range plays {
+				if again := b.correct(ctx, play, gate); again != nil {
+					plays[n], late = again, true
+				}
+			}
+			if !late {
+				return
+			}
+			slot.mu.Lock()
+			defer slot.mu.Unlock()
+			slot.plays = plays
+			slot.conclude()
+			slot.result.Corrected = true
+			b.run.Results[i] = slot.result
+			b.results <- slot.result
+		})
+	}
+	asking.Wait()
+}
+
+// correct judges a play again by the events that came since; nil: none did.
+func (b *Batch) correct(ctx context.Context, was *Result, gate chan struct{}) *Result {
+	if len(was.Findings) == 0 {
+		return nil // it was not carried out
+	}
+	record, late := *was.Record, false
+	record.Crowd = slices.Clone(record.Crowd)
+	for n, one := range record.everyone() {
+		if !one.Events.Asked || one.Events.Err != "" {
+			continue
+		}
+		gate <- struct{}{}
+		again := b.events(ctx, one.token, nil)
+		<-gate
+		if len(again.List) <= len(one.Events.List) {
+			continue
+		}
+		late = true
+		if n == 0 {
+			record.Events = again
+			continue
+		}
+		peer := *one
+		peer.Events = again
+		record.Crowd[n-1] = &peer
+	}
+	if !late {
+		return nil
+	}
+	out := &Result{Scenario: was.Scenario, Record: &record, Started: was.Started, Took: was.Took}
+	b.judge(out, was.Scenario.judgedBy())
+	return out
+}
