@@ -44,6 +44,7 @@ type Outcome struct {
 	CloseTimeout float64   `json:"closeTimeout,omitempty"` // where the target declares its own
 	PingInterval float64   `json:"pingInterval,omitempty"`
 	Conventions  string    `json:"conventions,omitempty"` // of its close event, and where they stand
+	Inputs       string    `json:"inputs,omitempty"`      // changes with what it declares and with its files
 	At           time.Time `json:"at"`
 	Error        string    `json:"error,omitempty"` // it could not be measured
 	Has          []string  `json:"has,omitempty"`
@@ -116,16 +117,15 @@ func (m *Matrix) Comparable(before *Matrix) *Matrix {
 	return before
 }
 
-// known is the outcome of an earlier matrix, if it is comparable; what the
-// target's description now says of it is taken over.
+// known is the outcome of an earlier matrix, if it is comparable and the target is
+// the same; what its description now says to explain it is taken over.
 func (m *Matrix) known(before *Matrix, t *Target) *Outcome {
 	if before = m.Comparable(before); before == nil {
 		return nil
 	}
 	now := newOutcome(t)
 	for _, was := range before.Targets {
-		if was.Name != now.Name || was.LibVersion != now.LibVersion || was.Error != "" ||
-			was.CloseTimeout != now.CloseTimeout || was.PingInterval != now.PingInterval || was.Conventions != now.Conventions || was.Shutdown != now.Shutdown {
+		if was.Name != now.Name || was.Inputs != now.Inputs || was.Conventions != now.Conventions || was.Error != "" {
 			continue
 		}
 		now.At, now.Has, now.Broken, now.Took, now.Cells = was.At, was.Has, was.Broken, was.Took, was.Cells
@@ -138,7 +138,7 @@ func (m *Matrix) known(before *Matrix, t *Target) *Outcome {
 func newOutcome(t *Target) *Outcome {
 	out := &Outcome{
 		Name: t.Name, Language: t.Language, Library: t.Library, LibVersion: t.Version, Source: t.Source, Notes: t.Notes, Shutdown: t.Shutdown, Only: t.Only,
-		CloseTimeout: t.CloseTimeout.Seconds(), PingInterval: t.PingInterval.Seconds(), At: time.Now().UTC().Truncate(time.Second),
+		CloseTimeout: t.CloseTimeout.Seconds(), PingInterval: t.PingInterval.Seconds(), Inputs: t.inputs(), At: time.Now().UTC().Truncate(time.Second),
 	}
 	p, _ := t.profile(harness.Profile{}) // checked by Load
 	for _, c := range []struct {

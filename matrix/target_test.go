@@ -1,6 +1,7 @@
 package matrix
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/scenarios"
 )
 
 func folders(t *testing.T) []string {
@@ -153,5 +155,60 @@ func TestBecause(t *testing.T) {
 	}
 	if got := target.because("linger/no-fin", "R2"); got != "" {
 		t.Error(got)
+	}
+}
+
+// A resumed run measures again what is no longer the same, and nothing else.
+func TestKnown(t *testing.T) {
+	parent := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		file := filepath.Join(parent, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	described := strings.Replace(minimal, "start: 'true'", "start: node ../shared/server.js", 1)
+	reset := func() *Target {
+		t.Helper()
+		for name, text := range map[string]string{
+			"some/target.yaml": described, "some/app.js": "one", "some/node_modules/x/x.js": "one", "some/server": "\x7fELF\x00one", "shared/server.js": "one",
+		} {
+			write(name, text)
+		}
+		list, err := Load(filepath.Join(parent, "some"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list[0]
+	}
+	for _, c := range []struct {
+		what, file, text string
+		known            bool
+	}{
+		{"nothing", "some/app.js", "one", true},
+		{"its server", "some/app.js", "two", false},
+		{"a file more", "some/lib/more.js", "", false},
+		{"the server that it shares", "shared/server.js", "two", false},
+		{"what is installed", "some/node_modules/x/x.js", "two", true},
+		{"what is built", "some/server", "\x7fELF\x00two", true},
+		{"a command", "some/target.yaml", strings.Replace(described, "server.js", "server.js soft", 1), false},
+		{"the contract's commands", "some/target.yaml", described + "commands: close\n", false},
+		{"the scenarios", "some/target.yaml", described + "only: [sanity]\n", false},
+		{"those that kill it", "some/target.yaml", described + "alone: [sanity/echo]\n", false},
+		{"a convention", "some/target.yaml", described + "conventions: {no-code: 1000}\n", false},
+		{"the explanations", "some/target.yaml", described + "because: {R1: so}\nraces: {sanity/echo: so}\nnotes: so\n", true},
+	} {
+		before := New(scenarios.All(), harness.Profile{}, 1)
+		before.Targets = []*Outcome{newOutcome(reset())}
+		write(c.file, c.text)
+		list, err := Load(filepath.Join(parent, "some"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := New(scenarios.All(), harness.Profile{}, 1).known(before, list[0]) != nil; got != c.known {
+			t.Errorf("%s changed: known %v, want %v", c.what, got, c.known)
+		}
+		_ = os.RemoveAll(filepath.Join(parent, "some", "lib"))
 	}
 }
