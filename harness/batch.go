@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,7 @@ type Batch struct {
 	profile  Profile
 	has      map[Capability]bool
 	lies     map[Capability]string // commands of the contract that are claimed and not obeyed
+	refused  map[Capability]string // those whose command line exits with 127, and with what words
 	observer *sockets.Observer     // nil: sockets are not observed, unseen says why
 	unseen   string
 	run      *Run
@@ -112,7 +114,7 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 		o.AtOnce = plays
 	}
 	b := &Batch{
-		given: t, target: t, atOnce: o.AtOnce, repeat: o.Repeat, profile: profile, has: map[Capability]bool{}, lies: map[Capability]string{},
+		given: t, target: t, atOnce: o.AtOnce, repeat: o.Repeat, profile: profile, has: map[Capability]bool{}, lies: map[Capability]string{}, refused: map[Capability]string{},
 		turns:   make(chan struct{}, turns),
 		results: make(chan *Result, 2*len(scenarios)), // each may be corrected
 		slots:   map[string]*slot{},
@@ -136,6 +138,7 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 		b.unseen = err.Error()
 	}
 	b.has[CanStop] = t.Process != nil || t.StopExec != ""
+	b.has[ChosenCode], b.has[ChosenReason] = t.chosen()
 	wanted := func(c Capability) bool {
 		return c == CanEvents || slices.ContainsFunc(scenarios, func(s *Scenario) bool { return slices.Contains(s.Needs, c) })
 	}
@@ -276,6 +279,7 @@ func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally)
 		}
 		if !b.has[c] {
 			r.Missing = append(r.Missing, c)
+			r.Err = cmp.Or(r.Err, b.refused[c])
 		}
 	}
 	if len(r.Missing) > 0 {
@@ -308,7 +312,7 @@ func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally)
 	}
 	switch dead := r.Record.Alive.Tried && !r.Record.Alive.OK && b.dead(ctx); {
 	case r.Record.refused:
-		r.Verdict = Skip
+		r.Verdict, r.Err = Skip, r.Record.Err
 		for _, c := range s.Needs {
 			if b.target.has(c) {
 				r.Missing = append(r.Missing, c)

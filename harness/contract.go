@@ -38,6 +38,7 @@ type Check struct {
 	Command Capability
 	Claimed bool   // hello named it; ?finwait-open is not named there and is always tried
 	Works   bool   // it was obeyed
+	Refused bool   // its command line exits with 127: not supported
 	Got     string // what was seen
 }
 
@@ -102,7 +103,7 @@ func (c *Check) closed(b *Batch, r *Record) {
 	case len(r.Closes) > 0:
 		c.Works, c.Got = true, r.Closes[0].String()
 	case r.refused:
-		c.Claimed, c.Got = false, fmt.Sprintf("its command exits with %d: not supported", unsupported)
+		c.Claimed, c.Refused, c.Got = false, true, r.Err
 	case r.Err != "":
 		c.Got = r.Err
 	case ended(r):

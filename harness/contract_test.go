@@ -422,11 +422,25 @@ func TestExec(t *testing.T) {
 	if r["kick/all"].Verdict == harness.Skip || len(r["kick/all"].Record.Closes) == 0 || r["server-close/polite"].Verdict != harness.Skip {
 		t.Errorf("%+v", r["kick/all"])
 	}
+	// Nothing can be chosen, and so that is not judged.
+	fixed := fmt.Sprintf("printf '%%s|1000|\\n' {token} > '%s'", pipe)
+	for id, want := range map[string][]harness.Capability{
+		"server-close/code-1001": {harness.ChosenCode, harness.ChosenReason}, "server-close/refused-1005": {harness.ChosenCode}, "server-close/polite": nil,
+	} {
+		r := run(fixed, "", id)[id]
+		unjudged := slices.ContainsFunc(r.Findings, func(f harness.Finding) bool {
+			return f.Rule.ID == "R14" && f.Outcome == harness.Unmeasured && f.Missing == harness.ChosenCode
+		})
+		if !slices.Equal(r.Missing, want) || r.Verdict == harness.Fail || unjudged != (want == nil) {
+			t.Errorf("%s without {code}: %s, missing %q\n%s", id, r.Verdict, r.Missing, reports.Explain(r))
+		}
+	}
 	for line, want := range map[string]struct {
 		verdict harness.Verdict
 		err     string
 	}{
-		"exit 127":                   {harness.Skip, ""},
+		"exit 127":                   {harness.Skip, "exit status 127"},
+		"no-such-command {code}":     {harness.Skip, "not found"},
 		"echo no such thing; exit 3": {harness.Errored, `a command line is given for finwait:close, but it is not obeyed`},
 		"true":                       {harness.Errored, "no Close frame within"},
 		"sleep 60":                   {harness.Errored, "did not end in time"},

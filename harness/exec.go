@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -29,6 +31,34 @@ type execs struct {
 // has tells whether a command line carries out this command of the contract.
 func (t *Target) has(c Capability) bool {
 	return c == CanClose && t.CloseExec != "" || c == CanKickAll && t.KickExec != ""
+}
+
+// chosen tells whether what closes the target's connections takes what is to stand
+// in the Close frame: always by the contract, by a command line where it has the
+// placeholder.
+func (t *Target) chosen() (code, reason bool) {
+	lines := []string{t.CloseExec, t.KickExec}
+	code = !slices.ContainsFunc(lines, func(line string) bool { return line != "" && !strings.Contains(line, string(ChosenCode)) })
+	return code, t.CloseExec == "" || strings.Contains(t.CloseExec, string(ChosenReason)) // no kick has a reason
+}
+
+// placeholder is one in a command line, or a parameter of the shell's.
+var placeholder = regexp.MustCompile(`\$?\{[a-z]+\}`)
+
+// CheckPlaceholders tells, in one line, a placeholder of a command line that none
+// of known fills in.
+func CheckPlaceholders(line string, known ...string) error {
+	for _, found := range placeholder.FindAllString(line, -1) {
+		if found[0] == '$' || slices.Contains(known, found) {
+			continue
+		}
+		advice := "give " + strings.Join(known, " ")
+		if len(known) == 0 {
+			advice = "leave it out"
+		}
+		return fmt.Errorf("has %s, which nothing fills in: %s; braces of the command's own need a blank, as in { %s }", found, advice, strings.Trim(found, "{}"))
+	}
+	return nil
 }
 
 // command gives what carries out a command; nil where the peer has to ask.

@@ -76,6 +76,9 @@ func (b *Batch) preflight(ctx context.Context, wanted func(Capability) bool) err
 func (b *Batch) believe(checks []*Check) {
 	for _, c := range checks {
 		b.has[c.Command] = c.Works
+		if c.Refused {
+			b.refused[c.Command] = c.Got
+		}
 		if c.Claimed && !c.Works && c.Command != CanOpen {
 			claim := fmt.Sprintf("the target claims %s", c.Command)
 			if b.target.has(c.Command) {

@@ -20,6 +20,9 @@ const (
 	CanStop   Capability = "process"       // finwait started the server, or was given a command that stops it
 	TLS       Capability = "wss"           // the connection is TLS over TCP
 	NetAdmin  Capability = "CAP_NET_ADMIN" // socket filters on TCP, TCP_REPAIR
+
+	ChosenCode   Capability = "{code}"   // the server can be made to close with a code that finwait chooses
+	ChosenReason Capability = "{reason}" // and with a reason
 )
 
 // Scenario is one case of the catalogue: data, never changed by a run.

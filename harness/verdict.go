@@ -26,7 +26,7 @@ type Result struct {
 	Findings []Finding // in the order of the scenario's rules
 	Record   *Record   // nil for most skips, and for an error before the connection was tried
 	Missing  []Capability
-	Err      string
+	Err      string // why it could not be carried out; of a skip: what the command said that is not supported
 	Started  time.Time
 	Took     time.Duration
 	Known    *KnownFailure

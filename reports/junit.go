@@ -154,7 +154,7 @@ func testCase(r *harness.Result, output string, strict bool) xmlCase {
 	body := innerText(bodyText(r))
 	switch r.Verdict {
 	case harness.Skip:
-		c.Skipped = &xmlOutcome{Message: "needs " + capabilities(r.Missing)}
+		c.Skipped = &xmlOutcome{Message: xmlText("needs " + missing(r))}
 	case harness.Known:
 		c.Skipped = &xmlOutcome{Message: xmlText(OneLine("known failure: " + Clip(r.Known.String(), 300)))}
 	case harness.Errored:
@@ -185,10 +185,15 @@ func bodyText(r *harness.Result) string {
 
 func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }
 
-func capabilities(list []harness.Capability) string {
-	out := make([]string, len(list))
-	for i, c := range list {
+// missing names what a skipped scenario needs, and why it is not there where that
+// is known.
+func missing(r *harness.Result) string {
+	out := make([]string, len(r.Missing))
+	for i, c := range r.Missing {
 		out[i] = string(c)
+	}
+	if r.Err != "" {
+		return strings.Join(out, ", ") + " (" + OneLine(Clip(r.Err, 300)) + ")"
 	}
 	return strings.Join(out, ", ")
 }

@@ -265,7 +265,7 @@ func (t *Terminal) skipped(results []*harness.Result) {
 	ids := map[string][]string{}
 	for _, r := range results {
 		if r.Verdict == harness.Skip {
-			missing := capabilities(r.Missing)
+			missing := missing(r)
 			ids[missing] = append(ids[missing], r.Scenario.ID)
 		}
 	}

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/finwait/finwait/harness"
@@ -76,7 +77,11 @@ func ServerClose() []*harness.Scenario {
 		[]harness.Rule{rules.BothClosed}, bounded, rules.Told(rules.EventCode))
 
 	code := func(name, title, command string, r ...[]harness.Rule) {
-		add(name, title, nil, nil, peers.Opened(append([]peers.Step{peers.Trigger{}, peers.Ask{Command: command}}, polite...)...), r...)
+		needs := []harness.Capability{harness.ChosenCode}
+		if strings.Count(command, " ") > 1 {
+			needs = append(needs, harness.ChosenReason)
+		}
+		add(name, title, needs, nil, peers.Opened(append([]peers.Step{peers.Trigger{}, peers.Ask{Command: command}}, polite...)...), r...)
 	}
 	for _, c := range []int{1000, 1001, 1008, 1011, 1012, 1013, 3000, 4999} {
 		code(fmt.Sprintf("code-%d", c), fmt.Sprintf("answers a server that closes with %d and a reason", c), fmt.Sprintf("close %d why not", c),
@@ -86,7 +91,7 @@ func ServerClose() []*harness.Scenario {
 	for _, c := range []int{999, 1004, 1005, 1006, 1015} {
 		out = append(out, &harness.Scenario{
 			ID: fmt.Sprintf("server-close/refused-%d", c), Title: fmt.Sprintf("answers a server whose application closes with %d, which may not be sent", c),
-			Needs: []harness.Capability{harness.CanClose},
+			Needs: []harness.Capability{harness.CanClose, harness.ChosenCode},
 			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: fmt.Sprintf("close %d", c)}, peers.Pause{For: time.Second},
 				peers.AnswerClose{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{}),
 			Rules: append(append(rules.CloseFrames(), rules.SentCode), rules.Any()...),

@@ -52,8 +52,29 @@ func stopSignal(name string) (os.Signal, error) {
 // standIn is a port in the place of {port}, so that the rest of the URL is checked.
 const standIn = "65535"
 
+// placeholders checks those of the command lines.
+func (p *processFlags) placeholders(t *targetFlags) error {
+	var own []string // of a server that finwait starts
+	if p.line != "" || p.args != nil {
+		own = []string{"{port}", "{pid}"}
+	}
+	closes := append([]string{"{token}", "{code}", "{reason}"}, own...)
+	for _, c := range []struct {
+		flag, line string
+		known      []string
+	}{{"close-exec", t.closeExec, closes}, {"kick-exec", t.kickExec, closes}, {"stop-exec", p.stopExec, own}} {
+		if err := harness.CheckPlaceholders(c.line, c.known...); err != nil {
+			return fmt.Errorf("--%s %w", c.flag, err)
+		}
+	}
+	return nil
+}
+
 // target checks the flags and the URL.
 func (p *processFlags) target(t *targetFlags, raw string) (*harness.Target, error) {
+	if err := p.placeholders(t); err != nil {
+		return nil, err
+	}
 	if p.line == "" && p.args == nil {
 		if strings.Contains(raw, "{port}") {
 			return nil, errors.New("the URL has {port}, which only --exec fills in")

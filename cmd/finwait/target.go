@@ -37,8 +37,8 @@ func (t *targetFlags) add(c *cobra.Command) {
 	f.Var((*convention)(&t.profile.LostCode), "event-lost-code", "the `code` that it has where TCP was gone without a Close, besides 1006; null where it has none then")
 	f.IntSliceVar(&t.profile.ShutdownCodes, "shutdown-code", nil, "a close `code` that a stopping server may send, besides 1001 (repeatable)")
 	f.BoolVar(&t.profile.KillUntold, "event-kill-untold", false, "the server's application gets no close event for its own hard kill")
-	f.StringVar(&t.closeExec, "close-exec", "", "make the server close a connection by this shell `command`; {token} of ?finwait=TOKEN, {code} and {reason} are filled in; exit status 127: not supported")
-	f.StringVar(&t.kickExec, "kick-exec", "", "make the server close all connections by this shell `command`")
+	f.StringVar(&t.closeExec, "close-exec", "", "make the server close a connection by this shell `command`; {token} of ?finwait=TOKEN, {code} and {reason} are filled in, with --exec also {port} and {pid}; exit status 127: not supported")
+	f.StringVar(&t.kickExec, "kick-exec", "", "make the server close all connections by this shell `command`; {code} is filled in, and what --close-exec has; exit status 127: not supported")
 }
 
 // addLimits adds those that say how long things may take.

@@ -64,6 +64,12 @@ func SendsCode(code int, reason string) harness.Rule {
 		Text: "the server's Close carries the code and reason that its application chose",
 		Check: func(r *harness.Record, _ harness.Profile) harness.Finding {
 			want := fmt.Sprintf("close %d %q", code, reason)
+			switch {
+			case !r.Has[harness.ChosenCode]:
+				return unmeasured(harness.ChosenCode, "the command line that closes has no {code}; "+closeSeen(r))
+			case reason != "" && !r.Has[harness.ChosenReason]:
+				return unmeasured(harness.ChosenReason, "the command line that closes has no {reason}; "+closeSeen(r))
+			}
 			if len(r.Closes) == 0 {
 				return breached(want, "no Close frame; "+endSeen(r))
 			}
