@@ -67,7 +67,7 @@ func CheckTarget(ctx context.Context, t *Target) (*Conformance, error) {
 		command Capability
 		try     func(context.Context, *Check)
 	}{
-		{CanClose, b.examineClose}, {CanTerminate, b.examineTerminate}, {CanFill, b.examineFill},
+		{CanClose, b.examineClose}, {CanTerminate, b.tryTerminate}, {CanFill, b.examineFill},
 		{CanEvents, b.examineEvents}, {CanOpen, b.examineOpen}, {CanKickAll, b.examineKickAll},
 	}
 	for _, e := range examinations { // one after another: kick-all ends the others
@@ -126,19 +126,6 @@ func (b *Batch) examineClose(ctx context.Context, c *Check) {
 func has4321(r *Record) bool {
 	code, _ := r.Closes[0].Code()
 	return code == 4321
-}
-
-func (b *Batch) examineTerminate(ctx context.Context, c *Check) {
-	r := b.trial(ctx, newToken(), "", peers.Ask{Command: "terminate"}, peers.AwaitEnd{})
-	seen := strings.ToUpper(string(r.Ending)) + " at " + Format(r.EndedAt)
-	switch {
-	case r.Ending == peers.Open:
-		c.judge(false, "", "TCP still open after "+Format(b.profile.CloseTimeout))
-	case len(r.Closes) > 0:
-		c.judge(false, "", r.Closes[0].String()+" was sent: a hard kill sends no Close frame; "+seen)
-	default:
-		c.judge(true, seen, "")
-	}
 }
 
 // examineFill also sees whether a peer that reads nothing blocks the others.

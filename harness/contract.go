@@ -115,10 +115,14 @@ func (c *Check) closed(b *Batch, r *Record) {
 
 func (b *Batch) tryTerminate(ctx context.Context, c *Check) {
 	r := b.trial(ctx, newToken(), "", peers.Ask{Command: "terminate"}, peers.AwaitEnd{})
-	if c.Works = r.Ending == peers.FIN || r.Ending == peers.RST; c.Works {
-		c.Got = strings.ToUpper(string(r.Ending)) + " at " + Format(r.EndedAt)
-	} else {
-		c.Got = "TCP still open after " + Format(b.profile.CloseTimeout)
+	seen := strings.ToUpper(string(r.Ending)) + " at " + Format(r.EndedAt)
+	switch {
+	case r.Ending != peers.FIN && r.Ending != peers.RST:
+		c.judge(false, "", "TCP still open after "+Format(b.profile.CloseTimeout))
+	case len(r.Closes) > 0:
+		c.judge(false, "", r.Closes[0].String()+" was sent: a hard kill sends no Close frame; "+seen)
+	default:
+		c.judge(true, seen, "")
 	}
 }
 

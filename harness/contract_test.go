@@ -189,6 +189,13 @@ func TestLyingTargets(t *testing.T) {
 	}{
 		{"close", silent("close"), "server-close/polite", "claims finwait:close, but it is not obeyed: no Close frame within", "no Close frame within"},
 		{"terminate", silent("terminate"), "terminate/polite", "claims finwait:terminate, but it is not obeyed: TCP still open", "TCP still open"},
+		{"terminate says goodbye", func(_ *contractServer, c net.Conn, name, _ string) bool {
+			if name != "terminate" {
+				return false
+			}
+			closeWith(c, "1000")
+			return c.Close() == nil
+		}, "terminate/polite", "close 1000 was sent: a hard kill sends no Close frame", "a hard kill sends no Close frame"},
 		{"fill", silent("fill"), "terminate/stops-reading", "claims finwait:fill, but it is not obeyed: asked for 200000 bytes", "asked for 200000 bytes"},
 		{"kick-all", silent("kick-all"), "kick/all", "claims finwait:kick-all, but it is not obeyed", "the connection that asked"},
 		{"events says nothing", silent("events"), "peer-close/code-1000", "claims finwait:events, but it is not obeyed: finwait:events: await text", "await text"},
