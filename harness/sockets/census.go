@@ -8,15 +8,14 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/mdlayher/netlink"
 )
 
 const (
-	censusFloor  = 5 * time.Millisecond // shortest pause between two dumps; else as long as one took
-	censusBuffer = 32 << 20             // bytes of receive buffer, as far as the system allows
+	censusFloor = 5 * time.Millisecond // shortest pause between two dumps; else as long as one took
+	censusMarks = 2 * time.Millisecond // pause between two rounds of marks
 
 	answerFamily = 0 // struct inet_diag_msg
 	answerPorts  = 4
@@ -55,7 +54,7 @@ type Census struct {
 	events *netlink.Conn
 	query  *netlink.Conn // for dumps
 	exact  *netlink.Conn // for one socket at a time
-	marks  marks
+	marks  *marks
 	began  time.Time
 	done   chan struct{}
 	loops  sync.WaitGroup
@@ -82,11 +81,8 @@ const looksKept = 1000
 // names. left is told of each departure, from one goroutine at a time: of an
 // orphan first that, and later that it was freed. The error is that of [Open].
 func TakeCensus(server netip.AddrPort, left func(Departure)) (*Census, error) {
-	o := Observer{done: make(chan struct{})}
+	o := Observer{done: make(chan struct{}), marks: newMarks()}
 	err := o.connect()
-	if err == nil {
-		err = o.events.SetReadBuffer(censusBuffer)
-	}
 	var exact *netlink.Conn
 	if err == nil {
 		exact, err = netlink.Dial(familySockDiag, &netlink.Config{MessageBufferSize: messageSize})
@@ -95,13 +91,12 @@ func TakeCensus(server netip.AddrPort, left func(Departure)) (*Census, error) {
 		_ = o.Close()
 		return nil, fmt.Errorf("observe sockets of this host by sock_diag: %w: %w", errors.ErrUnsupported, err)
 	}
-	_ = tellCPU(o.events) // without it the bounds are wide
 	now := time.Now()
 	c := &Census{
-		server: netip.AddrPortFrom(server.Addr().Unmap(), server.Port()), left: left, began: now, looks: []look{{now, now}}, wide: now, marks: marks{cpus: map[int]*queue{}},
+		server: netip.AddrPortFrom(server.Addr().Unmap(), server.Port()), left: left, began: now, looks: []look{{now, now}}, wide: now, marks: o.marks,
 		events: o.events, query: o.query, exact: exact, done: make(chan struct{}), peers: map[netip.AddrPort]bool{}, cookie: map[uint64]netip.AddrPort{}, families: map[byte]bool{},
 	}
-	c.loops.Go(func() { c.marks.run(c.done) })
+	c.loops.Go(func() { c.marks.run(censusMarks, c.done) })
 	c.loops.Go(c.listen)
 	c.loops.Go(c.dumps)
 	return c, nil
@@ -155,16 +150,10 @@ func (c *Census) listen() {
 		cookie   uint64
 		from, to time.Time
 	}
-	for overrun := false; ; {
+	for {
 		var gone []event
-		err := receive(c.events, b, func(data []byte, cpu int) {
-			s, err := decode(data)
-			if overrun {
-				cpu = -1 // marks may be missing
-			}
-			if from, to, own := c.marks.date(cpu, s.Cookie); err == nil && !own {
-				gone = append(gone, event{s.Cookie, from, to})
-			}
+		lost, err := c.marks.receive(c.events, b, func(cookie uint64, from, to time.Time) {
+			gone = append(gone, event{cookie, from, to})
 		})
 		select {
 		case <-c.done:
@@ -178,16 +167,11 @@ func (c *Census) listen() {
 				c.tell(Departure{Peer: peer, At: e.to, Bound: e.to.Sub(c.held(e.from)), Freed: true})
 			}
 		}
-		// What is lost the kernel tells once, until the queue was empty
-		// (netlink_overrun in net/netlink/af_netlink.c); it is when receive has taken all.
-		lost := errors.Is(err, syscall.ENOBUFS)
-		if lost || overrun {
-			c.marks.forget()
+		if lost {
 			c.lose()
 		}
 		c.mu.Unlock()
-		overrun = lost
-		if err != nil && !lost {
+		if err != nil {
 			c.fail(err)
 			return
 		}

@@ -121,7 +121,6 @@ func TestCensusLostEvents(t *testing.T) {
 // TestCensusBehindAQueue: a departure whose event waits behind thousands of others
 // in the kernel is dated by when it happened, on whatever CPU that was.
 func TestCensusBehindAQueue(t *testing.T) {
-	const others = 20_000
 	ln := listenOn(t, ipv4)
 	told := make(chan Departure, 8)
 	var census *Census
@@ -145,11 +144,7 @@ func TestCensusBehindAQueue(t *testing.T) {
 			_ = on(cpu)
 			_ = peer.SetLinger(0)
 			_ = peer.Close()
-			for range others {
-				if fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0); err == nil {
-					_ = unix.Close(fd)
-				}
-			}
+			queueUp(20_000)
 			before = time.Now()
 			_ = server.Close()
 			after = time.Now()
@@ -162,6 +157,35 @@ func TestCensusBehindAQueue(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			t.Fatal("a departure was not told")
 		}
+	}
+}
+
+// queueUp makes n events for the kernel to tell.
+func queueUp(n int) {
+	for range n {
+		if fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0); err == nil {
+			_ = unix.Close(fd)
+		}
+	}
+}
+
+// TestResetBehindAQueue: a socket that was reset is out of the kernel's table, and
+// counts as held until its event has had its turn.
+func TestResetBehindAQueue(t *testing.T) {
+	o := open(t)
+	for range 5 {
+		c := connect(t, ipv4)
+		w := o.watch(c)
+		w.Urgent()
+		await(t, w, (*Watch).Accepted)
+		abort(t, c.peer)
+		until(t, w, "CLOSE", func(l Lifetime) bool { return l.State == "CLOSE" })
+		queueUp(10_000)
+		before, after := closeNow(t, c.server)
+		await(t, w, (*Watch).Released)
+		l := w.Lifetime()
+		t.Logf("told %s later, dated %s later, bound %s", time.Since(after), l.Released.Sub(after), l.ReleasedBound)
+		bounded(t, "release", l.Released, l.ReleasedBound, before, after)
 	}
 }
 

@@ -1,9 +1,13 @@
 package sockets
 
 import (
+	"errors"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/mdlayher/netlink"
 )
 
 // marks date the kernel's destroy events. Each waits for its turn in a queue of
@@ -11,16 +15,19 @@ import (
 // net/core/sock_diag.c), mostly for less than 1 ms; on CPUs without a moment to
 // spare, seconds were seen. So sockets of finwait's own are closed on each CPU,
 // again and again: what that CPU tells between two of them happened between their
-// closings.
+// closings. A worker of the kernel's that sleeps lets the next begin, so that one
+// event may overtake another: therefore it is the one before, and the one after.
 type marks struct {
-	mu   sync.Mutex
-	cpus map[int]*queue
+	mu      sync.Mutex
+	cpus    map[int]*queue
+	overrun bool // events were lost, and the queue was not empty since
 }
 
 // queue is that of one CPU.
 type queue struct {
 	waiting []*mark   // not told yet, the oldest first
-	told    time.Time // the last one that was told was closed after this
+	last    time.Time // the last one that was told was closed after this
+	told    time.Time // and the one before it after this
 }
 
 // mark is a socket that is closed between two moments.
@@ -29,7 +36,32 @@ type mark struct {
 	from, to time.Time // to is zero while it is being closed
 }
 
-const markFloor = 2 * time.Millisecond // shortest pause between two rounds of marks; else as long as one took
+func newMarks() *marks { return &marks{cpus: map[int]*queue{}} }
+
+// receive waits for events and hands over all that are there, each with the
+// moments between which it happened; b holds one. It tells whether some may have
+// been lost until now: the kernel tells once, until the queue was empty
+// (netlink_overrun in net/netlink/af_netlink.c), and it is when all are taken.
+func (m *marks) receive(c *netlink.Conn, b []byte, event func(cookie uint64, from, to time.Time)) (lost bool, err error) {
+	err = receive(c, b, func(data []byte, cpu int) {
+		s, malformed := decode(data)
+		from, to, own := m.date(cpu, s.Cookie)
+		if m.overrun { // marks may be missing
+			to = time.Now()
+		}
+		if malformed == nil && !own {
+			event(s.Cookie, from, to)
+		}
+	})
+	overrun := errors.Is(err, syscall.ENOBUFS)
+	if lost = overrun || m.overrun; lost {
+		m.forget()
+	}
+	if m.overrun = overrun; overrun {
+		err = nil
+	}
+	return lost, err
+}
 
 // add makes a mark that close closes.
 func (m *marks) add(cpu int, cookie uint64, closes func()) {
@@ -50,23 +82,41 @@ func (m *marks) add(cpu int, cookie uint64, closes func()) {
 }
 
 // date tells between which moments the event happened that a CPU has told right
-// now: from is zero where no mark says so. A mark's own event it takes as such.
+// now, -1 where it is not known which: from is zero where no mark says so. A mark's
+// own event it takes as such.
 func (m *marks) date(cpu int, cookie uint64) (from, to time.Time, own bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	to = time.Now()
-	q := m.cpus[cpu]
-	if q == nil {
-		return from, to, false
+	for _, q := range m.cpus {
+		if i := slices.IndexFunc(q.waiting, func(w *mark) bool { return w.cookie == cookie }); i >= 0 {
+			q.told, q.last, q.waiting = q.last, q.waiting[i].from, q.waiting[i+1:]
+			return from, to, true
+		}
 	}
-	if i := slices.IndexFunc(q.waiting, func(w *mark) bool { return w.cookie == cookie }); i >= 0 {
-		q.told, q.waiting = q.waiting[i].from, q.waiting[i+1:]
-		return from, to, true
+	now := time.Now()
+	for its, q := range m.cpus {
+		if its != cpu && cpu >= 0 {
+			continue
+		}
+		if from.IsZero() || q.told.Before(from) {
+			from = q.told
+		}
+		if next := q.next(now); next.After(to) {
+			to = next
+		}
 	}
-	if len(q.waiting) > 0 && !q.waiting[0].to.IsZero() {
-		to = q.waiting[0].to
+	if to.IsZero() { // there is no mark on that CPU
+		to = now
 	}
-	return q.told, to, false
+	return from, to, false
+}
+
+// next is by when the second mark that was not told yet was closed; now, if none was.
+func (q *queue) next(now time.Time) time.Time {
+	if len(q.waiting) < 2 || q.waiting[1].to.IsZero() {
+		return now
+	}
+	return q.waiting[1].to
 }
 
 // oldest is a moment of which all events have been told, of all CPUs.

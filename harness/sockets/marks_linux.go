@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// run makes marks until done is closed. A CPU on which this process may not run
-// has none.
-func (m *marks) run(done <-chan struct{}) {
+// run makes marks until done is closed, in rounds with a pause of every, or as
+// long as one took. A CPU on which this process may not run has none.
+func (m *marks) run(every time.Duration, done <-chan struct{}) {
 	prefer()
 	var set unix.CPUSet
 	var cpus []int
@@ -26,7 +26,7 @@ func (m *marks) run(done <-chan struct{}) {
 				m.make(cpu)
 			}
 		}
-		timer := time.NewTimer(max(markFloor, time.Since(start)))
+		timer := time.NewTimer(max(every, time.Since(start)))
 		select {
 		case <-timer.C:
 		case <-done:

@@ -7,8 +7,8 @@ import (
 
 // TestMarks: what a CPU tells between two marks happened between their closings.
 func TestMarks(t *testing.T) {
-	m := marks{cpus: map[int]*queue{}}
-	var closed, over [4]time.Time
+	m := newMarks()
+	var closed, over [6]time.Time
 	for i := range closed {
 		m.add(1, uint64(i), func() { closed[i] = time.Now() })
 		over[i] = time.Now()
@@ -28,16 +28,20 @@ func TestMarks(t *testing.T) {
 	}
 	now := func(cpu int, after time.Time) {
 		t.Helper()
-		dated(cpu, after, over[3], time.Now().Add(time.Second))
+		dated(cpu, after, over[5], time.Now().Add(time.Second))
 	}
 	never := time.Time{}
-	dated(1, never, closed[0], over[0])
+	dated(1, never, closed[1], over[1])
 	tells(0)
-	dated(1, closed[0], closed[1], over[1])
-	tells(2) // the event of 1 was lost
-	dated(1, closed[2], closed[3], over[3])
-	now(2, never) // another CPU, without marks
-	m.add(2, 5, func() { now(2, never) })
+	tells(1)
+	dated(1, closed[0], closed[3], over[3])
+	tells(3) // the event of 2 was lost
+	dated(1, closed[1], closed[5], over[5])
+	dated(-1, closed[1], closed[5], over[5]) // one of the CPUs
+	now(2, never)                            // another one, without marks
+	tells(4)
+	now(1, closed[3]) // the mark after the next has not been closed
+	m.add(1, 6, func() { now(1, closed[3]) })
 	m.forget()
-	now(1, closed[2]) // not by a mark that may have been lost
+	now(1, closed[3]) // not by a mark that may have been lost
 }

@@ -14,7 +14,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/mdlayher/netlink"
@@ -24,17 +23,19 @@ const (
 	familySockDiag = 4        // NETLINK_SOCK_DIAG
 	destroyTCP4    = 1        // SKNLGRP_INET_TCP_DESTROY
 	destroyTCP6    = 3        // SKNLGRP_INET6_TCP_DESTROY
-	eventBuffer    = 4 << 20  // bytes of receive buffer, for bursts of destroy events
+	eventBuffer    = 32 << 20 // bytes of receive buffer, as far as the system allows, for bursts of destroy events
 	messageSize    = 64 << 10 // bytes; a dump fills what it is given
 
 	pollFloor  = time.Millisecond      // shortest pause between two rounds of queries
 	pollShare  = 50 * time.Microsecond // a round of N queries, each below 10 us, takes N*pollShare
+	watchMarks = 10 * time.Millisecond // pause between two rounds of marks
 	orphanTurn = 8                     // a released socket, whose end an event tells, is asked for in every eighth round
 )
 
 // Observer watches sockets of this host. Its methods may be called at the same time.
 type Observer struct {
 	events  *netlink.Conn
+	marks   *marks
 	wake    chan struct{} // the first watch became pending
 	done    chan struct{}
 	closing sync.Once
@@ -53,11 +54,12 @@ type Observer struct {
 // to be watched. The error wraps [errors.ErrUnsupported] off Linux and where
 // sock_diag is refused.
 func Open() (*Observer, error) {
-	o := &Observer{wake: make(chan struct{}, 1), done: make(chan struct{}), byCookie: map[uint64]*Watch{}}
+	o := &Observer{wake: make(chan struct{}, 1), done: make(chan struct{}), byCookie: map[uint64]*Watch{}, marks: newMarks()}
 	if err := o.connect(); err != nil {
 		_ = o.Close()
 		return nil, fmt.Errorf("observe sockets of this host by sock_diag: %w: %w", errors.ErrUnsupported, err)
 	}
+	o.loops.Go(func() { o.marks.run(watchMarks, o.done) })
 	o.loops.Go(o.poll)
 	o.loops.Go(o.listen)
 	return o, nil
@@ -76,6 +78,7 @@ func (o *Observer) connect() (err error) {
 	if o.events, err = netlink.Dial(familySockDiag, config); err != nil {
 		return err
 	}
+	_ = tellCPU(o.events) // without it bounds are wider
 	return errors.Join(o.events.SetReadBuffer(eventBuffer), o.events.JoinGroup(destroyTCP4), o.events.JoinGroup(destroyTCP6))
 }
 
@@ -190,24 +193,25 @@ func (o *Observer) ask(body []byte) (Socket, bool, error) {
 
 // listen hands each destroy event to the watch that has its cookie.
 func (o *Observer) listen() {
+	prefer()
+	b := make([]byte, messageSize)
 	for {
-		messages, err := o.events.Receive()
-		at := time.Now()
+		gone := map[uint64]time.Time{}
+		lost, err := o.marks.receive(o.events, b, func(cookie uint64, _, to time.Time) { gone[cookie] = to })
 		select {
 		case <-o.done: // Close has interrupted it
 			return
 		default:
 		}
 		o.mu.Lock()
-		for _, m := range messages {
-			s, err := decode(m.Data)
-			if w := o.byCookie[s.Cookie]; err == nil && w != nil {
+		for cookie, at := range gone {
+			if w := o.byCookie[cookie]; w != nil {
 				w.free(at)
 				o.look(w) // is a TIME_WAIT entry left?
 			}
 		}
-		if err != nil {
-			o.deaf = !errors.Is(err, syscall.ENOBUFS)
+		if lost || err != nil {
+			o.deaf = err != nil
 			for _, w := range o.pending {
 				w.life.Lost = w.life.Lost || !w.over
 			}

@@ -4,6 +4,7 @@ package sockets
 
 import (
 	"errors"
+	"time"
 
 	"github.com/mdlayher/netlink"
 )
@@ -12,6 +13,6 @@ func receive(*netlink.Conn, []byte, func(data []byte, cpu int)) error { return e
 
 func prefer() {}
 
-func (m *marks) run(<-chan struct{}) {}
+func (m *marks) run(time.Duration, <-chan struct{}) {}
 
 func tellCPU(*netlink.Conn) error { return errors.ErrUnsupported }

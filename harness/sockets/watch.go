@@ -42,7 +42,7 @@ type Transition struct {
 
 const (
 	maxTransitions = 32
-	eventLag       = 25 * time.Millisecond // a destroy event is read by then, on a busy machine too
+	eventLag       = 25 * time.Millisecond // a destroy event is read by then, unless the marks say otherwise
 )
 
 // Watch follows one socket until it is freed, stopped, or the observer closes.
@@ -160,12 +160,16 @@ func closedHere(state string) bool {
 
 // seeGone: the full socket is out of the kernel's table. Of an orphan that is the
 // end. A held one may live on (RST, or FIN in FIN_WAIT2), or its destroy event is
-// under way: it counts as alive up to eventLag ago.
+// under way: it counts as alive up to eventLag ago, or to when events are told of.
 func (w *Watch) seeGone(asked, at time.Time) {
 	if w.gone.IsZero() {
 		w.gone = asked
 	}
-	switch alive := asked.Add(-eventLag); {
+	alive := asked.Add(-eventLag)
+	if told := w.o.marks.oldest(); told.Before(alive) {
+		alive = told
+	}
+	switch {
 	case w.ended():
 	case !w.life.Released.IsZero():
 		w.free(at)
@@ -192,6 +196,9 @@ func (w *Watch) release(at time.Time) {
 func (w *Watch) free(at time.Time) {
 	if w.ended() {
 		return
+	}
+	if at.Before(w.alive) {
+		at = w.alive
 	}
 	if w.life.Released.IsZero() {
 		w.release(at)
