@@ -228,11 +228,12 @@ type AppEvents struct {
 // intervals of 20 ms to 1 s.
 func (b *Batch) fetchEvents(ctx context.Context, token string, limit time.Time) AppEvents {
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		asked := time.Now()
 		e := b.askEvents(ctx, token)
-		if e.Err != "" || len(e.List) > 0 || !time.Now().Add(pause).Before(limit) {
+		if e.Err != "" || len(e.List) > 0 || !asked.Before(limit) {
 			return e
 		}
-		timer := time.NewTimer(pause)
+		timer := time.NewTimer(min(pause, time.Until(limit))) // the last time at the limit
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

@@ -103,7 +103,7 @@ func controlFaults() []fault {
 				}
 			}
 		}},
-		{Fault{"event-late", "tells the application of a close (three times Options.Late) later", []string{"R25", "R25-crowd", "R26"}}, func(b *behaviour) {
+		{Fault{"event-late", "tells the application of a close (three times Options.Late) later", []string{"R26"}}, func(b *behaviour) {
 			b.onEvent = func(c *conn, e CloseEvent) {
 				pause(c.stop, 3*c.Late)
 				e.At = time.Now().UTC()

@@ -62,7 +62,7 @@ func serve(fault string) {
 var (
 	options = reference.Options{
 		CloseTimeout: 500 * time.Millisecond, PingInterval: 200 * time.Millisecond,
-		HandshakeTimeout: 600 * time.Millisecond, Late: 700 * time.Millisecond,
+		HandshakeTimeout: 600 * time.Millisecond, Late: 600 * time.Millisecond,
 	}
 	profile = harness.Profile{
 		CloseTimeout: 800 * time.Millisecond, Response: 300 * time.Millisecond,
