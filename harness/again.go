@@ -43,7 +43,7 @@ func (b *Batch) askAgain(ctx context.Context, scenarios []*Scenario) {
 	asking.Wait()
 }
 
-// correct judges a play again by the events that came since; nil: none did.
+// correct judges a play again by the second events that came since; nil: none did.
 func (b *Batch) correct(ctx context.Context, was *Result, gate chan struct{}) *Result {
 	if len(was.Findings) == 0 {
 		return nil // it was not carried out
@@ -51,8 +51,8 @@ func (b *Batch) correct(ctx context.Context, was *Result, gate chan struct{}) *R
 	record, late := *was.Record, false
 	record.Crowd = slices.Clone(record.Crowd)
 	for n, one := range record.everyone() {
-		if !one.Events.Asked || one.Events.Err != "" {
-			continue
+		if len(one.Events.List) == 0 {
+			continue // none came while it was due, and that is the finding
 		}
 		gate <- struct{}{}
 		again := b.events(ctx, one.token, nil)
