@@ -157,7 +157,7 @@ func (b *Batch) examineFill(ctx context.Context, c *Check) {
 }
 
 func (b *Batch) examineEvents(ctx context.Context, c *Check) {
-	switch own := b.ownEvents(ctx, c, b.profile.CloseTimeout, true); {
+	switch own := b.ownEvents(ctx, c, true); {
 	case !c.Works:
 	case len(own) == 0:
 		c.judge(false, "", "no event for a connection that its peer closed with 4321")

@@ -143,7 +143,7 @@ func (b *Batch) tryKickAll(ctx context.Context, c *Check) {
 // tryEvents closes a connection and asks for its event, and for that of a
 // connection that never was.
 func (b *Batch) tryEvents(ctx context.Context, c *Check) {
-	own := b.ownEvents(ctx, c, b.profile.Patience, b.has[Local])
+	own := b.ownEvents(ctx, c, b.has[Local])
 	if c.Works {
 		b.has[TellsCode] = len(own) > 0 && own[0].Code != nil // what they say is for the rules
 	}
@@ -153,14 +153,19 @@ func (b *Batch) tryEvents(ctx context.Context, c *Check) {
 // events, for the second's first, and for those of a connection that never was.
 // It gives the first's; c tells whether each token had its own and, where the
 // target's clock is to be this host's, whether the times are right.
-func (b *Batch) ownEvents(ctx context.Context, c *Check, patience time.Duration, clock bool) []AppEvent {
+func (b *Batch) ownEvents(ctx context.Context, c *Check, clock bool) []AppEvent {
 	began, codes, tokens := time.Now(), [2]int{4321, 4567}, [2]string{newToken(), newToken()}
+	var closing sync.WaitGroup
 	for i, code := range codes {
-		b.trial(ctx, tokens[i], "", peers.Send{peers.CloseFrame(uint16(code), "finwait")}, peers.AwaitEnd{}, peers.Finish{})
+		closing.Go(func() {
+			b.trial(ctx, tokens[i], "", peers.Send{peers.CloseFrame(uint16(code), "finwait")}, peers.AwaitEnd{}, peers.Finish{})
+		})
 	}
+	closing.Wait()
 	var told [2]AppEvents
+	limit := time.Now().Add(b.profile.CloseTimeout)
 	for _, i := range []int{1, 0} {
-		told[i] = b.fetchEvents(ctx, tokens[i], time.Now().Add(patience))
+		told[i] = b.fetchEvents(ctx, tokens[i], limit)
 	}
 	other := b.fetchEvents(ctx, newToken(), time.Now())
 	c.judge(true, fmt.Sprintf("%d events for a connection that was closed with 4321", len(told[0].List)), "")

@@ -136,6 +136,9 @@ func TestHeldAfterHalfClose(t *testing.T) {
 	await(t, w, (*Watch).Freed)
 	l = w.Lifetime()
 	bounded(t, "release", l.Released, l.ReleasedBound, before, after)
+	if n := len(l.Transitions); n > 6 { // not CLOSE and TIME_WAIT in turns
+		t.Errorf("%d transitions: %+v", n, l.Transitions)
+	}
 }
 
 func TestOrphan(t *testing.T) {

@@ -59,6 +59,7 @@ type Watch struct {
 	held    time.Time // last moment known not to be released
 	alive   time.Time // last moment known not to be freed
 	gone    time.Time // first moment seen out of the kernel's table
+	mini    string    // state of the entry that stands for it there now
 }
 
 func newWatch(o *Observer, request []byte) *Watch {
@@ -118,7 +119,10 @@ func (w *Watch) see(s Socket, found bool, asked, at time.Time) {
 	default:
 		if found {
 			w.life.TimeWait = w.life.TimeWait || s.State == timeWait
-			w.note(Transition{At: at, State: s.State, Mini: true})
+			if w.mini != s.State { // it may stand beside a full socket that is closed, and held
+				w.mini = s.State
+				w.note(Transition{At: at, State: s.State, Mini: true})
+			}
 			if s.State == finWait2 && w.life.Released.IsZero() { // left of orphans only
 				w.accept(at)
 				w.release(at)
@@ -175,8 +179,10 @@ func (w *Watch) seeGone(asked, at time.Time) {
 		w.free(at)
 	case alive.After(w.gone):
 		w.held, w.alive = alive, alive
-		w.life.State = closed
-		w.note(Transition{At: w.gone, State: closed, Held: !w.life.Accepted.IsZero()})
+		if w.life.State != closed {
+			w.life.State = closed
+			w.note(Transition{At: w.gone, State: closed, Held: !w.life.Accepted.IsZero()})
+		}
 	}
 }
 
