@@ -170,7 +170,7 @@ func (w *Watch) seeGone(asked, at time.Time) {
 		w.gone = asked
 	}
 	alive := asked.Add(-eventLag)
-	if told := w.o.marks.oldest(); told.Before(alive) {
+	if told := w.o.marks.oldest(); !told.IsZero() && told.Before(alive) { // zero: no marks can be had
 		alive = told
 	}
 	switch {
