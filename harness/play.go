@@ -1,0 +1,75 @@
+package harness
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/finwait/finwait/harness/sockets"
+	"github.com/finwait/finwait/peers"
+)
+
+// play runs the scenario's script, and its crowd at the same time; token gives
+// each peer the name of its connection, if any.
+func (b *Batch) play(ctx context.Context, s *Scenario, token func() string, rally *peers.Rally) *Record {
+	var members []Crowd
+	for _, c := range s.Crowd {
+		members = append(members, slices.Repeat([]Crowd{c}, c.Count)...)
+	}
+	crowd := make([]*Record, len(members))
+	var running sync.WaitGroup
+	for i, member := range members {
+		running.Go(func() {
+			crowd[i] = b.peer(ctx, member.Script, "", token(), rally)
+			crowd[i].Kind = member.Kind
+		})
+	}
+	rec := b.peer(ctx, s.Script, s.Query, token(), rally)
+	running.Wait()
+	rec.Crowd = crowd
+	for _, r := range crowd {
+		if r.Err != "" && rec.Err == "" {
+			rec.Err = "a peer of the crowd: " + r.Err
+		}
+	}
+	return rec
+}
+
+// peer runs one script with the server's socket in sight; token, if any, names
+// its connection to the application.
+func (b *Batch) peer(ctx context.Context, script peers.Script, query, token string, rally *peers.Rally) *Record {
+	done := b.turn()
+	defer done()
+	var watch *sockets.Watch
+	opt := b.options(0, b.profile.Patience)
+	opt.Query, opt.Rally = query, rally
+	execs := b.commanded(&opt, token)
+	if token != "" && (b.has[CanEvents] || opt.Command != nil) {
+		opt.Query = strings.TrimPrefix(query+"&finwait="+token, "&")
+	}
+	opt.Connected = func(peer, server netip.AddrPort) peers.Sight {
+		if !b.has[Local] {
+			return peers.Sight{}
+		}
+		watch = b.observer.Watch(server, peer)
+		sight := peers.Sight{Accepted: watch.Accepted(), Gone: watch.Released()}
+		if b.profile.Orphans {
+			sight.Gone = watch.Freed()
+		}
+		return sight
+	}
+	opt.Waiting = done
+	opt.Triggered = func() {
+		time.AfterFunc(reactions, done)
+		if watch != nil {
+			watch.Urgent()
+		}
+	}
+	rec := &Record{Record: peers.Run(ctx, script, opt), Has: b.has, token: token}
+	rec.refused = execs.refused.Load()
+	rec.Socket = b.socket(watch, rec.Record)
+	return rec
+}
