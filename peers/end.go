@@ -53,7 +53,7 @@ func fin(bare bool) string {
 }
 
 // CloseNotify sends TLS close_notify (RFC 8446, 6.1) without FIN, and reads on.
-// Without TLS it does nothing.
+// It is for wss.
 type CloseNotify struct{}
 
 // Do implements [Step].
