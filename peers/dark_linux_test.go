@@ -245,9 +245,10 @@ func TestBroken(t *testing.T) {
 // TestReceiveBuffer: a peer that stops reading takes little.
 func TestReceiveBuffer(t *testing.T) {
 	t.Parallel()
-	full := make(chan struct{})
+	stopped, full := make(chan struct{}), make(chan struct{})
 	o := serve(t, func(c *conn) {
 		c.upgrade()
+		<-stopped
 		_ = c.tcp.SetWriteBuffer(4 << 10)
 		_ = c.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
 		n, err := c.Write(bytes.Repeat([]byte("\x8a\x00"), 4<<20))
@@ -257,7 +258,8 @@ func TestReceiveBuffer(t *testing.T) {
 		close(full)
 		_, _ = c.drain()
 	})
-	script := Script{Connect{ReceiveBuffer: 4 << 10}, SendRequest{}, AwaitUpgrade{}, StopReading{}, Trigger{}, wait(full)}
+	stop := do(func(context.Context, *Peer) error { close(stopped); return nil })
+	script := Script{Connect{ReceiveBuffer: 4 << 10}, SendRequest{}, AwaitUpgrade{}, StopReading{}, stop, Trigger{}, wait(full)}
 	if r := play(t, o, script...); r.BytesRead > 64<<10 {
 		t.Errorf("%d bytes were read", r.BytesRead)
 	}
