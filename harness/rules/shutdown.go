@@ -205,7 +205,11 @@ func kinds(r *harness.Record) string {
 	var out []string
 	for _, kind := range slices.Sorted(maps.Keys(groups)) {
 		g := groups[kind]
-		out = append(out, fmt.Sprintf("%s: %d of %d told, %s, the last gone at %s", kind, g.told, g.n, counted(g.ends), harness.Format(g.last)))
+		text := fmt.Sprintf("%s: %d of %d told, %s", kind, g.told, g.n, counted(g.ends))
+		if g.ends["refused"] < g.n {
+			text += ", the last gone at " + harness.Format(g.last)
+		}
+		out = append(out, text)
 	}
 	return strings.Join(out, "; ")
 }

@@ -49,15 +49,16 @@ type Departure struct {
 // kernel frees an event tells, and orphans are seen by dumps of the few states
 // in which they are, not by a query for each.
 type Census struct {
-	server netip.AddrPort
-	left   func(Departure)
-	events *netlink.Conn
-	query  *netlink.Conn // for dumps
-	exact  *netlink.Conn // for one socket at a time
-	marks  *marks
-	began  time.Time
-	done   chan struct{}
-	loops  sync.WaitGroup
+	server  netip.AddrPort
+	left    func(Departure)
+	events  *netlink.Conn
+	query   *netlink.Conn // for dumps
+	answers []byte        // one datagram of a dump
+	exact   *netlink.Conn // for one socket at a time
+	marks   *marks
+	began   time.Time
+	done    chan struct{}
+	loops   sync.WaitGroup
 
 	mu       sync.Mutex
 	peers    map[netip.AddrPort]bool   // whose sockets are held by the server's process
@@ -94,7 +95,7 @@ func TakeCensus(server netip.AddrPort, left func(Departure)) (*Census, error) {
 	now := time.Now()
 	c := &Census{
 		server: netip.AddrPortFrom(server.Addr().Unmap(), server.Port()), left: left, began: now, looks: []look{{now, now}}, wide: now, marks: o.marks,
-		events: o.events, query: o.query, exact: exact, done: make(chan struct{}), peers: map[netip.AddrPort]bool{}, cookie: map[uint64]netip.AddrPort{}, families: map[byte]bool{},
+		events: o.events, query: o.query, answers: make([]byte, messageSize), exact: exact, done: make(chan struct{}), peers: map[netip.AddrPort]bool{}, cookie: map[uint64]netip.AddrPort{}, families: map[byte]bool{},
 	}
 	c.loops.Go(func() { c.marks.run(censusMarks, c.done) })
 	c.loops.Go(c.listen)
@@ -254,11 +255,12 @@ func (c *Census) look(start time.Time, wide bool) error {
 	c.mu.Unlock()
 	type orphan struct {
 		peer   netip.AddrPort
+		at     time.Time
 		second bool // in FIN_WAIT2
 	}
 	var orphans []orphan
 	cookies := map[uint64]netip.AddrPort{}
-	err := c.dump(families, states, func(peer netip.AddrPort, s Socket) {
+	err := c.dump(families, states, func(peer netip.AddrPort, s Socket, at time.Time) {
 		if s.mini { // a TIME_WAIT entry in its place
 			return
 		}
@@ -269,7 +271,7 @@ func (c *Census) look(start time.Time, wide bool) error {
 		switch s.State {
 		case finWait1, lastAck, closing, finWait2:
 			if s.Inode == 0 {
-				orphans = append(orphans, orphan{peer, s.State == finWait2})
+				orphans = append(orphans, orphan{peer, at, s.State == finWait2})
 			}
 		}
 	})
@@ -284,7 +286,7 @@ func (c *Census) look(start time.Time, wide bool) error {
 		if o.second {
 			since = c.wide
 		}
-		c.tell(Departure{Peer: o.peer, At: now, Bound: now.Sub(since)})
+		c.tell(Departure{Peer: o.peer, At: o.at, Bound: o.at.Sub(since)})
 	}
 	if lost {
 		for peer := range missing {
@@ -302,22 +304,25 @@ func (c *Census) look(start time.Time, wide bool) error {
 	return nil
 }
 
-// dump asks for all of the server's sockets that are in one of the states.
-func (c *Census) dump(families map[byte]bool, states uint32, each func(peer netip.AddrPort, s Socket)) error {
+// dump asks for all of the server's sockets that are in one of the states, and
+// tells of each with a moment by which it was.
+func (c *Census) dump(families map[byte]bool, states uint32, each func(peer netip.AddrPort, s Socket, by time.Time)) error {
 	for family := range families {
 		body := emptyRequest()
 		body[requestFamily] = family
 		binary.NativeEndian.PutUint32(body[requestStates:], states)
 		binary.BigEndian.PutUint16(body[requestPorts:], c.server.Port())
-		answers, err := c.query.Execute(request(dump, body))
-		if err != nil {
+		if _, err := c.query.Send(request(dump, body)); err != nil {
 			return err
 		}
-		for _, m := range answers {
-			server, peer, ok := addresses(m.Data)
-			if s, err := decode(m.Data); ok && err == nil && server == c.server {
-				each(peer, s)
+		err := receiveDump(c.query, c.answers, func(data []byte, by time.Time) {
+			server, peer, ok := addresses(data)
+			if s, err := decode(data); ok && err == nil && server == c.server {
+				each(peer, s, by)
 			}
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

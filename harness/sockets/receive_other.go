@@ -11,6 +11,10 @@ import (
 
 func receive(*netlink.Conn, []byte, func(data []byte, cpu int)) error { return errors.ErrUnsupported }
 
+func receiveDump(*netlink.Conn, []byte, func(data []byte, by time.Time)) error {
+	return errors.ErrUnsupported
+}
+
 func prefer() {}
 
 func (m *marks) run(time.Duration, <-chan struct{}) {}
