@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"syscall"
 	"testing"
 	"time"
@@ -161,6 +162,9 @@ func TestForget(t *testing.T) {
 			time.Sleep(50 * time.Millisecond) // in which nothing comes
 			if n := c.info().Segs_in - before; n != 0 {
 				t.Errorf("%d segments came from a peer that forgot the connection", n)
+			}
+			if l, err := net.Listen("tcp", c.RemoteAddr().String()); !errors.Is(err, syscall.EADDRINUSE) {
+				t.Errorf("its port can be had: %v, %v", l, err)
 			}
 			c.send(Text("a"))
 			if _, err := c.drain(); !errors.Is(err, syscall.ECONNRESET) {

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -76,6 +77,7 @@ type Peer struct {
 	opt     Options
 	start   time.Time
 	wire    *wire       // nil until connected
+	port    io.Closer   // keeps that of a forgotten connection; else nil
 	uncut   func() bool // forgets that the end of the run's context cuts writes
 	sight   Sight
 	reading sync.WaitGroup
@@ -129,6 +131,9 @@ func Run(ctx context.Context, script Script, opt Options) *Record {
 		p.stop(err) // a command alone serves nobody
 	}
 	p.commands.Wait()
+	if p.port != nil {
+		_ = p.port.Close()
+	}
 	return p.finish(cmp.Or(p.unable, err))
 }
 

@@ -1,6 +1,10 @@
 package peers
 
 import (
+	"errors"
+	"io"
+	"net/netip"
+	"os"
 	"syscall"
 	"unsafe"
 
@@ -100,6 +104,24 @@ func attach(fd uintptr, filter []unix.SockFilter) error {
 // then knows no such connection and answers its segments with RST.
 func forget(fd uintptr) error {
 	return unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_REPAIR, 1)
+}
+
+// keepPort keeps a port from being given to others until the socket that has it
+// now is closed.
+func keepPort(local netip.AddrPort) (io.Closer, error) {
+	family, address := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Addr: local.Addr().As16(), Port: int(local.Port())})
+	if local.Addr().Is4() {
+		family, address = unix.AF_INET, &unix.SockaddrInet4{Addr: local.Addr().As4(), Port: int(local.Port())}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	socket := os.NewFile(uintptr(fd), "")
+	if err := unix.Bind(fd, address); err != nil {
+		return nil, errors.Join(err, socket.Close())
+	}
+	return socket, nil
 }
 
 // unacked tells how many sent bytes the server's kernel has not acknowledged
