@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/reports"
@@ -48,7 +49,7 @@ timeout %s (%s with its tolerance), response %s, patience %s.
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | not measured: %s ||||||\n", o.Name, reports.MarkdownText(o.Language), reports.MarkdownText(o.Library), reports.MarkdownText(o.LibVersion), reports.MarkdownCode(o.Error))
 			continue
 		}
-		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |", o.Name, o.Name, reports.MarkdownText(o.Language), reports.MarkdownText(o.Library), reports.MarkdownText(o.LibVersion))
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |", o.Name, anchor(o.Name), reports.MarkdownText(o.Language), reports.MarkdownText(o.Library), reports.MarkdownText(o.LibVersion))
 		for _, n := range o.totals() {
 			fmt.Fprintf(&b, " %d |", n)
 		}
@@ -62,6 +63,20 @@ timeout %s (%s with its tolerance), response %s, patience %s.
 	m.everything(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// anchor is that which GitHub gives to a heading.
+func anchor(heading string) string {
+	kept := func(r rune) rune {
+		if r == ' ' || r == '-' {
+			return '-'
+		}
+		if r == '_' || unicode.IsLetter(r) || unicode.IsNumber(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}
+	return strings.Map(kept, heading)
 }
 
 // answers are the headlines, where they were measured.
