@@ -162,3 +162,15 @@ func TestSight(t *testing.T) {
 		})
 	}
 }
+
+// TestHoldAfterRefusal: an answer is no end of TCP.
+func TestHoldAfterRefusal(t *testing.T) {
+	t.Parallel()
+	o := serve(t, func(c *conn) { c.write("HTTP/1.1 400 Bad Request\r\n\r\n"); _, _ = c.drain() })
+	o.Patience = 300 * time.Millisecond
+	r := play(t, o, Connect{}, SendRequest{Half: true}, Trigger{}, HoldOpen{})
+	if r.Status != 400 || r.Ending != Open {
+		t.Errorf("HTTP %d, %s", r.Status, r.Ending)
+	}
+	within(t, "the end", r.Stopped, o.Patience)
+}

@@ -112,7 +112,7 @@ type AwaitUpgrade struct{}
 
 // Do implements [Step].
 func (AwaitUpgrade) Do(ctx context.Context, p *Peer) error {
-	if err := p.await(ctx, func() bool { return p.upgraded || p.over() }); err != nil {
+	if err := p.await(ctx, func() bool { return p.upgraded || p.failed != nil || p.over() }); err != nil {
 		return err
 	}
 	p.mu.Lock()

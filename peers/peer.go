@@ -298,7 +298,7 @@ func (p *Peer) update(change func()) {
 
 // over tells, with p.mu held, whether nothing more can come on the wire.
 func (p *Peer) over() bool {
-	return p.rec.Ending != Open || p.failed != nil || p.vanished && p.blind()
+	return p.rec.Ending != Open || p.vanished && p.blind()
 }
 
 func (p *Peer) now() time.Duration { return time.Since(p.start) }
