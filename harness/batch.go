@@ -46,12 +46,13 @@ type Batch struct {
 	unseen   string
 	run      *Run
 
-	cancel  context.CancelCauseFunc
-	turns   chan struct{}
-	results chan *Result
-	slots   map[string]*slot // by scenario id
-	ended   chan struct{}
-	dying   *sync.Mutex
+	cancel    context.CancelCauseFunc
+	turns     chan struct{}
+	gathering *sync.Mutex // one crowd at a time opens its connections
+	results   chan *Result
+	slots     map[string]*slot // by scenario id
+	ended     chan struct{}
+	dying     *sync.Mutex
 
 	main *Server                     // that the scenarios share; nil: it is not ours
 	own  map[string][]*place         // of scenarios that have one of their own, for each play
@@ -113,13 +114,14 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 	}
 	b := &Batch{
 		given: t, target: t, atOnce: o.AtOnce, repeat: o.Repeat, profile: profile, has: map[Capability]bool{}, lies: map[Capability]string{}, refused: map[Capability]string{},
-		turns:   make(chan struct{}, turns),
-		results: make(chan *Result, 2*len(scenarios)), // each may be corrected
-		slots:   map[string]*slot{},
-		dying:   &sync.Mutex{},
-		own:     map[string][]*place{},
-		ended:   make(chan struct{}),
-		run:     &Run{Target: t.String(), Profile: profile, Started: time.Now(), Results: make([]*Result, len(scenarios))},
+		turns:     make(chan struct{}, turns),
+		results:   make(chan *Result, 2*len(scenarios)), // each may be corrected
+		slots:     map[string]*slot{},
+		dying:     &sync.Mutex{},
+		gathering: &sync.Mutex{},
+		own:       map[string][]*place{},
+		ended:     make(chan struct{}),
+		run:       &Run{Target: t.String(), Profile: profile, Started: time.Now(), Results: make([]*Result, len(scenarios))},
 	}
 	for _, s := range scenarios {
 		if b.slots[s.ID] != nil {

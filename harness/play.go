@@ -19,6 +19,10 @@ func (b *Batch) play(ctx context.Context, s *Scenario, token func() string, rall
 	for _, c := range s.Crowd {
 		members = append(members, slices.Repeat([]Crowd{c}, c.Count)...)
 	}
+	if len(members) > 0 { // a server may not wait long for what the first of them began
+		b.gathering.Lock()
+		go func() { rally.Gathered(); b.gathering.Unlock() }()
+	}
 	crowd := make([]*Record, len(members))
 	var running sync.WaitGroup
 	for i, member := range members {

@@ -83,21 +83,31 @@ func (AwaitClose) Do(ctx context.Context, p *Peer) error {
 
 func (AwaitClose) String() string { return "await close" }
 
-// AnswerClose answers the server's Close frame with its own body, if one came.
-type AnswerClose struct{}
+// AnswerClose answers the server's Close frame with its own body.
+type AnswerClose struct {
+	Else Step // what is done where none came; nil: nothing
+}
 
 // Do implements [Step].
 func (s AnswerClose) Do(ctx context.Context, p *Peer) error {
 	p.mu.Lock()
 	closes := p.rec.Closes
 	p.mu.Unlock()
-	if len(closes) == 0 {
+	switch {
+	case len(closes) == 0 && s.Else != nil:
+		return s.Else.Do(ctx, p)
+	case len(closes) == 0:
 		return nil
 	}
 	return Send{CloseBody(closes[0].Body[:min(len(closes[0].Body), 125)])}.Do(ctx, p)
 }
 
-func (AnswerClose) String() string { return "answer close" }
+func (s AnswerClose) String() string {
+	if s.Else != nil {
+		return "answer close, else " + s.Else.String()
+	}
+	return "answer close"
+}
 
 // AwaitEnd waits until the server ends TCP, or TLS: a client answers close_notify
 // by ending its own side, and some servers wait for that before their FIN.

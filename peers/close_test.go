@@ -124,13 +124,15 @@ func TestAnswerClose(t *testing.T) {
 	tests := []struct {
 		name  string
 		sent  []Frame
+		or    Step
 		wants string
 	}{
-		{"none", []Frame{Text("no close")}, "none"},
-		{"empty", []Frame{CloseBody(nil)}, ""},
-		{"1 byte", []Frame{CloseBody([]byte{3})}, "\x03"},
-		{"code and reason", []Frame{CloseFrame(4999, "bye"), CloseFrame(1000, "second")}, "\x13\x87bye"},
-		{"too long", []Frame{CloseBody(long)}, string(long[:125])},
+		{"none", []Frame{Text("no close")}, nil, "none"},
+		{"none, and a step instead", []Frame{Text("no close")}, Send{CloseFrame(1000, "")}, "\x03\xe8"},
+		{"empty", []Frame{CloseBody(nil)}, Send{CloseFrame(1000, "")}, ""},
+		{"1 byte", []Frame{CloseBody([]byte{3})}, nil, "\x03"},
+		{"code and reason", []Frame{CloseFrame(4999, "bye"), CloseFrame(1000, "second")}, nil, "\x13\x87bye"},
+		{"too long", []Frame{CloseBody(long)}, nil, string(long[:125])},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -147,7 +149,7 @@ func TestAnswerClose(t *testing.T) {
 				_, _ = c.drain()
 			})
 			all := until(func(r *Record) bool { return len(r.Closes)+len(r.Messages) == len(test.sent) })
-			r := play(t, o, Opened(Trigger{}, all, AnswerClose{}, HalfClose{}, AwaitEnd{})...)
+			r := play(t, o, Opened(Trigger{}, all, AnswerClose{Else: test.or}, HalfClose{}, AwaitEnd{})...)
 			if answer := <-got; answer != test.wants {
 				t.Errorf("answered %q, want %q", answer, test.wants)
 			}

@@ -163,8 +163,9 @@ func TestForget(t *testing.T) {
 			if n := c.info().Segs_in - before; n != 0 {
 				t.Errorf("%d segments came from a peer that forgot the connection", n)
 			}
-			if l, err := net.Listen("tcp", c.RemoteAddr().String()); !errors.Is(err, syscall.EADDRINUSE) {
-				t.Errorf("its port can be had: %v, %v", l, err)
+			again := net.Dialer{LocalAddr: c.RemoteAddr()}
+			if other, err := again.Dial("tcp", c.LocalAddr().String()); !errors.Is(err, syscall.EADDRINUSE) {
+				t.Errorf("its port can be had: %v, %v", other, err)
 			}
 			c.send(Text("a"))
 			if _, err := c.drain(); !errors.Is(err, syscall.ECONNRESET) {
@@ -174,7 +175,9 @@ func TestForget(t *testing.T) {
 				t.Errorf("%d segments, want the RST alone", n)
 			}
 		})
-		r := play(t, o, Opened(AwaitAcked{}, Trigger{}, wait(ready), Forget{}, tell(forgotten), wait(checked))...)
+		script := Opened(AwaitAcked{}, Trigger{}, wait(ready), Forget{}, tell(forgotten), wait(checked))
+		script[0] = Connect{KeepPort: true}
+		r := play(t, o, script...)
 		if r.Ending != Unseen || r.PeerFIN != nil || r.PeerRST != nil {
 			t.Errorf("%s, FIN %v, RST %v", r.Ending, r.PeerFIN, r.PeerRST)
 		}

@@ -113,10 +113,9 @@ func (StopReading) Do(_ context.Context, p *Peer) error {
 func (StopReading) String() string { return "stop reading" }
 
 // Forget drops the connection from the peer's kernel without a packet, as a
-// reboot does: the server's next segment is answered with RST. Its port is kept
-// until the run is over: a connection that began from there would be answered with
-// an ACK of this one's (RFC 9293, 3.10.7.4), which the peer's kernel answers with
-// RST. It needs CAP_NET_ADMIN.
+// reboot does: the server's next segment is answered with RST. So is its answer
+// to a connection that begins from the same port (RFC 9293, 3.10.7.4), which
+// therefore nobody else should get: see [Connect]. It needs CAP_NET_ADMIN.
 type Forget struct{}
 
 // Do implements [Step].
@@ -126,12 +125,6 @@ func (Forget) Do(_ context.Context, p *Peer) error {
 	}
 	p.update(func() { p.hungUp = true; p.note(p.now(), Local, "connection forgotten (TCP_REPAIR)") })
 	p.wire.end(true)
-	local, _ := p.wire.addrs()
-	if port, err := keepPort(local); err == nil {
-		p.port = port
-	} else {
-		p.update(func() { p.note(p.now(), Local, "its port may be given to others: "+errno(err)) })
-	}
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"strings"
 
 	"github.com/gobwas/ws"
@@ -49,7 +48,11 @@ func CloseFrame(code uint16, reason string) Frame {
 // CloseBody is a Close frame with these bytes as its body.
 func CloseBody(body []byte) Frame { return Frame{Opcode: OpClose, Payload: body} }
 
-// Encode returns the frame's bytes, masked with a fresh key unless Unmasked.
+// maskingKey is that of the examples in RFC 6455, 5.7, so that a script sends the
+// same bytes in each run. (A browser must not: 10.3.)
+var maskingKey = [4]byte{0x37, 0xfa, 0x21, 0x3d}
+
+// Encode returns the frame's bytes, masked unless Unmasked.
 func (f Frame) Encode() []byte {
 	b := []byte{f.RSV<<4 | f.Opcode, 0}
 	if !f.Part {
@@ -73,12 +76,10 @@ func (f Frame) Encode() []byte {
 		return append(b, f.Payload...)
 	}
 	b[1] |= 0x80
-	var key [4]byte
-	binary.BigEndian.PutUint32(key[:], rand.Uint32())
-	b = append(b, key[:]...)
+	b = append(b, maskingKey[:]...)
 	start := len(b)
 	b = append(b, f.Payload...)
-	ws.Cipher(b[start:], key, 0)
+	ws.Cipher(b[start:], maskingKey, 0)
 	return b
 }
 

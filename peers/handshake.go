@@ -23,7 +23,8 @@ const maxResponse = 64 << 10
 
 // Connect opens TCP and, for wss, TLS.
 type Connect struct {
-	ReceiveBuffer int // SO_RCVBUF before connect(2), bytes; 0: the system's
+	ReceiveBuffer int  // SO_RCVBUF before connect(2), bytes; 0: the system's
+	KeepPort      bool // nobody else gets the local port until the run is over, see [Forget]
 }
 
 // Do implements [Step].
@@ -35,7 +36,16 @@ func (s Connect) Do(run context.Context, p *Peer) error {
 	if port == "" {
 		port = map[string]string{"ws": "80", "wss": "443"}[u.Scheme]
 	}
-	w, err := connect(ctx, net.JoinHostPort(u.Hostname(), port), s.ReceiveBuffer, func(how Ending, what string) {
+	prepare := func(fd uintptr) (err error) {
+		if s.ReceiveBuffer > 0 {
+			err = setReceiveBuffer(fd, s.ReceiveBuffer)
+		}
+		if s.KeepPort && err == nil {
+			err = p.keepPort(fd)
+		}
+		return err
+	}
+	w, err := connect(ctx, net.JoinHostPort(u.Hostname(), port), prepare, func(how Ending, what string) {
 		p.onEnd(p.now(), how, what)
 	})
 	if err != nil {
@@ -71,11 +81,27 @@ func (s Connect) Do(run context.Context, p *Peer) error {
 	return nil
 }
 
-func (s Connect) String() string {
-	if s.ReceiveBuffer > 0 {
-		return fmt.Sprintf("connect rcvbuf=%d", s.ReceiveBuffer)
+// keepPort keeps the port that the descriptor is to have.
+func (p *Peer) keepPort(fd uintptr) error {
+	port, err := keepPort(fd)
+	if err != nil {
+		return fmt.Errorf("keep the port: %w", err)
 	}
-	return "connect"
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ports = append(p.ports, port)
+	return nil
+}
+
+func (s Connect) String() string {
+	out := "connect"
+	if s.ReceiveBuffer > 0 {
+		out += fmt.Sprintf(" rcvbuf=%d", s.ReceiveBuffer)
+	}
+	if s.KeepPort {
+		out += ", keep the port"
+	}
+	return out
 }
 
 // SendRequest sends the upgrade request (RFC 6455, 4.1) and, in the same write,

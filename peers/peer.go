@@ -77,13 +77,13 @@ type Peer struct {
 	opt     Options
 	start   time.Time
 	wire    *wire       // nil until connected
-	port    io.Closer   // keeps that of a forgotten connection; else nil
 	uncut   func() bool // forgets that the end of the run's context cuts writes
 	sight   Sight
 	reading sync.WaitGroup
 
 	commands sync.WaitGroup          // that Ask has started
 	stop     context.CancelCauseFunc // ends the script
+	met      bool                    // the rally has begun for this peer
 
 	mu       sync.Mutex
 	changed  chan struct{} // closed and replaced at every change below
@@ -92,11 +92,12 @@ type Peer struct {
 	trigger  time.Duration // since start
 	vanished bool          // gone is closed
 	noPong   bool
-	frames   int     // that are, or would be, in the trace
-	ping     *[]byte // the payload of the latest Ping, while it is to be answered
-	hungUp   bool    // the peer closed its own descriptor
-	closed   bool    // TCP is closed in both directions
-	response []byte  // of the handshake, until it is complete
+	frames   int         // that are, or would be, in the trace
+	ping     *[]byte     // the payload of the latest Ping, while it is to be answered
+	hungUp   bool        // the peer closed its own descriptor
+	ports    []io.Closer // that keep the port
+	closed   bool        // TCP is closed in both directions
+	response []byte      // of the handshake, until it is complete
 	upgraded bool
 	failed   error  // of the handshake
 	unable   error  // of a command
@@ -127,13 +128,13 @@ func Run(ctx context.Context, script Script, opt Options) *Record {
 	if err == nil && (p.sight.Gone != nil || p.vanished) {
 		err = HoldOpen{}.Do(ctx, p)
 	}
+	if r := opt.Rally; r != nil && !p.met {
+		r.giveUp(cmp.Or(p.unable, err, errors.New("it did not wait for them")))
+	}
 	if err != nil && !errors.Is(err, errOver) {
 		p.stop(err) // a command alone serves nobody
 	}
 	p.commands.Wait()
-	if p.port != nil {
-		_ = p.port.Close()
-	}
 	return p.finish(cmp.Or(p.unable, err))
 }
 
@@ -190,6 +191,7 @@ func (p *Peer) finish(err error) *Record {
 		r.Err = err.Error()
 	}
 	r.Stopped = time.Since(p.start)
+	ports := p.ports
 	bothFINs := r.FIN != nil && r.PeerFIN != nil
 	p.mu.Unlock()
 	if p.wire != nil {
@@ -199,6 +201,9 @@ func (p *Peer) finish(err error) *Record {
 		p.uncut()
 		p.wire.end(bothFINs)
 		p.reading.Wait()
+	}
+	for _, port := range ports {
+		_ = port.Close()
 	}
 	if r.Ending == Open {
 		r.EndedAt = r.Stopped

@@ -17,15 +17,25 @@ type Rally struct {
 	ready    chan struct{} // closed when nobody is missing
 	start    chan struct{} // closed at the trigger
 	finished chan struct{} // closed when everybody has left
+	broken   chan struct{} // closed when somebody will never be there, because of cause
+	cause    error
 }
 
 // NewRally is a rally of a leader and n others.
 func NewRally(n int) *Rally {
-	r := &Rally{missing: n, present: n + 1, ready: make(chan struct{}), start: make(chan struct{}), finished: make(chan struct{})}
+	r := &Rally{missing: n, present: n + 1, ready: make(chan struct{}), start: make(chan struct{}), finished: make(chan struct{}), broken: make(chan struct{})}
 	if n == 0 {
 		close(r.ready)
 	}
 	return r
+}
+
+// Gathered blocks until nobody is missing, or somebody will never be there.
+func (r *Rally) Gathered() {
+	select {
+	case <-r.ready:
+	case <-r.broken:
+	}
 }
 
 // Finished is closed when the leader and all others have done [Leave].
@@ -36,6 +46,28 @@ func (r *Rally) arrive() {
 	defer r.mu.Unlock()
 	if r.missing--; r.missing == 0 {
 		close(r.ready)
+	}
+}
+
+// giveUp says that somebody will never be there.
+func (r *Rally) giveUp(cause error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cause == nil {
+		r.cause = cause
+		close(r.broken)
+	}
+}
+
+// await waits until event is closed, or the rally is broken.
+func (r *Rally) await(ctx context.Context, event <-chan struct{}) error {
+	select {
+	case <-event:
+		return nil
+	case <-r.broken:
+		return fmt.Errorf("another peer of the crowd: %w", r.cause)
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
@@ -56,15 +88,16 @@ func (Leave) Do(_ context.Context, p *Peer) error {
 
 func (Leave) String() string { return "leave the crowd" }
 
-// Gather waits until every peer of the rally is there, at most until the
-// setup's limit; then it is the trigger of all. One of them leads.
-type Gather struct{ Lead bool }
+// Gather waits until every peer of the rally is there; then it is the trigger of
+// all. One of them leads. However long the others take, each has the setup's limit
+// for itself; where one of them fails, all do.
+type Gather struct {
+	Lead  bool
+	After time.Duration // that it is there after its handshake
+}
 
 // Do implements [Step].
 func (s Gather) Do(ctx context.Context, p *Peer) error {
-	if err := p.sighted(ctx); err != nil {
-		return err
-	}
 	r := p.opt.Rally
 	if r == nil {
 		return errors.New("there is no crowd")
@@ -72,26 +105,43 @@ func (s Gather) Do(ctx context.Context, p *Peer) error {
 	if p.opt.Waiting != nil {
 		p.opt.Waiting()
 	}
-	if s.Lead {
-		if err := p.awaitEvent(ctx, r.ready); err != nil {
-			return err
-		}
-		close(r.start)
-		return Trigger{}.Do(ctx, p)
-	}
-	r.arrive()
-	if err := p.awaitEvent(ctx, r.start); err != nil {
+	if err := p.sighted(ctx); err != nil {
 		return err
+	}
+	if err := (Pause{s.After}).Do(ctx, p); err != nil {
+		return err
+	}
+	event := r.start
+	if s.Lead {
+		event = r.ready
+	} else {
+		r.arrive()
+	}
+	if err := r.await(ctx, event); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	ended := p.rec.Ending != Open
+	p.mu.Unlock()
+	if ended {
+		return fmt.Errorf("%s before the crowd was complete", p.why())
+	}
+	if p.met = true; s.Lead {
+		close(r.start)
 	}
 	p.startClock()
 	return nil
 }
 
 func (s Gather) String() string {
+	out := "join the crowd, trigger"
 	if s.Lead {
-		return "gather the crowd, trigger"
+		out = "gather the crowd, trigger"
 	}
-	return "join the crowd, trigger"
+	if s.After > 0 {
+		out = Pause{s.After}.String() + ", " + out
+	}
+	return out
 }
 
 // Knock joins the crowd without a connection, and opens one After its trigger:
@@ -130,19 +180,4 @@ func (s Knock) Do(ctx context.Context, p *Peer) error {
 
 func (s Knock) String() string {
 	return fmt.Sprintf("join the crowd without a connection, trigger; connect after %s", s.After)
-}
-
-// awaitEvent waits until event is closed.
-func (p *Peer) awaitEvent(ctx context.Context, event <-chan struct{}) error {
-	stop := make(chan struct{})
-	defer close(stop)
-	happened := false
-	go func() {
-		select {
-		case <-event:
-			p.update(func() { happened = true })
-		case <-stop:
-		}
-	}()
-	return p.await(ctx, func() bool { return happened })
 }

@@ -3,7 +3,6 @@ package peers
 import (
 	"errors"
 	"io"
-	"net/netip"
 	"os"
 	"syscall"
 	"unsafe"
@@ -101,27 +100,48 @@ func attach(fd uintptr, filter []unix.SockFilter) error {
 }
 
 // forget makes close(2) send nothing: TCP_REPAIR, CAP_NET_ADMIN. The kernel
-// then knows no such connection and answers its segments with RST.
+// then knows no such connection and answers its segments with RST. What it has
+// received it acknowledges before (TCP_QUICKACK in tcp(7)): the server would send
+// that again.
 func forget(fd uintptr) error {
+	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
 	return unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_REPAIR, 1)
 }
 
-// keepPort keeps a port from being given to others until the socket that has it
-// now is closed.
-func keepPort(local netip.AddrPort) (io.Closer, error) {
-	family, address := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Addr: local.Addr().As16(), Port: int(local.Port())})
-	if local.Addr().Is4() {
-		family, address = unix.AF_INET, &unix.SockaddrInet4{Addr: local.Addr().As4(), Port: int(local.Port())}
-	}
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+// keepPort binds a socket that is about to connect to a port that nobody else is
+// given as long as the socket that it returns is open: it is bound there too.
+func keepPort(fd uintptr) (io.Closer, error) {
+	family, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
 	if err != nil {
 		return nil, err
 	}
-	socket := os.NewFile(uintptr(fd), "")
-	if err := unix.Bind(fd, address); err != nil {
-		return nil, errors.Join(err, socket.Close())
+	var address unix.Sockaddr = &unix.SockaddrInet4{}
+	if family == unix.AF_INET6 {
+		address = &unix.SockaddrInet6{}
 	}
-	return socket, nil
+	if err := bind(int(fd), address); err != nil {
+		return nil, err
+	}
+	if address, err = unix.Getsockname(int(fd)); err != nil {
+		return nil, err
+	}
+	other, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	out := os.NewFile(uintptr(other), "")
+	if err := bind(other, address); err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	return out, nil
+}
+
+// bind binds to a port that several sockets share.
+func bind(fd int, address unix.Sockaddr) error {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return err
+	}
+	return unix.Bind(fd, address)
 }
 
 // unacked tells how many sent bytes the server's kernel has not acknowledged

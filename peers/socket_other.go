@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"runtime"
 )
 
@@ -19,17 +18,17 @@ const (
 
 func unsupported() error { return fmt.Errorf("%w on %s", errors.ErrUnsupported, runtime.GOOS) }
 
-func setReceiveBuffer(uintptr, int) error        { return unsupported() }
-func cork(uintptr)                               {}
-func tcpState(uintptr) int                       { return 0 }
-func takeError(uintptr) error                    { return nil }
-func goDark(uintptr) error                       { return unsupported() }
-func comeBack(uintptr) error                     { return unsupported() }
-func drops(uintptr) uint32                       { return 0 }
-func dropFIN(uintptr) error                      { return unsupported() }
-func forget(uintptr) error                       { return unsupported() }
-func keepPort(netip.AddrPort) (io.Closer, error) { return nil, unsupported() }
-func unacked(uintptr) (int, error)               { return 0, unsupported() }
+func setReceiveBuffer(uintptr, int) error { return unsupported() }
+func cork(uintptr)                        {}
+func tcpState(uintptr) int                { return 0 }
+func takeError(uintptr) error             { return nil }
+func goDark(uintptr) error                { return unsupported() }
+func comeBack(uintptr) error              { return unsupported() }
+func drops(uintptr) uint32                { return 0 }
+func dropFIN(uintptr) error               { return unsupported() }
+func forget(uintptr) error                { return unsupported() }
+func keepPort(uintptr) (io.Closer, error) { return nil, unsupported() }
+func unacked(uintptr) (int, error)        { return 0, unsupported() }
 
 // Dark tells whether this host lets a peer go dark without privilege.
 func Dark() error { return unsupported() }

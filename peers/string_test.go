@@ -21,6 +21,7 @@ var lines = []struct {
 }{
 	{Connect{}, "connect"},
 	{Connect{ReceiveBuffer: 4096}, "connect rcvbuf=4096"},
+	{Connect{KeepPort: true}, "connect, keep the port"},
 	{SendRequest{}, "send request"},
 	{SendRequest{Half: true}, "send half of the request"},
 	{SendRequest{Then: []Frame{Text("a"), CloseFrame(1000, "")}}, `send request + text "a" + close 1000`},
@@ -29,6 +30,7 @@ var lines = []struct {
 	{AwaitText{"it's \"é\"\n"}, `await text "it's \"\u00e9\"\n"`},
 	{AwaitClose{}, "await close"},
 	{AnswerClose{}, "answer close"},
+	{AnswerClose{Else: Send{CloseFrame(1000, "")}}, "answer close, else send close 1000"},
 	{AwaitEnd{}, "await end of TCP or TLS"},
 	{HoldOpen{}, "hold open"},
 	{Pause{1500 * time.Millisecond}, "pause 1.5s"},
@@ -56,6 +58,7 @@ var lines = []struct {
 	{AwaitMessages{2}, "await 2 messages"},
 	{Gather{Lead: true}, "gather the crowd, trigger"},
 	{Gather{}, "join the crowd, trigger"},
+	{Gather{After: time.Second}, "pause 1s, join the crowd, trigger"},
 	{Leave{}, "leave the crowd"},
 	{SendLast{CloseFrame(1000, "")}, "send close 1000 + FIN, read on"},
 	{SendPart{Frame: Text("a b"), Leave: 2}, `send all but 2 bytes of text "a b"`},

@@ -31,15 +31,12 @@ type wire struct {
 	ending  sync.Once
 }
 
-// connect dials TCP, without keepalive and with the receive buffer asked for
-// (0: the system's), until the context's deadline.
-func connect(ctx context.Context, address string, buffer int, onEnd func(Ending, string)) (*wire, error) {
+// connect dials TCP, without keepalive, until the context's deadline; prepare is
+// called before connect(2), for a host of several addresses more than once.
+func connect(ctx context.Context, address string, prepare func(fd uintptr) error, onEnd func(Ending, string)) (*wire, error) {
 	d := net.Dialer{KeepAlive: -1, Control: func(_, _ string, c syscall.RawConn) error {
-		if buffer == 0 {
-			return nil
-		}
 		var err error
-		if cerr := c.Control(func(fd uintptr) { err = setReceiveBuffer(fd, buffer) }); cerr != nil {
+		if cerr := c.Control(func(fd uintptr) { err = prepare(fd) }); cerr != nil {
 			return cerr
 		}
 		return err

@@ -103,8 +103,9 @@ func Abnormal() []*harness.Scenario {
 		{
 			ID: "abnormal/reboot", Title: "forgets the connection without a packet: the server's next segment is answered with RST",
 			Needs: []harness.Capability{harness.NetAdmin, harness.Local}, Labels: []string{privileged, hang},
-			Script: peers.Opened(peers.AwaitAcked{}, peers.Trigger{}, peers.Forget{}, peers.HoldOpen{}),
-			Rules:  vanished,
+			Script: append(peers.Script{peers.Connect{KeepPort: true}},
+				peers.Opened(peers.AwaitAcked{}, peers.Trigger{}, peers.Forget{}, peers.HoldOpen{})[1:]...),
+			Rules: vanished,
 		},
 		{
 			ID: "abnormal/outage-5s", Title: "is dark for 5 s, comes back, and closes with 1000",

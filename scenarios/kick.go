@@ -9,6 +9,10 @@ import (
 	"github.com/finwait/finwait/peers"
 )
 
+// known is how long a member of a crowd waits after its handshake: the 101 may come
+// before the application knows of the connection.
+const known = 100 * time.Millisecond
+
 // Kick is the family in which the server's application closes connections and
 // goes on.
 func Kick() []*harness.Scenario {
@@ -16,9 +20,8 @@ func Kick() []*harness.Scenario {
 	kicked := append([]peers.Step{peers.AwaitClose{}, peers.Leave{}}, polite[1:]...)
 	// 4001 is a code that every library lets its application use.
 	kickAll := peers.Opened(append([]peers.Step{peers.Gather{Lead: true}, peers.Ask{Command: "kick-all 4001"}}, kicked...)...)
-	known := peers.Pause{For: 100 * time.Millisecond} // the 101 may come before the application knows of the connection
-	told := harness.Crowd{Count: 20, Script: peers.Opened(append([]peers.Step{known, peers.Gather{}}, kicked...)...)}
-	hangs := harness.Crowd{Count: 20, Script: peers.Opened(known, peers.Gather{}, peers.AwaitClose{}, peers.Leave{}, peers.HoldOpen{})}
+	told := harness.Crowd{Count: 20, Script: peers.Opened(append([]peers.Step{peers.Gather{After: known}}, kicked...)...)}
+	hangs := harness.Crowd{Count: 20, Script: peers.Opened(peers.Gather{After: known}, peers.AwaitClose{}, peers.Leave{}, peers.HoldOpen{})}
 	everyone := slices.Concat([]harness.Rule{rules.EveryoneTold(4001), rules.SendsCode(4001, ""), rules.CrowdReleased}, rules.Told(rules.EventCode), rules.CrowdEvents())
 	return []*harness.Scenario{
 		{

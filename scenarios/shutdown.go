@@ -18,9 +18,8 @@ func Shutdown(n int) []*harness.Scenario {
 	member := func(kind string, count int, script peers.Script) harness.Crowd {
 		return harness.Crowd{Kind: kind, Count: count, Script: script}
 	}
-	known := peers.Pause{For: 100 * time.Millisecond} // the 101 may come before the application knows of the connection
 	joined := func(steps ...peers.Step) peers.Script {
-		return peers.Opened(append([]peers.Step{known, peers.Gather{}}, steps...)...)
+		return peers.Opened(append([]peers.Step{peers.Gather{After: known}}, steps...)...)
 	}
 	behaves := func(n int) harness.Crowd { return member("polite", n, joined(polite...)) }
 	ignores := func(n int) harness.Crowd { return member("ignores", n, joined(peers.HoldOpen{})) }
