@@ -21,7 +21,7 @@ func (Trigger) Do(ctx context.Context, p *Peer) error {
 	if err := p.sighted(ctx); err != nil {
 		return err
 	}
-	p.startClock()
+	p.startClock(time.Now())
 	return nil
 }
 
@@ -41,12 +41,13 @@ func (p *Peer) sighted(ctx context.Context) error {
 	return nil
 }
 
-func (p *Peer) startClock() {
+// startClock makes this moment, now or shortly before, the trigger.
+func (p *Peer) startClock(at time.Time) {
 	if p.opt.Triggered != nil {
 		p.opt.Triggered()
 	}
 	p.update(func() {
-		p.trigger, p.rec.Triggered = p.now(), true
+		p.trigger, p.rec.Triggered = at.Sub(p.start), true
 		p.deadline = p.start.Add(p.trigger + p.opt.Patience)
 	})
 }

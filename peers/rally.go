@@ -16,6 +16,7 @@ type Rally struct {
 	present  int
 	ready    chan struct{} // closed when nobody is missing
 	start    chan struct{} // closed at the trigger
+	at       time.Time     // of the trigger
 	finished chan struct{} // closed when everybody has left
 	broken   chan struct{} // closed when somebody will never be there, because of cause
 	cause    error
@@ -120,8 +121,11 @@ func (s Gather) Do(ctx context.Context, p *Peer) error {
 	if err := r.await(ctx, event); err != nil {
 		return err
 	}
+	if s.Lead {
+		r.at = time.Now()
+	}
 	p.mu.Lock()
-	ended := p.rec.Ending != Open
+	ended := p.rec.Ending != Open && p.start.Add(p.rec.EndedAt).Before(r.at)
 	p.mu.Unlock()
 	if ended {
 		return fmt.Errorf("%s before the crowd was complete", p.why())
@@ -129,7 +133,7 @@ func (s Gather) Do(ctx context.Context, p *Peer) error {
 	if p.met = true; s.Lead {
 		close(r.start)
 	}
-	p.startClock()
+	p.startClock(r.at)
 	return nil
 }
 

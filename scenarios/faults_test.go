@@ -246,23 +246,34 @@ func breaks(t *testing.T, fault string) map[string]string {
 	return broken(done)
 }
 
+// stops plays scenarios on processes of the reference server with a fault.
+func stops(t *testing.T, fault string, list []*harness.Scenario) *harness.Run {
+	t.Helper()
+	t.Setenv("FINWAIT_TEST_SERVE", fault)
+	profile := profile
+	profile.StopTimeout = 800 * time.Millisecond
+	target := &harness.Target{
+		URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:{port}", Path: "/"}, Profile: profile,
+		Process: &harness.Process{Args: []string{os.Args[0]}},
+	}
+	batch, err := harness.Start(t.Context(), target, list, harness.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return batch.Wait()
+}
+
+// A crowd that is not complete within one close timeout is waited for.
+func TestLargeCrowd(t *testing.T) {
+	green(t, stops(t, "", scenarios.Shutdown(300)[:3])) // the others' peers would not be kept so long
+}
+
 // The family shutdown, on processes of the reference server: the right one is
 // green, and each fault breaks exactly its rules.
 func TestEveryStopFaultBreaksItsRules(t *testing.T) {
 	for _, f := range append(reference.StopFaults(), reference.Fault{}) {
 		t.Run("fault "+f.Name, func(t *testing.T) {
-			t.Setenv("FINWAIT_TEST_SERVE", f.Name)
-			profile := profile
-			profile.StopTimeout = 800 * time.Millisecond
-			target := &harness.Target{
-				URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:{port}", Path: "/"}, Profile: profile,
-				Process: &harness.Process{Args: []string{os.Args[0]}},
-			}
-			batch, err := harness.Start(t.Context(), target, scenarios.Shutdown(10), harness.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			run := batch.Wait()
+			run := stops(t, f.Name, scenarios.Shutdown(10))
 			got := broken(run)
 			if diff := cmp.Diff(slices.Sorted(slices.Values(f.Breaks)), slices.Sorted(maps.Keys(got))); diff != "" || *verbose {
 				t.Errorf("broken rules (-meant +broken):\n%s%v", diff, got)
