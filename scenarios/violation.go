@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,11 +51,14 @@ func offences() []offence {
 // Violation crosses every offence with the ways in which a peer takes the
 // server's Close.
 func Violation() []*harness.Scenario {
+	const every = 100 * time.Millisecond
 	var out []*harness.Scenario
 	for _, o := range offences() {
 		act := func(before []peers.Step, after ...peers.Step) peers.Script {
 			return append(append(peers.Opened(before...), peers.Trigger{}, peers.Send(o.frames)), after...)
 		}
+		// In a write of its own the next frame may come with the offence, or behind it.
+		goesOn := peers.Send(append(slices.Clone(o.frames), peers.Text(late)))
 		out = append(out,
 			&harness.Scenario{
 				ID: "violation/" + o.name + "/answers", Title: o.title + ", and answers the server's Close",
@@ -69,9 +73,9 @@ func Violation() []*harness.Scenario {
 				Rules:  rules.Failing(o.code),
 			},
 			&harness.Scenario{
-				ID: "violation/" + o.name + "/keeps-sending", Title: o.title + ", and goes on with a text every 100 ms",
+				ID: "violation/" + o.name + "/keeps-sending", Title: o.title + ", and goes on with a text in the same write and every 100 ms",
 				Labels: []string{malformed, hang},
-				Script: act(nil, peers.KeepSending{Frame: peers.Text(late), Every: 100 * time.Millisecond}),
+				Script: peers.Opened(peers.Trigger{}, goesOn, peers.Pause{For: every}, peers.KeepSending{Frame: peers.Text(late), Every: every}),
 				Rules:  rules.Failing(o.code, rules.NotProcessed(late)),
 			},
 			&harness.Scenario{
