@@ -21,6 +21,7 @@ func (Trigger) Do(ctx context.Context, p *Peer) error {
 	if err := p.sighted(ctx); err != nil {
 		return err
 	}
+	p.alert()
 	p.startClock(time.Now())
 	return nil
 }
@@ -41,11 +42,15 @@ func (p *Peer) sighted(ctx context.Context) error {
 	return nil
 }
 
-// startClock makes this moment, now or shortly before, the trigger.
-func (p *Peer) startClock(at time.Time) {
+// alert says that the trigger is now.
+func (p *Peer) alert() {
 	if p.opt.Triggered != nil {
 		p.opt.Triggered()
 	}
+}
+
+// startClock makes this moment, now or shortly before, the trigger.
+func (p *Peer) startClock(at time.Time) {
 	p.update(func() {
 		p.trigger, p.rec.Triggered = at.Sub(p.start), true
 		p.deadline = p.start.Add(p.trigger + p.opt.Patience)

@@ -121,6 +121,7 @@ func (s Gather) Do(ctx context.Context, p *Peer) error {
 	if err := r.await(ctx, event); err != nil {
 		return err
 	}
+	p.alert()
 	if s.Lead {
 		r.at = time.Now()
 	}
