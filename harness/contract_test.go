@@ -55,15 +55,7 @@ func TestLyingTargets(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			target := serveContract(t, &contractServer{hello: everything, lie: test.lie})
-			list, err := scenarios.Selection{Only: []string{test.scenario}}.Apply(scenarios.All())
-			if err != nil {
-				t.Fatal(err)
-			}
-			batch, err := harness.Start(t.Context(), target, list, harness.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			run := batch.Wait()
+			run := startOne(t, target, test.scenario).Wait()
 			if r := run.Results[0]; r.Verdict != harness.Errored || !strings.Contains(r.Err, test.err) {
 				t.Errorf("%s: %s, notes %q; want %q", r.Verdict, r.Err, run.Notes, test.err)
 			}
@@ -84,6 +76,20 @@ func TestLyingTargets(t *testing.T) {
 	}
 }
 
+// startOne starts one scenario.
+func startOne(t *testing.T, target *harness.Target, id string) *harness.Batch {
+	t.Helper()
+	list, err := scenarios.Selection{Only: []string{id}}.Apply(scenarios.All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, err := harness.Start(t.Context(), target, list, harness.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return batch
+}
+
 // A second close event that comes once the result was given out corrects it.
 func TestLateSecondEvent(t *testing.T) {
 	asked := map[string]int{}
@@ -97,14 +103,7 @@ func TestLateSecondEvent(t *testing.T) {
 		_ = wsutil.WriteServerText(c, []byte(`[{"code":1000},{"code":1006}]`))
 		return true
 	}})
-	list, err := scenarios.Selection{Only: []string{"peer-close/code-1000"}}.Apply(scenarios.All())
-	if err != nil {
-		t.Fatal(err)
-	}
-	batch, err := harness.Start(t.Context(), target, list, harness.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	batch := startOne(t, target, "peer-close/code-1000")
 	var given []*harness.Result
 	for r := range batch.Results() {
 		given = append(given, r)
@@ -126,15 +125,7 @@ func TestCloseWithoutCloseFrame(t *testing.T) {
 	target := serveContract(t, &contractServer{hello: everything, lie: func(_ *contractServer, c net.Conn, name, _ string) bool {
 		return name == "close" && c.Close() == nil
 	}})
-	list, err := scenarios.Selection{Only: []string{"server-close/polite"}}.Apply(scenarios.All())
-	if err != nil {
-		t.Fatal(err)
-	}
-	batch, err := harness.Start(t.Context(), target, list, harness.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r := batch.Wait().Results[0]; r.Verdict != harness.Fail {
+	if r := startOne(t, target, "server-close/polite").Wait().Results[0]; r.Verdict != harness.Fail {
 		t.Errorf("%s: %s", r.Verdict, r.Err)
 	}
 }
