@@ -74,21 +74,25 @@ func Command(command string) Frame { return Text("finwait:" + command) }
 type AwaitAnswer struct{ Prefix string }
 
 // Do implements [Step].
-func (s AwaitAnswer) Do(ctx context.Context, p *Peer) error {
-	got := false
-	err := p.await(ctx, func() bool {
-		for _, m := range p.rec.Messages {
-			got = got || m.Text && strings.HasPrefix(string(m.Payload), s.Prefix)
-		}
-		return got || p.over()
-	})
-	if err == nil && !got {
-		return errOver
-	}
-	return err
+func (s AwaitAnswer) Do(ctx context.Context, p *Peer) error { return p.awaitMessage(ctx, s) }
+
+func (s AwaitAnswer) matches(m Message) bool {
+	return m.Text && strings.HasPrefix(string(m.Payload), s.Prefix)
 }
 
 func (s AwaitAnswer) String() string { return fmt.Sprintf("await text %+q…", s.Prefix) }
+
+// AwaitBinary waits for a binary message with this payload, of less than 1 KiB.
+type AwaitBinary struct{ Payload string }
+
+// Do implements [Step].
+func (s AwaitBinary) Do(ctx context.Context, p *Peer) error { return p.awaitMessage(ctx, s) }
+
+func (s AwaitBinary) matches(m Message) bool {
+	return !m.Text && m.Length == uint64(len(s.Payload)) && string(m.Payload) == s.Payload
+}
+
+func (s AwaitBinary) String() string { return fmt.Sprintf("await binary %+q", s.Payload) }
 
 // SlowReading reads from now on Bytes at most, then nothing for Every.
 type SlowReading struct {
@@ -121,7 +125,7 @@ type AwaitMessages struct{ N int }
 
 // Do implements [Step].
 func (s AwaitMessages) Do(ctx context.Context, p *Peer) error {
-	return p.await(ctx, func() bool { return len(p.rec.Messages) >= s.N || p.over() })
+	return p.await(ctx, func() bool { return p.messages >= s.N || p.over() })
 }
 
 func (s AwaitMessages) String() string { return fmt.Sprintf("await %d messages", s.N) }

@@ -59,35 +59,43 @@ func (p *Peer) startClock(at time.Time) {
 
 func (Trigger) String() string { return "trigger" }
 
-// AwaitText waits until the server has sent this text message.
+// AwaitText waits until the server has sent this text message, of less than 1 KiB.
 type AwaitText struct{ Text string }
 
 // Do implements [Step].
-func (s AwaitText) Do(ctx context.Context, p *Peer) error {
-	got := false
-	err := p.await(ctx, func() bool {
-		for _, m := range p.rec.Messages {
-			got = got || m.Text && m.Length == uint64(len(s.Text)) && string(m.Payload) == s.Text
-		}
-		return got || p.over()
-	})
-	if err == nil && !got {
-		return errOver
-	}
-	return err
+func (s AwaitText) Do(ctx context.Context, p *Peer) error { return p.awaitMessage(ctx, s) }
+
+func (s AwaitText) matches(m Message) bool {
+	return m.Text && m.Length == uint64(len(s.Text)) && string(m.Payload) == s.Text
 }
 
 func (s AwaitText) String() string { return fmt.Sprintf("await text %+q", s.Text) }
 
 // AwaitClose waits for the server's Close frame.
-type AwaitClose struct{}
-
-// Do implements [Step].
-func (AwaitClose) Do(ctx context.Context, p *Peer) error {
-	return p.await(ctx, func() bool { return len(p.rec.Closes) > 0 || p.over() })
+type AwaitClose struct {
+	For time.Duration // at most, and then the script goes on; 0: until the patience is over
 }
 
-func (AwaitClose) String() string { return "await close" }
+// Do implements [Step].
+func (s AwaitClose) Do(ctx context.Context, p *Peer) error {
+	closed := func() bool { return len(p.rec.Closes) > 0 || p.over() }
+	if s.For == 0 {
+		return p.await(ctx, closed)
+	}
+	limit := time.Now().Add(s.For)
+	err := p.awaitUntil(ctx, earlier(limit, p.until()), closed)
+	if errors.Is(err, errOver) && limit.Before(p.until()) {
+		return nil
+	}
+	return err
+}
+
+func (s AwaitClose) String() string {
+	if s.For > 0 {
+		return fmt.Sprintf("await close for %s", s.For)
+	}
+	return "await close"
+}
 
 // AnswerClose answers the server's Close frame with its own body.
 type AnswerClose struct {
@@ -150,14 +158,21 @@ func (s Pause) Do(ctx context.Context, p *Peer) error {
 func (s Pause) String() string { return "pause " + s.For.String() }
 
 // pauseUntil lets time pass until the instant, at most until the deadline in
-// force (errOver).
+// force. After the trigger that is errCutShort, unless the server's socket is
+// gone by then; else errOver.
 func (p *Peer) pauseUntil(ctx context.Context, until time.Time) error {
-	limit := p.until()
-	err := p.awaitUntil(ctx, earlier(until, limit), func() bool { return false })
-	if errors.Is(err, errOver) && until.Before(limit) {
+	err := p.awaitUntil(ctx, earlier(until, p.until()), func() bool { return false })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case !errors.Is(err, errOver):
+		return err
+	case until.Before(p.deadline):
 		return nil
+	case p.rec.Triggered && !p.vanished:
+		return errCutShort
 	}
-	return err
+	return errOver
 }
 
 // NoPong answers no Ping from now on.

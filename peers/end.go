@@ -2,6 +2,7 @@ package peers
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -183,7 +184,7 @@ func (AwaitAcked) Do(ctx context.Context, p *Peer) error {
 		if err != nil || left == 0 {
 			return err
 		}
-		if err := (Pause{time.Millisecond}).Do(ctx, p); err != nil {
+		if err := p.awaitUntil(ctx, time.Now().Add(time.Millisecond), func() bool { return false }); !errors.Is(err, errOver) {
 			return err
 		}
 	}

@@ -54,8 +54,9 @@ func (s Connect) Do(run context.Context, p *Peer) error {
 	p.wire, p.uncut = w, context.AfterFunc(run, func() { _ = w.SetWriteDeadline(time.Unix(1, 0)) })
 	peer, server := w.addrs()
 	p.update(func() {
-		p.rec.Peer, p.rec.Server = peer.String(), server.String()
-		p.note(p.now(), Local, "connected")
+		at := p.now()
+		p.rec.Peer, p.rec.Server, p.rec.Connected = peer.String(), server.String(), &at
+		p.note(at, Local, "connected")
 	})
 	if p.opt.Connected != nil {
 		p.sight = p.opt.Connected(peer, server)

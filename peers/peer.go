@@ -52,6 +52,13 @@ type Options struct {
 	// gives must end with ctx, and Run does not return before.
 	Command func(command string) func(ctx context.Context) error
 
+	// GivingUp is called before the peer resets a connection whose handshake was
+	// complete and whose server socket is, or may be, still there: what the server
+	// does later may be the work of that RST. The script is over then, and the
+	// connection stays as it is until GivingUp returns. Patience ends at until. May
+	// be nil.
+	GivingUp func(ctx context.Context, until time.Time)
+
 	Triggered func() // called at the trigger; may be nil
 	Waiting   func() // called when the peer begins to wait for its crowd; may be nil
 
@@ -71,6 +78,10 @@ type Sight struct {
 // errOver says that nothing more can come: the server ended TCP, or the
 // deadline passed. It ends a script without being an error of it.
 var errOver = errors.New("the connection is over")
+
+// errCutShort says that the patience ended while the peer paused between two
+// steps, so that it never did the next one.
+var errCutShort = errors.New("the patience was over before the pause")
 
 // Peer is one scripted client. Only the steps of its script use it.
 type Peer struct {
@@ -93,6 +104,8 @@ type Peer struct {
 	vanished bool          // gone is closed
 	noPong   bool
 	frames   int         // that are, or would be, in the trace
+	messages int         // data messages of the server
+	expected []expected  // messages that steps of the script await
 	ping     *[]byte     // the payload of the latest Ping, while it is to be answered
 	hungUp   bool        // the peer closed its own descriptor
 	ports    []io.Closer // that keep the port
@@ -121,6 +134,7 @@ func Run(ctx context.Context, script Script, opt Options) *Record {
 		opt: opt, start: now, deadline: now.Add(opt.Setup), changed: make(chan struct{}),
 		rec: &Record{Start: now, Ending: Open, Echoes: map[string]int{}},
 	}
+	p.expect(script)
 	p.decoder = decoder{keepMessage: cmp.Or(opt.Keep, keepMessage), onFrame: p.onFrame, onMessage: p.onMessage, malformed: p.onMalformed}
 	ctx, p.stop = context.WithCancelCause(ctx)
 	defer p.stop(nil)
@@ -135,11 +149,14 @@ func Run(ctx context.Context, script Script, opt Options) *Record {
 		p.stop(err) // a command alone serves nobody
 	}
 	p.commands.Wait()
+	if played := err == nil || errors.Is(err, errOver); played && p.givesUp() && ctx.Err() == nil && opt.GivingUp != nil {
+		opt.GivingUp(ctx, p.until())
+	}
 	return p.finish(cmp.Or(p.unable, err))
 }
 
 func (p *Peer) play(ctx context.Context, script Script) error {
-	for _, step := range script {
+	for i, step := range script {
 		connects := false
 		switch step.(type) {
 		case Connect, Knock:
@@ -153,6 +170,9 @@ func (p *Peer) play(ctx context.Context, script Script) error {
 		}
 		switch err := step.Do(ctx, p); {
 		case err == nil:
+		case errors.Is(err, errCutShort) && p.rec.Triggered:
+			p.rec.CutShort = script[i:]
+			return nil
 		case errors.Is(err, errOver) && p.rec.Triggered:
 			return nil
 		case errors.Is(err, errOver):
@@ -194,6 +214,7 @@ func (p *Peer) finish(err error) *Record {
 	ports := p.ports
 	bothFINs := r.FIN != nil && r.PeerFIN != nil
 	p.mu.Unlock()
+	r.GaveUp = p.givesUp()
 	if p.wire != nil {
 		if r.Dark != nil {
 			r.Dropped = p.wire.dropped()
@@ -216,6 +237,15 @@ func (p *Peer) finish(err error) *Record {
 	return r
 }
 
+// givesUp tells whether the peer, by ending its own side now, resets a
+// connection whose server socket is, or may be, still there.
+func (p *Peer) givesUp() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	bothFINs := p.rec.FIN != nil && p.rec.PeerFIN != nil
+	return p.upgraded && !p.vanished && !p.hungUp && !p.closed && !bothFINs
+}
+
 // shift makes the times relative to the trigger.
 func (r *Record) shift(by time.Duration) {
 	for i := range r.CloseSent {
@@ -230,7 +260,7 @@ func (r *Record) shift(by time.Duration) {
 	for i := range r.Trace {
 		r.Trace[i].At -= by
 	}
-	for _, t := range []*time.Duration{r.FIN, r.RST, r.CloseNotify, r.PeerFIN, r.PeerRST, r.Dark, &r.EndedAt, &r.Stopped} {
+	for _, t := range []*time.Duration{r.Connected, r.FIN, r.RST, r.CloseNotify, r.PeerFIN, r.PeerRST, r.Dark, &r.EndedAt, &r.Stopped} {
 		if t != nil {
 			*t -= by
 		}

@@ -22,6 +22,9 @@ type Rally struct {
 	cause    error
 }
 
+// errNoCrowd says that a script for a peer of a crowd was played without one.
+var errNoCrowd = errors.New("there is no crowd")
+
 // NewRally is a rally of a leader and n others.
 func NewRally(n int) *Rally {
 	r := &Rally{missing: n, present: n + 1, ready: make(chan struct{}), start: make(chan struct{}), finished: make(chan struct{}), broken: make(chan struct{})}
@@ -79,6 +82,9 @@ type Leave struct{}
 // Do implements [Step].
 func (Leave) Do(_ context.Context, p *Peer) error {
 	r := p.opt.Rally
+	if r == nil {
+		return errNoCrowd
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.present--; r.present == 0 {
@@ -101,7 +107,7 @@ type Gather struct {
 func (s Gather) Do(ctx context.Context, p *Peer) error {
 	r := p.opt.Rally
 	if r == nil {
-		return errors.New("there is no crowd")
+		return errNoCrowd
 	}
 	if p.opt.Waiting != nil {
 		p.opt.Waiting()

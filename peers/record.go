@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -69,6 +70,11 @@ func (c Close) Reason() string {
 	return string(c.Body[2:])
 }
 
+// like tells whether two frames had the same bytes, as far as they are kept.
+func (c Close) like(other Close) bool {
+	return c.Frame == other.Frame && bytes.Equal(c.Body, other.Body)
+}
+
 // String is the frame's line in a trace: close 1000 "bye".
 func (c Close) String() string {
 	code, ok := c.Code()
@@ -101,10 +107,21 @@ type Record struct {
 	Triggered    bool      // false: the script ended before its trigger; times are then since Start
 	Refused      bool      // the connection that Knock wanted was refused
 
+	// CutShort is the step that the patience ended in, with those behind it, which
+	// the peer never came to; empty: the script was played to its end, or the
+	// server ended it.
+	CutShort Script
+
+	// GaveUp: the peer reset the connection at Stopped although the server's socket
+	// was, or may have been, still there. What the server does afterwards may be the
+	// work of that RST.
+	GaveUp bool
+
 	Status      int            // HTTP status of the handshake; 0: none came
 	CloseSent   []Close        // Close frames of the peer
-	Closes      []Close        // Close frames of the server; at most 16 are kept
-	Messages    []Message      // data messages of the server; at most 64 are kept
+	Closes      []Close        // Close frames of the server: the first 16, and at most 240 that differ from all before
+	Connected   *time.Duration // when TCP was connected
+	Messages    []Message      // data messages of the server: the first 64, and those that the script awaited
 	Echoes      map[string]int // of each text of the peer below 1 KiB: how often it came back since the trigger, kept or not
 	AfterClose  int            // data frames that followed the server's first Close
 	Malformed   []string       // framing rules that the server broke; at most 16 are kept

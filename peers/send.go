@@ -60,7 +60,9 @@ func (s SendPart) Do(ctx context.Context, p *Peer) error {
 			return err
 		}
 		next = next.Add(s.Every)
-		if err := p.pauseUntil(ctx, next); err != nil {
+		if err := p.pauseUntil(ctx, next); errors.Is(err, errCutShort) {
+			return errOver // it dripped for as long as somebody looked
+		} else if err != nil {
 			return err
 		}
 	}

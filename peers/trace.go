@@ -2,14 +2,20 @@ package peers
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
 // Limits of a record; what a hostile server sends beyond them is counted.
 const (
-	keepMessages  = 64
-	keepFrames    = 512 // in the trace
-	keepCloses    = 16
+	keepMessages = 64
+	keepFrames   = 512 // in the trace
+	keepCloses   = 16
+
+	// A server may hide a malformed Close frame behind many: one that is unlike all
+	// that are kept is kept, too.
+	keepOtherCloses = 256
+
 	keepMalformed = 16
 )
 
@@ -63,7 +69,7 @@ func (p *Peer) onFrame(h Header, payload []byte) {
 	at, r := p.readAt, p.rec
 	if h.Opcode == OpClose {
 		c := Close{at, h, payload}
-		if len(r.Closes) < keepCloses {
+		if len(r.Closes) < keepCloses || len(r.Closes) < keepOtherCloses && !slices.ContainsFunc(r.Closes, c.like) {
 			r.Closes = append(r.Closes, c)
 			p.note(at, Received, c.String())
 		} else {
@@ -95,7 +101,8 @@ func (p *Peer) onMessage(m Message) {
 	if n, sent := p.rec.Echoes[string(m.Payload)]; sent && p.rec.Triggered {
 		p.rec.Echoes[string(m.Payload)] = n + 1
 	}
-	if len(p.rec.Messages) < keepMessages {
+	p.messages++
+	if first := p.take(m); first || len(p.rec.Messages) < keepMessages {
 		p.rec.Messages = append(p.rec.Messages, m)
 	}
 }
