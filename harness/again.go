@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
 // askedAtOnce is how many connections ask for events again at the same time:
@@ -55,7 +56,7 @@ func (b *Batch) correct(ctx context.Context, was *Result, gate chan struct{}) *R
 			continue // none came while it was due, and that is the finding
 		}
 		gate <- struct{}{}
-		again := b.events(ctx, one.token, nil)
+		again := b.events(ctx, one.token, time.Now())
 		<-gate
 		if len(again.List) <= len(one.Events.List) {
 			continue

@@ -26,6 +26,9 @@ var Alive = Rule{
 // probeText is what liveness probes and the preflight send to be echoed.
 const probeText = "are you there? asks finwait"
 
+// probeBytes are a binary message to be echoed, which is not UTF-8.
+const probeBytes = "\x00\xff"
+
 // goodbye is how long a connection of finwait's own waits for the server to end
 // TCP; then it is reset.
 const goodbye = 100 * time.Millisecond

@@ -300,16 +300,16 @@ func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally)
 	}
 	r.Record = b.play(ctx, s, newToken, rally)
 	for _, one := range r.Record.everyone() {
-		one.Events = b.events(ctx, one.token, one)
+		one.Events = b.eventsAfter(ctx, one)
 	}
 	if ctx.Err() == nil {
 		r.Record.Alive = b.probe(ctx)
 	}
 	for i, one := range r.Record.everyone() {
-		if i > 0 && len(one.Events.List) == 0 {
-			continue // when it would be asked depends on the size of the crowd
+		if len(one.Events.List) == 0 && (i > 0 || one.GaveUp) {
+			continue // when it would be asked depends on the size of the crowd; or finwait's RST may bring one about
 		}
-		if again := b.events(ctx, one.token, nil); len(again.List) > len(one.Events.List) {
+		if again := b.events(ctx, one.token, time.Now()); len(again.List) > len(one.Events.List) {
 			one.Events = again // a second event came later
 		}
 	}
@@ -324,6 +324,8 @@ func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally)
 		return r
 	case r.Record.Err != "":
 		r.Verdict, r.Err = Errored, r.Record.Err
+		return r
+	case r.cutShort():
 		return r
 	case !dead && r.Record.Events.Err != "":
 		r.Verdict, r.Err = Errored, r.Record.Events.Err

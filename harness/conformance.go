@@ -35,7 +35,8 @@ func CheckTarget(ctx context.Context, t *Target) (*Conformance, error) {
 		return nil, err
 	}
 	b := &Batch{target: t, profile: profile, has: map[Capability]bool{CanEvents: true}, turns: make(chan struct{}, turns)}
-	r := b.talk(ctx, "", peers.Send{peers.Text(probeText), peers.Command(hello), {Opcode: peers.OpBinary, Payload: []byte{0, 0xff}}}, peers.AwaitMessages{N: 3})
+	r := b.talk(ctx, "", peers.Send{peers.Text(probeText), peers.Command(hello), {Opcode: peers.OpBinary, Payload: []byte(probeBytes)}},
+		peers.AwaitText{Text: probeText}, peers.AwaitAnswer{Prefix: "finwait:"}, peers.AwaitBinary{Payload: probeBytes})
 	if r.Err != "" {
 		return nil, errors.New(r.Err)
 	}
@@ -45,7 +46,7 @@ func CheckTarget(ctx context.Context, t *Target) (*Conformance, error) {
 		switch payload := string(m.Payload); {
 		case payload == probeText:
 			text.judge(m.Text, "came back as text", "came back as a binary message")
-		case payload == "\x00\xff":
+		case payload == probeBytes:
 			binary.judge(!m.Text, "came back as binary", "came back as a text message")
 		case strings.HasPrefix(payload, greeting):
 			c.Hello = payload
@@ -173,7 +174,7 @@ func (b *Batch) examineEvents(ctx context.Context, c *Check) {
 
 func (b *Batch) examineOpen(ctx context.Context, c *Check) {
 	r := b.trial(ctx, newToken(), "close 4321", polite()...)
-	opened := slices.ContainsFunc(r.Messages, func(m peers.Message) bool { return string(m.Payload) == "finwait:opened" && m.Text })
+	opened := slices.ContainsFunc(r.Messages, func(m peers.Message) bool { return string(m.Payload) == peers.OpenedText && m.Text })
 	switch c.closed(b, r); {
 	case !c.Works && !opened:
 		c.Claimed, c.Got = false, "nothing happened"
@@ -191,7 +192,7 @@ func (b *Batch) examineKickAll(ctx context.Context, c *Check) {
 	go func() {
 		opt := b.options(b.profile.CloseTimeout, b.profile.CloseTimeout)
 		opt.Triggered = func() { close(ready) }
-		other <- &Record{Record: peers.Run(ctx, peers.Opened(append([]peers.Step{peers.Send{peers.Text(probeText)}, peers.AwaitMessages{N: 1}, peers.Trigger{}}, polite()...)...), opt)}
+		other <- &Record{Record: peers.Run(ctx, peers.Opened(append([]peers.Step{peers.Send{peers.Text(probeText)}, peers.AwaitText{Text: probeText}, peers.Trigger{}}, polite()...)...), opt)}
 	}()
 	var o *Record
 	select {

@@ -281,16 +281,25 @@ func allWithCode(answer []byte) bool {
 // newToken names a connection for finwait:events.
 func newToken() string { return rand.Text() }
 
-// events asks for the application's close events of a scenario: at once where
-// none is due (r is nil, the handshake was never complete, the process still
-// holds the socket), else until the patience has run out.
-func (b *Batch) events(ctx context.Context, token string, r *Record) AppEvents {
+// events asks for the application's close events of a connection until there is
+// one, or the limit has passed.
+func (b *Batch) events(ctx context.Context, token string, limit time.Time) AppEvents {
 	if !b.has[CanEvents] || ctx.Err() != nil {
 		return AppEvents{}
 	}
-	limit := time.Now()
-	if r != nil && r.Status == http.StatusSwitchingProtocols && (!r.Socket.Observed || !r.Socket.Held.Censored) {
-		limit = r.Trigger.Add(b.profile.Patience) // so that a late event is a figure
-	}
 	return b.fetchEvents(ctx, token, limit)
+}
+
+// eventsAfter asks for the close events of a connection that has ended: until the
+// patience is over, so that a late event is a figure, or once where none is due,
+// because the handshake was never complete. Where finwait's own RST ended it, those
+// that came before that stand: see [peers.Options.GivingUp].
+func (b *Batch) eventsAfter(ctx context.Context, r *Record) AppEvents {
+	switch {
+	case r.GaveUp:
+		return r.Events
+	case r.Status == http.StatusSwitchingProtocols:
+		return b.events(ctx, r.token, r.Trigger.Add(b.profile.Patience))
+	}
+	return b.events(ctx, r.token, time.Now())
 }

@@ -1,6 +1,7 @@
 package harness_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net"
@@ -22,6 +23,10 @@ import (
 type contractServer struct {
 	hello string
 	lie   func(s *contractServer, c net.Conn, name, args string) (done bool)
+	greet func(s *contractServer, c net.Conn)                          // after the handshake; nil: it says nothing
+	reads func(s *contractServer, c net.Conn, text []byte) (done bool) // takes a message that is no command; nil: it is echoed
+	fails func(s *contractServer)                                      // where a read fails, with s.mu held; nil: nothing more
+	lost  int                                                          // the code that is told where a read fails; 0: 1006
 
 	mu     sync.Mutex
 	opened *sync.Cond          // a connection came
@@ -67,6 +72,9 @@ func (s *contractServer) talk(c net.Conn, query url.Values) {
 	s.mu.Unlock()
 	s.opened.Broadcast()
 	defer c.Close()
+	if s.greet != nil {
+		s.greet(s, c)
+	}
 	if open := query.Get("finwait-open"); open != "" {
 		_ = wsutil.WriteServerText(c, []byte("finwait:opened"))
 		s.obey(c, open)
@@ -79,6 +87,8 @@ func (s *contractServer) talk(c net.Conn, query url.Values) {
 		}
 		if command, ok := strings.CutPrefix(string(data), "finwait:"); ok {
 			s.obey(c, command)
+		} else if s.reads != nil && s.reads(s, c, data) {
+			continue
 		} else if wsutil.WriteServerMessage(c, op, data) != nil {
 			return
 		}
@@ -86,12 +96,15 @@ func (s *contractServer) talk(c net.Conn, query url.Values) {
 }
 
 func (s *contractServer) told(token string, err error) {
-	event := map[string]any{"code": 1006}
+	event := map[string]any{"code": cmp.Or(s.lost, 1006)}
 	if closed := (wsutil.ClosedError{}); errors.As(err, &closed) {
 		event = map[string]any{"code": int(closed.Code), "reason": closed.Reason}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fails != nil && event["reason"] == nil {
+		s.fails(s)
+	}
 	s.events[token] = append(s.events[token], event)
 }
 

@@ -159,7 +159,7 @@ func (t *Target) meet(ctx context.Context, then CrowdEnd, swarm *peers.Swarm, ru
 	var ask []peers.Step
 	kicks := then == ServerKicks && !t.has(CanKickAll)
 	if kicks {
-		ask = []peers.Step{peers.Send{peers.Command(hello)}, peers.AwaitMessages{N: 1}}
+		ask = []peers.Step{peers.Send{peers.Command(hello)}, peers.AwaitAnswer{Prefix: "finwait:"}}
 	}
 	rec := peers.Run(ctx, peers.Opened(append(ask, peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})...), opt)
 	switch {

@@ -129,7 +129,7 @@ func complete(t *testing.T, run *harness.Run) {
 		if r == nil || r.Scenario.ID != s.ID || !slices.Contains(known, r.Verdict) || (r.Verdict == harness.Errored) != (r.Err != "") {
 			t.Fatalf("%s: the result is %+v", s.ID, r)
 		}
-		if k := r.Record; k != nil && (len(k.Trace) > 512+64 || len(k.Messages) > 64 || len(k.Closes) > 16 || len(k.Malformed) > 16) {
+		if k := r.Record; k != nil && (len(k.Trace) > 512+64 || len(k.Messages) > 64+8 || len(k.Closes) > 256 || len(k.Malformed) > 16) {
 			t.Errorf("%s kept %d events, %d messages, %d Close frames, %d malformed", s.ID, len(k.Trace), len(k.Messages), len(k.Closes), len(k.Malformed))
 		}
 	}

@@ -51,6 +51,8 @@ func (b *Batch) peer(ctx context.Context, script peers.Script, query, token stri
 	opt := b.options(0, b.profile.Patience)
 	opt.Query, opt.Rally = query, rally
 	execs := b.commanded(&opt, token)
+	var before AppEvents // the RST with which the peer gives up
+	opt.GivingUp = func(ctx context.Context, until time.Time) { before = b.events(ctx, token, until) }
 	if token != "" && (b.has[CanEvents] || opt.Command != nil) {
 		opt.Query = strings.TrimPrefix(query+"&finwait="+token, "&")
 	}
@@ -75,5 +77,6 @@ func (b *Batch) peer(ctx context.Context, script peers.Script, query, token stri
 	rec := &Record{Record: peers.Run(ctx, script, opt), Has: b.has, token: token}
 	rec.refused = execs.refused.Load()
 	rec.Socket = b.socket(watch, rec.Record)
+	rec.Events = before
 	return rec
 }

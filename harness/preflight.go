@@ -18,7 +18,7 @@ func (b *Batch) preflight(ctx context.Context, wanted func(Capability) bool) err
 	b.has[Dark] = peers.Dark() == nil
 	b.has[TLS] = b.target.URL.Scheme == "wss"
 	b.has[NetAdmin] = peers.NetAdmin() == nil
-	script := peers.Opened(peers.Trigger{}, peers.Send{peers.Text(probeText), peers.Command(hello)}, peers.AwaitMessages{N: 2},
+	script := peers.Opened(peers.Trigger{}, peers.Send{peers.Text(probeText), peers.Command(hello)}, peers.AwaitText{Text: probeText}, peers.AwaitAnswer{Prefix: "finwait:"},
 		peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
 	opt := b.options(0, b.profile.Response)
 	var watch *sockets.Watch

@@ -20,6 +20,8 @@ const (
 	CanStop   Capability = "process"       // finwait started the server, or was given a command that stops it
 	TLS       Capability = "wss"           // the connection is TLS over TCP
 	NetAdmin  Capability = "CAP_NET_ADMIN" // socket filters on TCP, TCP_REPAIR
+	Sight     Capability = "sight"         // the peer can see what the server does: it is not dark, and has not ended its own side
+	Patience  Capability = "patience"      // time enough for the script: what it pauses for is within the patience
 
 	ChosenCode   Capability = "{code}"   // the server can be made to close with a code that finwait chooses
 	ChosenReason Capability = "{reason}" // and with a reason

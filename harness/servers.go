@@ -97,6 +97,9 @@ func (b *Batch) stopped(ctx context.Context, s *Scenario, n int, r *Result, rall
 		r.Verdict, r.Err = Errored, r.Record.Err
 		return r
 	}
+	if r.cutShort() {
+		return r
+	}
 	r.Record.Exit = &Exit{}
 	if p := b.place(s, n); p != nil {
 		r.Record.Exit = p.server.exit(ctx, r.Record.Trigger, b.profile.Patience)

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -34,6 +35,24 @@ type Result struct {
 	Corrected bool // it takes the place of one that was given out before a second close event came
 
 	Plays []*Result // all of them where the scenario was played more than once; this is the worst
+}
+
+// cutShort tells whether the patience was over before a script was played to its
+// end; the result then is that this was not carried out.
+func (r *Result) cutShort() bool {
+	for _, one := range r.Record.everyone() {
+		if len(one.CutShort) == 0 {
+			continue
+		}
+		r.Verdict, r.Missing = Skip, []Capability{Patience}
+		r.Err = fmt.Sprintf("the patience was over in %q", one.CutShort[0])
+		if rest := one.CutShort[1:]; len(rest) > 0 {
+			r.Err += fmt.Sprintf(", before %q", rest[0])
+		}
+		r.Err += ": raise --patience"
+		return true
+	}
+	return false
 }
 
 // worst is the result that a scenario has after several plays: the first of the

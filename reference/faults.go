@@ -170,7 +170,7 @@ func faults() []fault {
 		})},
 
 		// TCP after both Close frames.
-		{Fault{"never-fin", "keeps TCP open after both Close frames, for ever", []string{"R8", "R9", "R13", "R16", "R16-crowd", "R19", "R33"}}, func(b *behaviour) {
+		{Fault{"never-fin", "keeps TCP open after both Close frames, for ever", []string{"R8", "R9", "R13", "R16", "R16-crowd", "R19", "R26", "R33"}}, func(b *behaviour) {
 			b.onEnd = (*conn).park
 		}},
 		{Fault{"waits-for-fin", "leaves it to the peer to close TCP, for ever", []string{"R8", "R9", "R13", "R16", "R16-crowd", "R19", "R26", "R33"}}, func(b *behaviour) {
@@ -194,7 +194,7 @@ func faults() []fault {
 				c.drain(forever())
 			}
 		}},
-		{Fault{"fd-leak", "sends FIN, but never closes the descriptor", []string{"R16", "R16-crowd", "R19", "R33"}}, func(b *behaviour) {
+		{Fault{"fd-leak", "sends FIN, but never closes the descriptor", []string{"R16", "R16-crowd", "R19", "R26", "R33"}}, func(b *behaviour) {
 			b.onEnd = func(c *conn) {
 				c.fin()
 				c.park()
@@ -212,7 +212,7 @@ func faults() []fault {
 		{Fault{"ignores-violation", "passes over an offending frame", []string{"R26", "R27-close", "R27-send", "R28-held", "R28-process", "R28-wait"}}, func(b *behaviour) {
 			b.onOffence = func(*conn, offence) verdict { return skip }
 		}},
-		{Fault{"never-ends-violation", "sends Close on an offence, but never closes TCP", []string{"R16", "R27-close", "R28-held"}}, func(b *behaviour) {
+		{Fault{"never-ends-violation", "sends Close on an offence, but never closes TCP", []string{"R16", "R26", "R27-close", "R28-held"}}, func(b *behaviour) {
 			b.onOffence = func(c *conn, o offence) verdict {
 				c.fail(o)
 				c.park()
@@ -276,7 +276,7 @@ func faults() []fault {
 		}},
 
 		// TCP without a closing handshake, and the opening one.
-		{Fault{"close-wait", "keeps the descriptor when FIN comes without a Close", []string{"R16", "R31", "R31-wire"}}, func(b *behaviour) {
+		{Fault{"close-wait", "keeps the descriptor when FIN comes without a Close", []string{"R16", "R26", "R31", "R31-wire"}}, func(b *behaviour) {
 			b.onGone = (*conn).park
 		}},
 		{Fault{"close-1006", "sends Close 1006 when FIN comes without a Close", []string{"R15"}}, func(b *behaviour) {

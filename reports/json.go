@@ -134,7 +134,7 @@ func wire(r *peers.Record) *Wire {
 		CloseSent: closes(r.CloseSent), Closes: closes(r.Closes), Messages: len(r.Messages), AfterClose: r.AfterClose,
 		Malformed: r.Malformed, Ending: string(r.Ending), EndedAt: sec(r.EndedAt),
 		FIN: secs(r.FIN), RST: secs(r.RST), CloseNotify: secs(r.CloseNotify), PeerFIN: secs(r.PeerFIN), PeerRST: secs(r.PeerRST),
-		Dark: secs(r.Dark), Dropped: r.Dropped, BytesRead: r.BytesRead, Stopped: sec(r.Stopped),
+		Dark: secs(r.Dark), Dropped: r.Dropped, BytesRead: r.BytesRead, Stopped: sec(r.Stopped), Connected: secs(r.Connected), GaveUp: r.GaveUp,
 	}
 }
 

@@ -3,7 +3,6 @@ package scenarios
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/finwait/finwait/harness"
@@ -77,24 +76,28 @@ func ServerClose() []*harness.Scenario {
 		peers.Opened(peers.Trigger{}, peers.Ask{Command: "close 1000", Then: []peers.Frame{peers.CloseFrame(1000, "")}}, peers.AwaitEnd{}, peers.Finish{}),
 		[]harness.Rule{rules.BothClosed}, bounded, rules.Told(rules.EventCode))
 
-	code := func(name, title, command string, r ...[]harness.Rule) {
-		needs := []harness.Capability{harness.ChosenCode}
-		if strings.Count(command, " ") > 1 {
-			needs = append(needs, harness.ChosenReason)
-		}
-		add(name, title, needs, nil, peers.Opened(append([]peers.Step{peers.Trigger{}, peers.Ask{Command: command}}, polite...)...), r...)
-	}
+	// A library may refuse a code, and then the connection goes on: the peer closes.
+	// 1 s is a close timeout in use.
+	const refusal = 750 * time.Millisecond
 	for _, c := range []int{1000, 1001, 1008, 1011, 1012, 1013, 3000, 4999} {
-		code(fmt.Sprintf("code-%d", c), fmt.Sprintf("answers a server that closes with %d and a reason", c), fmt.Sprintf("close %d why not", c),
-			[]harness.Rule{rules.SendsCode(c, "why not")}, ends, bounded, rules.IfClosed(rules.Told(rules.EventCode)...))
+		closed := slices.Concat([]harness.Rule{rules.SendsCode(c, "why not")}, ends, bounded, rules.IfClosed(rules.Told(rules.EventCode)...), rules.CloseFrames())
+		out = append(out, &harness.Scenario{
+			ID: fmt.Sprintf("server-close/code-%d", c), Title: fmt.Sprintf("answers a server that closes with %d and a reason, or closes where the library refuses that", c),
+			Needs: []harness.Capability{harness.CanClose, harness.ChosenCode, harness.ChosenReason},
+			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: fmt.Sprintf("close %d why not", c)}, peers.AwaitClose{For: refusal},
+				peers.AnswerClose{Else: peers.Send{peers.CloseFrame(4000, "")}}, peers.AwaitEnd{}, peers.Finish{}),
+			Rules: append(rules.UnlessRefused(c, closed...), rules.SentCode),
+		})
 	}
-	code("no-code", "answers a server that closes without a code", "close", []harness.Rule{rules.SentCode}, ends, bounded, rules.IfClosed(rules.Any()...))
-	refusal := peers.Pause{For: 750 * time.Millisecond} // a library may close with another code, at once, or not at all; 1 s is a close timeout in use
+	add("no-code", "answers a server that closes without a code", []harness.Capability{harness.ChosenCode}, nil,
+		peers.Opened(append([]peers.Step{peers.Trigger{}, peers.Ask{Command: "close"}}, polite...)...),
+		[]harness.Rule{rules.SentCode}, ends, bounded, rules.IfClosed(rules.Any()...))
+	// A library may also close with another code, at once, or not at all.
 	for _, c := range []int{999, 1004, 1005, 1006, 1015} {
 		out = append(out, &harness.Scenario{
 			ID: fmt.Sprintf("server-close/refused-%d", c), Title: fmt.Sprintf("answers a server whose application closes with %d, which may not be sent", c),
 			Needs: []harness.Capability{harness.CanClose, harness.ChosenCode},
-			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: fmt.Sprintf("close %d", c)}, refusal,
+			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: fmt.Sprintf("close %d", c)}, peers.Pause{For: refusal},
 				peers.AnswerClose{Else: peers.Send{peers.CloseFrame(1000, "")}}, peers.AwaitEnd{}, peers.Finish{}),
 			Rules: append(append(rules.CloseFrames(), rules.SentCode), rules.Any()...),
 		})

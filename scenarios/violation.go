@@ -57,6 +57,8 @@ func Violation() []*harness.Scenario {
 		act := func(before []peers.Step, after ...peers.Step) peers.Script {
 			return append(append(peers.Opened(before...), peers.Trigger{}, peers.Send(o.frames)), after...)
 		}
+		// A server that relays what others send must not seem to answer this one.
+		late := late + ": " + o.name
 		// In a write of its own the next frame may come with the offence, or behind it.
 		goesOn := peers.Send(append(slices.Clone(o.frames), peers.Text(late)))
 		out = append(out,

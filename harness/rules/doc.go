@@ -79,6 +79,14 @@ func tcpSeen(r *harness.Record) string {
 // ended tells whether the server ended TCP.
 func ended(r *harness.Record) bool { return r.Ending == peers.FIN || r.Ending == peers.RST }
 
+// hidden tells whether the peer could not see how the server ended TCP, if it did.
+func hidden(r *harness.Record) bool { return r.Ending == peers.Unseen }
+
+// notSeen is the finding of a rule on what the peer could not see.
+func notSeen(r *harness.Record) harness.Finding {
+	return unmeasured(harness.Sight, closeSeen(r)+"; "+endSeen(r))
+}
+
 // closing is when a server that ended TCP began with it: under TLS by its
 // close_notify, for whose answer it may wait (RFC 6455, 7.1.1: "cleanly closes
 // the TCP connection, as well as the TLS session").

@@ -75,6 +75,9 @@ func Failing(code harness.Rule, more ...harness.Rule) []harness.Rule {
 
 func failsClosed(r *harness.Record, p harness.Profile) harness.Finding {
 	want := "the end of TCP " + within(p.CloseLimit())
+	if hidden(r) {
+		return notSeen(r)
+	}
 	return judged(ended(r) && r.EndedAt <= p.CloseLimit(), want, endSeen(r)+"; "+closeSeen(r))
 }
 

@@ -119,6 +119,9 @@ func answered(r *harness.Record, _ harness.Profile) harness.Finding {
 	if len(r.Closes) > 0 {
 		return kept(want, closeSeen(r))
 	}
+	if hidden(r) {
+		return notSeen(r)
+	}
 	return breached(want, "no Close frame; "+endSeen(r))
 }
 
@@ -198,7 +201,10 @@ func closesTCP(r *harness.Record, p harness.Profile) harness.Finding {
 		return moot("not both Close frames have passed")
 	}
 	want := "the end of TCP " + within(p.ResponseLimit()) + " of the later Close frame"
-	if !ended(r) {
+	switch {
+	case hidden(r):
+		return notSeen(r)
+	case !ended(r):
 		return breached(want, endSeen(r))
 	}
 	took := closing(r) - both
@@ -209,6 +215,9 @@ func closesFirst(r *harness.Record, _ harness.Profile) harness.Finding {
 	const want = "the server's FIN before the peer's"
 	if _, ok := r.BothClosed(); !ok {
 		return moot("not both Close frames have passed")
+	}
+	if hidden(r) {
+		return notSeen(r)
 	}
 	first := ended(r) && (r.PeerFIN == nil || closing(r) <= *r.PeerFIN)
 	return judged(first, want, endSeen(r))

@@ -44,7 +44,7 @@ var (
 	}
 	SentCode = harness.Rule{
 		ID: "R14-sent", Req: "R14", Grade: harness.Info, Clause: "RFC 6455, 7.1.2 and 7.4.1",
-		Text: "what goes on the wire for a close with no code, or with one that may not be sent",
+		Text: "what goes on the wire for a close with no code, or with one that the library may refuse",
 		Check: func(r *harness.Record, _ harness.Profile) harness.Finding {
 			return measured(closeSeen(r) + "; " + endSeen(r))
 		},
@@ -70,13 +70,30 @@ func SendsCode(code int, reason string) harness.Rule {
 			case reason != "" && !r.Has[harness.ChosenReason]:
 				return unmeasured(harness.ChosenReason, "the command line that closes has no {reason}; "+closeSeen(r))
 			}
-			if len(r.Closes) == 0 {
+			switch {
+			case len(r.Closes) == 0 && hidden(r):
+				return notSeen(r)
+			case len(r.Closes) == 0:
 				return breached(want, "no Close frame; "+endSeen(r))
 			}
 			got, ok := r.Closes[0].Code()
 			return judged(ok && got == code && r.Closes[0].Reason() == reason, want, closeSeen(r))
 		},
 	}
+}
+
+// UnlessRefused judges only where the library did not refuse to close with this
+// code: then no Close frame comes until the peer closes by itself, and the server
+// answers that. The application of such a library is told, as a browser's is
+// (close() throws InvalidAccessError for all but 1000 and 3000 to 4999).
+func UnlessRefused(code int, list ...harness.Rule) []harness.Rule {
+	return only(list, fmt.Sprintf("the library refused to close with %d, and the connection went on", code), func(r *harness.Record) bool {
+		if len(r.Closes) == 0 || len(r.CloseSent) == 0 || r.Closes[0].At <= r.CloseSent[0].At {
+			return true
+		}
+		got, _ := r.Closes[0].Code()
+		return got == code
+	})
 }
 
 func boundedWait(r *harness.Record, p harness.Profile) harness.Finding {
@@ -101,9 +118,12 @@ func gone(limit func(harness.Profile) time.Duration) check {
 func messageFirst(r *harness.Record, _ harness.Profile) harness.Finding {
 	const want = `the text "finwait:opened", then the Close frame`
 	for _, m := range r.Messages {
-		if string(m.Payload) == "finwait:opened" {
+		if string(m.Payload) == peers.OpenedText {
 			return judged(r.AfterClose == 0 && len(r.Closes) > 0, want, fmt.Sprintf("the text at %s; %s", harness.Format(m.At), closeSeen(r)))
 		}
+	}
+	if hidden(r) {
+		return notSeen(r)
 	}
 	return breached(want, "no such text; "+closeSeen(r)+"; "+endSeen(r))
 }

@@ -154,7 +154,7 @@ func noneForgotten(r *harness.Record, p harness.Profile) harness.Finding {
 			outcomes[fmt.Sprintf("HTTP %d", c.Status)]++
 		case c.Status == 101 && len(c.Closes) > 0:
 			outcomes["accepted and told"]++
-		case c.Status == 0 && ended(c) && c.EndedAt <= p.ResponseLimit():
+		case c.Status == 0 && ended(c) && c.Connected != nil && c.EndedAt-*c.Connected <= p.ResponseLimit():
 			outcomes["cut before the response"]++ // as a refusal that came late
 		case c.Status == 101:
 			outcomes["accepted and cut without a Close ("+string(c.Ending)+")"]++
