@@ -31,6 +31,7 @@ var (
 	junit  = flag.String("junit", "", "write a JUnit report with true durations to this file")
 	strict = flag.Bool("strict", false, "a breached SHOULD fails")
 
+	rule         = ruleFlag("rule", "what a breach of this rule does, before its grade and -strict: fail, warn or off, such as R36=off (repeatable)")
 	header       = headerFlag("header", "add this 'Name: value' to the handshake request (repeatable)")
 	ca           = flag.String("ca", "", "trust the certificates in this PEM file (wss)")
 	insecure     = flag.Bool("insecure", false, "do not verify the server's certificate (wss)")
@@ -49,6 +50,12 @@ func headerFlag(name, usage string) http.Header {
 		return err
 	})
 	return h
+}
+
+func ruleFlag(name, usage string) *harness.Weights {
+	weights := new(harness.Weights)
+	flag.Var(scenarios.WeightFlag{To: weights}, name, usage)
+	return weights
 }
 
 func limitFlag(name, usage string) *time.Duration {
@@ -92,7 +99,7 @@ func selected(preview Report) []*harness.Scenario {
 
 var _ = BeforeSuite(func() {
 	raw := *target
-	profile := harness.Profile{Strict: *strict, CloseTimeout: *closeTimeout, Response: *response, Patience: *patience}
+	profile := harness.Profile{Strict: *strict, Weights: *rule, CloseTimeout: *closeTimeout, Response: *response, Patience: *patience}
 	secure := &tls.Config{InsecureSkipVerify: *insecure}
 	if *ca != "" {
 		var err error

@@ -59,6 +59,7 @@ func TestSuiteByURL(t *testing.T) {
 	secure := "-target=wss://" + serve(t, reference.Options{}, func(l net.Listener) net.Listener {
 		return tls.NewListener(l, &tls.Config{Certificates: certificate})
 	}) + "/"
+	twice := "-target=ws://" + serve(t, reference.Options{Fault: "two-closes"}, plain) + "/"
 	for name, c := range map[string]struct {
 		args []string
 		want string
@@ -68,6 +69,9 @@ func TestSuiteByURL(t *testing.T) {
 		"not trusted":          {[]string{secure}, "failed to verify certificate"},
 		"with a header":        {[]string{strings.Replace(login.URL, "https", "-target=wss", 1), "-insecure", "-header=Authorization: Bearer x"}, "HTTP 418"},
 		"no limit":             {[]string{secure, "-response=0"}, "less than 100ms"},
+		"a SHOULD, strict":     {[]string{twice, "-strict"}, "SHOULD as fail, R7"},
+		"a rule that is off":   {[]string{twice, "-strict", "-rule=R7=off"}, "2 Passed | 0 Failed"},
+		"no rule":              {[]string{twice, "-rule=r7=off"}, "did you mean R7?"},
 		"contradiction":        {[]string{secure, "-close-timeout=30s", "-patience=5s"}, "does not reach past the close timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {

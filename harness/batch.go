@@ -123,6 +123,9 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 		ended:     make(chan struct{}),
 		run:       &Run{Target: t.String(), Profile: profile, Started: time.Now(), Results: make([]*Result, len(scenarios))},
 	}
+	if len(profile.Weights) > 0 {
+		b.run.Notes = append(b.run.Notes, "rules with a weight of their own: "+profile.Weights.String())
+	}
 	for _, s := range scenarios {
 		if b.slots[s.ID] != nil {
 			return nil, fmt.Errorf("scenario %s stands twice in the selection", s.ID)
@@ -361,11 +364,9 @@ func (r *Result) date() {
 // judge checks the rules on the record.
 func (b *Batch) judge(r *Result, rules []Rule) {
 	for _, rule := range rules {
-		f := rule.Check(r.Record, b.profile)
-		f.Rule = rule
-		r.Findings = append(r.Findings, f)
+		r.Findings = append(r.Findings, rule.judge(r.Record, b.profile))
 	}
-	r.Verdict, r.Missing = verdict(r.Findings, b.profile.Strict)
+	r.Verdict, r.Missing = verdict(r.Findings)
 }
 
 // turn waits for a turn, which ends by done, or after the time for opening.

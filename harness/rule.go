@@ -1,5 +1,12 @@
 package harness
 
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
 // Grade is how much a requirement weighs.
 type Grade string
 
@@ -7,9 +14,38 @@ type Grade string
 const (
 	Must   Grade = "MUST"   // a breach fails
 	Should Grade = "SHOULD" // a breach warns; it fails when strict
-	Budget Grade = "BUDGET" // a limit that operators set; a breach fails
+	Budget Grade = "BUDGET" // what operators ask of a server, and may weigh otherwise; a breach fails
 	Info   Grade = "INFO"   // measured, never judged
 )
+
+// Weight is what a breach of a rule does to its scenario.
+type Weight string
+
+// The weights.
+const (
+	Fails Weight = "fail"
+	Warns Weight = "warn"
+	Off   Weight = "off" // the rule is not judged
+)
+
+// usual is the weight of a rule that nobody weighs otherwise.
+func (g Grade) usual() Weight {
+	if g == Should {
+		return Warns
+	}
+	return Fails
+}
+
+// Weight is that of a rule: the one that was set for it, else that of its grade.
+func (p Profile) Weight(r Rule) Weight {
+	switch weight, set := p.Weights[r.ID]; {
+	case set:
+		return weight
+	case p.Strict:
+		return Fails
+	}
+	return r.Grade.usual()
+}
 
 // Rule is one requirement, judged on a record. It keeps no state.
 type Rule struct {
@@ -19,6 +55,28 @@ type Rule struct {
 	Clause string // where it comes from, e.g. "RFC 6455, 5.5.1"
 	Text   string // the requirement in one sentence
 	Check  func(*Record, Profile) Finding
+}
+
+// judge checks the rule on a record, unless its weight is Off.
+func (r Rule) judge(record *Record, p Profile) Finding {
+	f, weight := Finding{Outcome: NotJudged, Got: "not judged: its weight is off"}, p.Weight(r)
+	if weight != Off {
+		f = r.Check(record, p)
+	}
+	f.Rule, f.Weight = r, weight
+	return f
+}
+
+// Weights are those of rules, by their ids.
+type Weights map[string]Weight
+
+// String is the weights in words: "R34 warn, R36 off".
+func (w Weights) String() string {
+	var out []string
+	for _, rule := range slices.Sorted(maps.Keys(w)) {
+		out = append(out, fmt.Sprintf("%s %s", rule, w[rule]))
+	}
+	return strings.Join(out, ", ")
 }
 
 // Outcome is what a check found.
@@ -31,14 +89,37 @@ const (
 	Measured   Outcome = "measured"   // INFO: a figure, no judgement
 	Unmeasured Outcome = "unmeasured" // a capability is missing: Finding.Missing
 	Moot       Outcome = "moot"       // the precondition of the rule did not occur; Got says which
+	NotJudged  Outcome = "off"        // the rule's weight is Off
 )
 
 // Finding is one rule's outcome on one record. Check fills the outcome and
-// what was seen; the harness fills in the rule.
+// what was seen; the harness fills in the rule and its weight.
 type Finding struct {
 	Rule    Rule
+	Weight  Weight // in force; empty: that of the rule's grade
 	Outcome Outcome
 	Want    string // what the rule asks for, with the limit in force
 	Got     string // what was seen; never empty
 	Missing Capability
+}
+
+// Weighs tells what the finding does to its scenario: Fails, Warns, or, where it is
+// no breach, nothing: empty.
+func (f Finding) Weighs() Weight {
+	switch {
+	case f.Outcome != Breached:
+		return ""
+	case f.Weight == "":
+		return f.Rule.Grade.usual()
+	}
+	return f.Weight
+}
+
+// Grading is the rule's grade, with the weight where that is not the usual one:
+// "SHOULD as fail".
+func (f Finding) Grading() string {
+	if f.Weight == "" || f.Weight == f.Rule.Grade.usual() || f.Rule.Grade == Info {
+		return string(f.Rule.Grade)
+	}
+	return fmt.Sprintf("%s as %s", f.Rule.Grade, f.Weight)
 }

@@ -50,6 +50,7 @@ type Profile struct {
 	Response      time.Duration // limit for what needs no waiting: an answer, an immediate close; default 1 s
 	Patience      time.Duration // how long finwait looks, from the trigger; default 35 s
 	Strict        bool          // a breached SHOULD fails
+	Weights       Weights       // by rule id, before the grade and Strict
 	Orphans       bool          // look on until the kernel freed the socket, not only until the process let go
 	StopTimeout   time.Duration // declared limit for the end of the process once it was asked to stop; default 10 s
 	ShutdownCodes []int         // codes that a stopping server may tell its peers, besides 1001

@@ -12,8 +12,8 @@ type Verdict string
 // The verdicts.
 const (
 	Pass    Verdict = "pass"
-	Fail    Verdict = "fail"  // a MUST or a BUDGET is breached
-	Warn    Verdict = "warn"  // a SHOULD is breached
+	Fail    Verdict = "fail"  // a rule is breached that fails: a MUST or a BUDGET, see Weight
+	Warn    Verdict = "warn"  // a rule is breached that warns: a SHOULD
 	Noted   Verdict = "info"  // measured, nothing to judge
 	Skip    Verdict = "skip"  // a capability is missing: Result.Missing
 	Errored Verdict = "error" // the scenario could not be carried out: Result.Err
@@ -69,15 +69,15 @@ func worst(plays []*Result) *Result {
 	return &out
 }
 
-// verdict sums up findings. Strict makes a breached SHOULD fail.
-func verdict(findings []Finding, strict bool) (Verdict, []Capability) {
+// verdict sums up findings.
+func verdict(findings []Finding) (Verdict, []Capability) {
 	var judged, measured, unmeasured, warned bool
 	var missing []Capability
 	for _, f := range findings {
 		switch {
-		case f.Outcome == Breached && (strict || f.Rule.Grade != Should):
+		case f.Weighs() == Fails:
 			return Fail, nil
-		case f.Outcome == Breached:
+		case f.Weighs() == Warns:
 			warned = true
 		case f.Outcome == Kept:
 			judged = judged || f.Rule.ID != Alive.ID

@@ -35,11 +35,56 @@ func TestVerdict(t *testing.T) {
 		{"a figure not measured", []Finding{f(Info, Unmeasured), alive}, Noted, Noted, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, missing := verdict(c.findings, false)
-			strict, _ := verdict(c.findings, true)
+			weighed := func(strict bool) []Finding {
+				list := slices.Clone(c.findings)
+				for i := range list {
+					list[i].Weight = Profile{Strict: strict}.Weight(list[i].Rule)
+				}
+				return list
+			}
+			got, missing := verdict(weighed(false))
+			strict, _ := verdict(weighed(true))
 			if got != c.want || strict != c.strict || !slices.Equal(missing, c.missing) {
 				t.Errorf("%s, strict %s, missing %q; want %s, %s, %q", got, strict, missing, c.want, c.strict, c.missing)
 			}
 		})
+	}
+}
+
+// TestWeights: a weight that was set goes before --strict, and that before the grade;
+// a rule that is off is not judged, and passes nothing.
+func TestWeights(t *testing.T) {
+	for _, c := range []struct {
+		grade   Grade
+		strict  bool
+		set     Weight
+		want    Verdict
+		outcome Outcome
+		grading string
+	}{
+		{Must, false, "", Fail, Breached, "MUST"},
+		{Budget, false, "", Fail, Breached, "BUDGET"},
+		{Should, false, "", Warn, Breached, "SHOULD"},
+		{Should, true, "", Fail, Breached, "SHOULD as fail"},
+		{Should, false, Fails, Fail, Breached, "SHOULD as fail"},
+		{Should, true, Warns, Warn, Breached, "SHOULD"},
+		{Budget, true, Warns, Warn, Breached, "BUDGET as warn"},
+		{Must, true, Off, Noted, NotJudged, "MUST as off"},
+	} {
+		rule := Rule{ID: "R0", Grade: c.grade, Check: func(*Record, Profile) Finding { return Finding{Outcome: Breached, Got: "x"} }}
+		other := Rule{ID: "R0-other", Grade: Info, Check: func(*Record, Profile) Finding { return Finding{Outcome: Measured, Got: "x"} }}
+		p := Profile{Strict: c.strict}
+		if c.set != "" {
+			p.Weights = Weights{"R0": c.set}
+		}
+		b, r := &Batch{profile: p}, &Result{}
+		b.judge(r, []Rule{rule, other})
+		f := r.Findings[0]
+		if r.Verdict != c.want || f.Outcome != c.outcome || f.Grading() != c.grading || f.Got == "" {
+			t.Errorf("%s, strict %t, set %q: %s, %s, %q; want %s, %s, %q", c.grade, c.strict, c.set, r.Verdict, f.Outcome, f.Grading(), c.want, c.outcome, c.grading)
+		}
+		if got := r.Findings[1]; got.Outcome != Measured {
+			t.Errorf("another rule is %s", got.Outcome)
+		}
 	}
 }

@@ -43,6 +43,9 @@ on %s; %s of the catalogue each. Limits where a target declares none: close
 timeout %s (%s with its tolerance), response %s, patience %s.
 
 `, m.date(), m.Host, runs, seconds(p.CloseTimeout), seconds(p.CloseTimeout*1.2+1), seconds(p.Response), seconds(p.Patience))
+	if len(p.Rules) > 0 {
+		fmt.Fprintf(&b, "Rules with a weight of their own: %s.\n\n", p.Rules)
+	}
 	b.WriteString("| target | language | library | version | pass | fail | warn | info | skip | error |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, o := range m.Targets {
 		if o.Error != "" {
@@ -164,7 +167,7 @@ func (o *Outcome) section(b *strings.Builder) {
 	var groups []*group
 	for _, c := range o.Cells {
 		for _, br := range c.Breaches {
-			if c.Verdict == string(harness.Fail) && br.Grade == string(harness.Should) {
+			if c.Verdict == string(harness.Fail) && br.Finding().Weighs() != harness.Fails {
 				continue
 			}
 			i := slices.IndexFunc(groups, func(g *group) bool {
@@ -194,7 +197,7 @@ func (o *Outcome) section(b *strings.Builder) {
 	}
 	b.WriteString("\n| scenarios | verdict | rule | want | got, in the first | because |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, g := range groups {
-		fmt.Fprintf(b, "| %s | %s | %s %s | %s | %s | %s |\n", reports.MarkdownText(short(g.ids)), g.verdict, g.Rule, g.Grade, reports.MarkdownText(g.Want), reports.MarkdownCode(g.Got), reports.MarkdownText(g.Because))
+		fmt.Fprintf(b, "| %s | %s | %s %s | %s | %s | %s |\n", reports.MarkdownText(short(g.ids)), g.verdict, g.Rule, g.Finding().Grading(), reports.MarkdownText(g.Want), reports.MarkdownCode(g.Got), reports.MarkdownText(g.Because))
 	}
 }
 

@@ -79,9 +79,15 @@ type Cell struct {
 type Breach struct {
 	Rule    string `json:"rule"`
 	Grade   string `json:"grade"`
+	Weight  string `json:"weight,omitempty"` // as in [reports.Finding]
 	Want    string `json:"want"`
 	Got     string `json:"got"`
 	Because string `json:"because,omitempty"` // why, in the library's source or documentation
+}
+
+// Finding is the breach as a report has it.
+func (b Breach) Finding() reports.Finding {
+	return reports.Finding{Rule: b.Rule, Grade: b.Grade, Weight: b.Weight, Outcome: string(harness.Breached), Want: b.Want, Got: b.Got}
 }
 
 // New is a matrix without targets.
@@ -111,7 +117,7 @@ func (m *Matrix) JSON(w io.Writer) error {
 // Comparable gives before if it was made on the same host, of the same
 // catalogue, with the same limits and as many runs; else nil.
 func (m *Matrix) Comparable(before *Matrix) *Matrix {
-	if before == nil || before.Host != m.Host || before.Catalogue != m.Catalogue || before.Profile != m.Profile || before.Runs != m.Runs {
+	if before == nil || before.Host != m.Host || before.Catalogue != m.Catalogue || !before.Profile.Equal(m.Profile) || before.Runs != m.Runs {
 		return nil
 	}
 	return before
@@ -191,7 +197,7 @@ func (o *Outcome) fill(t *Target, list []*harness.Scenario, run *reports.Report)
 		for _, f := range s.Findings {
 			switch harness.Outcome(f.Outcome) {
 			case harness.Breached:
-				c.Breaches = append(c.Breaches, Breach{Rule: f.Rule, Grade: f.Grade, Want: f.Want, Got: f.Got})
+				c.Breaches = append(c.Breaches, Breach{Rule: f.Rule, Grade: f.Grade, Weight: f.Weight, Want: f.Want, Got: f.Got})
 			case harness.Measured:
 				c.Measured = append(c.Measured, f.Got)
 			}
@@ -251,7 +257,7 @@ func (o *Outcome) Problems() []string {
 	var unexplained []string
 	for _, c := range o.Cells {
 		for _, b := range c.Breaches {
-			if c.Verdict == string(harness.Fail) && b.Grade != string(harness.Should) && b.Because == "" && !slices.Contains(unexplained, b.Rule) {
+			if c.Verdict == string(harness.Fail) && b.Finding().Weighs() == harness.Fails && b.Because == "" && !slices.Contains(unexplained, b.Rule) {
 				unexplained = append(unexplained, b.Rule)
 				out = append(out, fmt.Sprintf("%s: nothing explains %s, for example in %s: want %s; got %s", o.Name, b.Rule, c.ID, b.Want, b.Got))
 			}

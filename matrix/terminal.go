@@ -10,6 +10,9 @@ import (
 
 // Terminal writes the matrix as a table, and what is wrong with it.
 func (m *Matrix) Terminal(w io.Writer) error {
+	if len(m.Profile.Rules) > 0 {
+		fmt.Fprintf(w, "rules with a weight of their own: %s\n", m.Profile.Rules)
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "target\tversion\tpass\tfail\twarn\tinfo\tskip\terror\tclose() ignored\thard kill\tno FIN")
 	for _, o := range m.Targets {

@@ -56,7 +56,7 @@ func Compare(before, after *Report, th Threshold) *Diff {
 	if before.Target != after.Target {
 		d.Notes = append(d.Notes, "the targets differ")
 	}
-	if before.Profile != after.Profile {
+	if !before.Profile.Equal(after.Profile) {
 		d.Notes = append(d.Notes, "the limits differ: "+before.Profile.String()+"; then "+after.Profile.String())
 	}
 	for _, r := range []*Report{before, after} {
@@ -211,7 +211,7 @@ func (f Finding) judged() bool {
 func (f Finding) inShort() string {
 	switch {
 	case f.Outcome == breached:
-		return fmt.Sprintf("%s broken: want %s; got %s", f.Grade, f.Want, f.Got)
+		return fmt.Sprintf("%s broken: want %s; got %s", f.Grading(), f.Want, f.Got)
 	case !f.judged():
 		return "not judged"
 	}

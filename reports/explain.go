@@ -23,7 +23,7 @@ func Explain(r *harness.Result) string {
 	for _, f := range r.Findings {
 		if f.Outcome == harness.Breached {
 			fmt.Fprintf(&b, "want    %s\ngot     %s\nclause  %s: %s (%s, %s)\n",
-				OneLine(f.Want), OneLine(Clip(f.Got, 1000)), OneLine(f.Rule.Clause), OneLine(f.Rule.Text), f.Rule.Grade, f.Rule.ID)
+				OneLine(f.Want), OneLine(Clip(f.Got, 1000)), OneLine(f.Rule.Clause), OneLine(f.Rule.Text), f.Grading(), f.Rule.ID)
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")
@@ -42,11 +42,10 @@ func lapsed(r *harness.Result) string {
 func breach(r *harness.Result) *harness.Finding {
 	var warning *harness.Finding
 	for i, f := range r.Findings {
-		switch {
-		case f.Outcome != harness.Breached:
-		case f.Rule.Grade != harness.Should:
+		switch weight := f.Weighs(); {
+		case weight == harness.Fails:
 			return &r.Findings[i]
-		case warning == nil:
+		case weight == harness.Warns && warning == nil:
 			warning = &r.Findings[i]
 		}
 	}
@@ -96,7 +95,7 @@ func facts(r *harness.Result) [][2]string {
 		add("survival of "+k.Kind, "%d peers, %s", k.Curve.N, k.Summary())
 	}
 	for _, f := range r.Findings {
-		if f.Outcome == harness.Measured || f.Outcome == harness.Breached {
+		if f.Outcome == harness.Measured || f.Outcome == harness.Breached || f.Outcome == harness.NotJudged {
 			add(f.Rule.ID, "%s", f.Got)
 		}
 	}

@@ -59,7 +59,10 @@ func New(run *harness.Run) *Report {
 
 // NewProfile are the limits of a profile.
 func NewProfile(p harness.Profile) Profile {
-	return Profile{sec(p.CloseTimeout), sec(p.Response), sec(p.Patience), sec(p.StopTimeout), sec(p.PingInterval), p.Strict}
+	return Profile{
+		CloseTimeout: sec(p.CloseTimeout), Response: sec(p.Response), Patience: sec(p.Patience), StopTimeout: sec(p.StopTimeout),
+		PingInterval: sec(p.PingInterval), Strict: p.Strict, Rules: p.Weights,
+	}
 }
 
 func scenario(r *harness.Result) Scenario {
@@ -76,7 +79,7 @@ func scenario(r *harness.Result) Scenario {
 	}
 	for _, f := range r.Findings {
 		out.Findings = append(out.Findings, Finding{f.Rule.ID, f.Rule.Req, string(f.Rule.Grade), f.Rule.Clause, f.Rule.Text,
-			string(f.Outcome), f.Want, f.Got, string(f.Missing)})
+			string(f.Weight), string(f.Outcome), f.Want, f.Got, string(f.Missing)})
 	}
 	if r.Plays != nil {
 		out.Repeated = &Repeats{}

@@ -17,10 +17,14 @@ import (
 // the facts then stand in system-out only. What XML cannot hold is escaped.
 func JUnit(w io.Writer, run *harness.Run, strict bool) error {
 	doc := xmlSuites{Name: "finwait", Time: seconds(run.Took)}
+	var weights *xmlProperties // nil: none was set
+	if w := run.Profile.Weights; len(w) > 0 {
+		weights = &xmlProperties{[]xmlProperty{{"rules", w.String()}}}
+	}
 	for _, r := range run.Results {
 		family := r.Scenario.Family()
 		if n := len(doc.Suites); n == 0 || doc.Suites[n-1].Name != "finwait."+family {
-			doc.Suites = append(doc.Suites, xmlSuite{Name: "finwait." + family, start: r.Started})
+			doc.Suites = append(doc.Suites, xmlSuite{Name: "finwait." + family, start: r.Started, Properties: weights})
 		}
 		suite := &doc.Suites[len(doc.Suites)-1]
 		suite.add(r, testCase(r, lastLines(run, r), strict))
@@ -56,14 +60,16 @@ type xmlSuites struct {
 }
 
 type xmlSuite struct {
-	Name      string    `xml:"name,attr"`
-	Tests     int       `xml:"tests,attr"`
-	Failures  int       `xml:"failures,attr"`
-	Errors    int       `xml:"errors,attr"`
-	Skipped   int       `xml:"skipped,attr"`
-	Time      string    `xml:"time,attr"`
-	Timestamp string    `xml:"timestamp,attr"`
-	Cases     []xmlCase `xml:"testcase"`
+	Name      string `xml:"name,attr"`
+	Tests     int    `xml:"tests,attr"`
+	Failures  int    `xml:"failures,attr"`
+	Errors    int    `xml:"errors,attr"`
+	Skipped   int    `xml:"skipped,attr"`
+	Time      string `xml:"time,attr"`
+	Timestamp string `xml:"timestamp,attr"`
+
+	Properties *xmlProperties `xml:"properties"`
+	Cases      []xmlCase      `xml:"testcase"`
 
 	start, end time.Time
 }

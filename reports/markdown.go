@@ -57,7 +57,7 @@ func Markdown(w io.Writer, run *harness.Run, most int) error {
 			}
 			want, got, clause := "", g.Result.Err, ""
 			if f := g.Breach(); f != nil && part.verdict != harness.Errored {
-				want, got, clause = f.Want, f.Got, fmt.Sprintf("%s: %s (%s, %s)", f.Rule.Clause, f.Rule.Text, f.Rule.Grade, f.Rule.ID)
+				want, got, clause = f.Want, f.Got, fmt.Sprintf("%s: %s (%s, %s)", f.Rule.Clause, f.Rule.Text, f.Grading(), f.Rule.ID)
 			}
 			got = MarkdownCode(Clip(got, 1000))
 			if was := lapsed(g.Result); was != "" {

@@ -40,9 +40,14 @@ type Profile struct {
 	StopTimeout  float64 `json:"stopTimeout"`
 	PingInterval float64 `json:"pingInterval,omitempty"`
 	Strict       bool    `json:"strict"`
+
+	Rules harness.Weights `json:"rules,omitempty"` // the weights that were set
 }
 
-// String is the limits in a line.
+// Equal tells whether the limits are the same.
+func (p Profile) Equal(other Profile) bool { return p.String() == other.String() }
+
+// String is the limits in a line, all that can differ: two that read alike are equal.
 func (p Profile) String() string {
 	out := fmt.Sprintf("close timeout %gs, response %gs, patience %gs, stop timeout %gs", p.CloseTimeout, p.Response, p.Patience, p.StopTimeout)
 	if p.PingInterval > 0 {
@@ -50,6 +55,9 @@ func (p Profile) String() string {
 	}
 	if p.Strict {
 		out += ", strict"
+	}
+	if len(p.Rules) > 0 {
+		out += ", rules: " + p.Rules.String()
 	}
 	return out
 }
@@ -103,11 +111,10 @@ func (s *Scenario) Longest() *Survival {
 func (s *Scenario) Breach() *Finding {
 	var warning *Finding
 	for i, f := range s.Findings {
-		switch {
-		case f.Outcome != string(harness.Breached):
-		case f.Grade != string(harness.Should):
+		switch weight := f.Weighs(); {
+		case weight == harness.Fails:
 			return &s.Findings[i]
-		case warning == nil:
+		case weight == harness.Warns && warning == nil:
 			warning = &s.Findings[i]
 		}
 	}
@@ -128,10 +135,22 @@ type Finding struct {
 	Grade   string `json:"grade"`
 	Clause  string `json:"clause"`
 	Text    string `json:"text"`
+	Weight  string `json:"weight,omitempty"` // in force; empty in reports that have none: that of the grade
 	Outcome string `json:"outcome"`
 	Want    string `json:"want,omitempty"`
 	Got     string `json:"got"`
 	Missing string `json:"missing,omitempty"`
+}
+
+// Weighs tells what the finding does to its scenario, as [harness.Finding.Weighs].
+func (f Finding) Weighs() harness.Weight { return f.measured().Weighs() }
+
+// Grading is the grade, with the weight where that is not the usual one.
+func (f Finding) Grading() string { return f.measured().Grading() }
+
+// measured is the finding as the harness had it, as far as a breach weighs.
+func (f Finding) measured() harness.Finding {
+	return harness.Finding{Rule: harness.Rule{Grade: harness.Grade(f.Grade)}, Weight: harness.Weight(f.Weight), Outcome: harness.Outcome(f.Outcome)}
 }
 
 // Wire is what the peer saw. A missing time did not happen while it looked.

@@ -82,7 +82,7 @@ func (t *Terminal) Tick() { t.live() }
 
 func inShort(r *harness.Result) string {
 	if f := breach(r); f != nil && r.Verdict != harness.Errored {
-		return fmt.Sprintf("%s %s, got %s", f.Rule.ID, f.Rule.Grade, f.Got)
+		return fmt.Sprintf("%s %s, got %s", f.Rule.ID, f.Grading(), f.Got)
 	}
 	return r.Err
 }

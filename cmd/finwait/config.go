@@ -22,11 +22,12 @@ import (
 )
 
 // A project's settings: the command line goes before the environment, and that
-// before the file. The keys of the file are the names of the flags, besides url
-// and known-failures, so that each setting has one name and one check.
+// before the file. The keys of the file are the names of the flags, besides url,
+// rules and known-failures, so that each setting has one name and one check.
 const (
 	configFile    = "finwait.yaml"
 	knownFailures = "known-failures"
+	weights       = "rules" // of the flag --rule, as a mapping
 )
 
 // config is what the file says besides flags.
@@ -49,7 +50,7 @@ func (g *config) load(c *cobra.Command, args []string) (urls []string, err error
 	running := len(args) > 0 && !strings.Contains(args[0], "{port}")
 	free := func(f *pflag.Flag) bool {
 		starts := f.Name == "exec" || f.Name == "ready-timeout"
-		return !f.Changed && configurable(f.Name) && (!running || !starts)
+		return (!f.Changed || f.Name == "rule") && configurable(f.Name) && (!running || !starts)
 	}
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		text := strings.TrimSpace(os.Getenv(variable(f.Name)))
@@ -57,7 +58,7 @@ func (g *config) load(c *cobra.Command, args []string) (urls []string, err error
 			return
 		}
 		values := []string{text}
-		if _, many := f.Value.(pflag.SliceValue); many {
+		if _, many := f.Value.(pflag.SliceValue); many || f.Name == "rule" {
 			values = strings.Split(text, "\n")
 		}
 		for _, v := range values {
@@ -138,7 +139,7 @@ func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
 	}
 	all, seen := settings(), map[string]bool{}
 	starts := c.Flags().Changed("exec")
-	keys := append(names(all), "url", knownFailures)
+	keys := append(names(all), "url", weights, knownFailures)
 	for i := 0; i < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
 		switch {
@@ -152,6 +153,8 @@ func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
 		switch key.Value {
 		case knownFailures:
 			err = g.knownFailures(name, value)
+		case weights:
+			err = ruleWeights(name, c, all.Lookup("rule"), value)
 		case "url":
 			if value.Kind != yaml.ScalarNode {
 				return at(name, value, "url: give one, such as ws://127.0.0.1:8080/")
@@ -195,6 +198,28 @@ func setting(file string, c *cobra.Command, f *pflag.Flag, value *yaml.Node, fre
 			return at(file, v, "%s: %s", f.Name, err)
 		}
 		f.Changed = true
+	}
+	return nil
+}
+
+// ruleWeights takes the weights of rules from the file.
+func ruleWeights(file string, c *cobra.Command, f *pflag.Flag, list *yaml.Node) error {
+	if own := c.Flags().Lookup(f.Name); own != nil {
+		f = own
+	}
+	if list.Kind != yaml.MappingNode {
+		return at(file, list, "%s gives rules their weights, such as {R36: off}", weights)
+	}
+	seen := map[string]bool{}
+	for i := 0; i < len(list.Content); i += 2 {
+		rule, weight := list.Content[i], list.Content[i+1]
+		if seen[rule.Value] {
+			return at(file, rule, "%.40s is weighed twice", rule.Value)
+		}
+		seen[rule.Value] = true
+		if err := give(f, rule.Value+"="+weight.Value, true); err != nil {
+			return at(file, rule, "%s: %s", weights, err)
+		}
 	}
 	return nil
 }
@@ -247,10 +272,13 @@ func (g *config) knownFailures(file string, list *yaml.Node) error {
 	return nil
 }
 
-// names are those of the settings among the flags.
+// inFile tells whether a flag is a setting that has its own name in the file.
+func inFile(name string) bool { return configurable(name) && name != "rule" }
+
+// names are those of the settings in the file among the flags.
 func names(set *pflag.FlagSet) (out []string) {
 	set.VisitAll(func(f *pflag.Flag) {
-		if configurable(f.Name) {
+		if inFile(f.Name) {
 			out = append(out, f.Name)
 		}
 	})

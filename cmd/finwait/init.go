@@ -13,7 +13,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/scenarios"
 )
 
 // schemaURL is where editors find the schema of the settings.
@@ -83,13 +85,17 @@ func writeConfig(w io.Writer, url, exec string) error {
 	set(url != "", "url", cmp.Or(url, "ws://127.0.0.1:8080/"))
 	set(exec != "", "exec", cmp.Or(exec, "node server.js"))
 	settings().VisitAll(func(f *pflag.Flag) {
-		if !configurable(f.Name) || f.Name == "exec" {
+		if !inFile(f.Name) || f.Name == "exec" {
 			return
 		}
 		_, usage := pflag.UnquoteUsage(f)
 		fmt.Fprintf(&b, "\n%s\n# %s: %s\n", comment(usage), f.Name, example(f))
 	})
 	b.WriteString(`
+# What a breach of a rule does, before its grade and strict: fail, warn, or off where
+# the rule is not judged.
+# rules: {}
+
 # Scenarios that are known to fail: they do not fail the run, until the date that
 # may stand here; one that no longer fails does.
 # known-failures:
@@ -142,6 +148,12 @@ func writeSchema(w io.Writer) error {
 	text := object{"type": "string"}
 	properties := object{
 		"url": object{"type": "string", "pattern": "^wss?://", "description": "where the server listens, such as ws://127.0.0.1:8080/"},
+		weights: object{
+			"description":          "what a breach of a rule does, before its grade and strict: fail, warn, or off where the rule is not judged",
+			"type":                 "object",
+			"propertyNames":        object{"enum": scenarios.RuleIDs(scenarios.All())},
+			"additionalProperties": object{"enum": []harness.Weight{harness.Fails, harness.Warns, harness.Off}},
+		},
 		knownFailures: object{
 			"description": "scenarios that are known to fail: they do not fail the run, and one that no longer fails does",
 			"type":        "array",
@@ -156,7 +168,7 @@ func writeSchema(w io.Writer) error {
 		},
 	}
 	settings().VisitAll(func(f *pflag.Flag) {
-		if !configurable(f.Name) {
+		if !inFile(f.Name) {
 			return
 		}
 		_, usage := pflag.UnquoteUsage(f)

@@ -17,6 +17,9 @@ import (
 // uses it, so that what it names has to be there. The error says what to give
 // instead, and is to stand behind the setting's name.
 func give(f *pflag.Flag, text string, taken bool) error {
+	if w, ok := f.Value.(scenarios.WeightFlag); ok { // the weight of each rule is a setting of its own
+		return w.SetDefault(text)
+	}
 	if err := f.Value.Set(text); err != nil {
 		return fmt.Errorf("%.40q is %s", text, cmp.Or(map[string]string{
 			"bool":     "neither true nor false",

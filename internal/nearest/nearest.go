@@ -3,16 +3,18 @@ package nearest
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/agnivade/levenshtein"
 )
 
 // Hint is " (did you mean …?)" with the word of the list that is like word: a
-// third of it has to change at most, or it begins alike. Empty: there is none.
+// third of it has to change at most, its case aside, or it begins alike. Empty: there is
+// none.
 func Hint(word string, list []string) string {
 	best, distance := "", len(word)/3+1
 	for _, w := range list {
-		if d := levenshtein.ComputeDistance(word, w); d < distance {
+		if d := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(w)); d < distance {
 			best, distance = w, d
 		}
 	}

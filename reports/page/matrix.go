@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/matrix"
 	"github.com/finwait/finwait/reports"
 )
@@ -147,7 +146,7 @@ func fragments(o *matrix.Outcome, run *reports.Report) (blob, error) {
 func bare(c *matrix.Cell) *reports.Scenario {
 	s := &reports.Scenario{ID: c.ID, Verdict: c.Verdict, Error: c.Error, Missing: c.Missing, Exit: c.Exit, Curves: c.Curves}
 	for _, b := range c.Breaches {
-		s.Findings = append(s.Findings, reports.Finding{Rule: b.Rule, Grade: b.Grade, Outcome: string(harness.Breached), Want: b.Want, Got: b.Got})
+		s.Findings = append(s.Findings, b.Finding())
 	}
 	if c.Event != nil {
 		e := *c.Event

@@ -179,7 +179,7 @@ func figures(r *reports.Report) []figure {
 	}
 	if worst != nil {
 		b := worst.Breach()
-		out[1].Value, out[1].ID = b.Rule+" "+b.Grade+": "+b.Got, worst.ID
+		out[1].Value, out[1].ID = b.Rule+" "+b.Grading()+": "+b.Got, worst.ID
 	}
 	if exit != nil {
 		out = append(out, figure{"Longest time to exit", exit.Exit.String(), exit.ID})
@@ -187,12 +187,12 @@ func figures(r *reports.Report) []figure {
 	return out
 }
 
-// compare orders scenarios by their breaches: a MUST is worse than a BUDGET, and
-// that than a SHOULD; of the same grade, the process that had to be killed, then
-// what took the longest, be it the exit or a socket.
+// compare orders scenarios by their breaches: one that fails is worse than one that
+// warns, a MUST than a BUDGET, and that than a SHOULD; of the same grade, the process
+// that had to be killed, then what took the longest, be it the exit or a socket.
 func compare(a, b *reports.Scenario) int {
 	grades := []string{string(harness.Should), string(harness.Budget), string(harness.Must)}
-	rank := func(s *reports.Scenario) (grade, killed int, took float64) {
+	rank := func(s *reports.Scenario) (fails, grade, killed int, took float64) {
 		if h := s.Longest(); h != nil {
 			took = h.Until
 		}
@@ -202,11 +202,14 @@ func compare(a, b *reports.Scenario) int {
 				killed = 1
 			}
 		}
-		return slices.Index(grades, s.Breach().Grade), killed, took
+		if s.Breach().Weighs() == harness.Fails {
+			fails = 1
+		}
+		return fails, slices.Index(grades, s.Breach().Grade), killed, took
 	}
-	gradeA, killedA, tookA := rank(a)
-	gradeB, killedB, tookB := rank(b)
-	return cmp.Or(gradeA-gradeB, killedA-killedB, cmp.Compare(tookA, tookB))
+	failsA, gradeA, killedA, tookA := rank(a)
+	failsB, gradeB, killedB, tookB := rank(b)
+	return cmp.Or(failsA-failsB, gradeA-gradeB, killedA-killedB, cmp.Compare(tookA, tookB))
 }
 
 // scenario is a scenario as the page shows it.
@@ -237,6 +240,8 @@ func newScenario(s *reports.Scenario, has []string) *scenario {
 		case harness.Kept, harness.Measured:
 			out.Others = append(out.Others, f)
 			judged = append(judged, f.Grade)
+		case harness.NotJudged:
+			out.Others = append(out.Others, f)
 		}
 	}
 	if breached != nil {

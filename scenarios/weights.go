@@ -1,0 +1,93 @@
+package scenarios
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/nearest"
+)
+
+// RuleIDs are the ids of the rules that the scenarios are judged by, each once, in
+// their order.
+func RuleIDs(list []*harness.Scenario) (out []string) {
+	seen := map[string]bool{}
+	for _, s := range list {
+		for _, r := range append(s.Rules[:len(s.Rules):len(s.Rules)], harness.Alive) {
+			if !seen[r.ID] {
+				seen[r.ID] = true
+				out = append(out, r.ID)
+			}
+		}
+	}
+	return out
+}
+
+// CheckRule tells that no rule of the scenarios has the id.
+func CheckRule(list []*harness.Scenario, id string) error {
+	if ids := RuleIDs(list); !slices.Contains(ids, id) {
+		return fmt.Errorf("no rule has the id %.40q%s; see finwait list --scripts", id, nearest.Hint(id, ids))
+	}
+	return nil
+}
+
+// WeightFlag is the weights of rules as a flag that is given once for each rule, such
+// as R36=off. It implements [flag.Value] and pflag's.
+type WeightFlag struct{ To *harness.Weights }
+
+// Set gives a rule its weight. The error is to stand behind the text.
+func (w WeightFlag) Set(text string) error {
+	rule, weight, err := weigh(text)
+	if err == nil {
+		w.set(rule, weight)
+	}
+	return err
+}
+
+// SetDefault gives a rule its weight, unless it has one.
+func (w WeightFlag) SetDefault(text string) error {
+	rule, weight, err := weigh(text)
+	if _, set := (*w.To)[rule]; err == nil && !set {
+		w.set(rule, weight)
+	}
+	return err
+}
+
+func (w WeightFlag) set(rule string, weight harness.Weight) {
+	if *w.To == nil {
+		*w.To = harness.Weights{}
+	}
+	(*w.To)[rule] = weight
+}
+
+func weigh(text string) (rule string, weight harness.Weight, err error) {
+	rule, word, ok := strings.Cut(text, "=")
+	if !ok {
+		return "", "", fmt.Errorf("%.40q gives no weight: give one such as R36=off", text)
+	}
+	rule, word = strings.TrimSpace(rule), strings.TrimSpace(word)
+	if err := CheckRule(All(), rule); err != nil {
+		return "", "", err
+	}
+	if !slices.Contains([]harness.Weight{harness.Fails, harness.Warns, harness.Off}, harness.Weight(word)) {
+		return "", "", fmt.Errorf("%.40q is no weight of %s: give fail, warn or off", word, rule)
+	}
+	return rule, harness.Weight(word), nil
+}
+
+// String is the weights as they are given, sorted by rule.
+func (w WeightFlag) String() string {
+	if w.To == nil {
+		return ""
+	}
+	var out []string
+	for _, rule := range slices.Sorted(maps.Keys(*w.To)) {
+		out = append(out, fmt.Sprintf("%s=%s", rule, (*w.To)[rule]))
+	}
+	return strings.Join(out, ",")
+}
+
+// Type is what the help calls the value.
+func (w WeightFlag) Type() string { return "rule=weight" }

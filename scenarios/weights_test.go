@@ -1,0 +1,38 @@
+package scenarios_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/scenarios"
+)
+
+func TestWeightFlag(t *testing.T) {
+	var got harness.Weights
+	flag := scenarios.WeightFlag{To: &got}
+	for _, step := range []struct {
+		give       func(string) error
+		text, want string // the weights then, or a part of the error
+	}{
+		{flag.Set, "R36=off", "R36=off"},
+		{flag.SetDefault, "R36=fail", "R36=off"},
+		{flag.SetDefault, " R34 = warn ", "R34=warn,R36=off"},
+		{flag.Set, "R36=warn", "R34=warn,R36=warn"},
+		{flag.Set, "alive=warn", "R34=warn,R36=warn,alive=warn"},
+		{flag.Set, "r36=off", "(did you mean R36?)"},
+		{flag.Set, "known-failure=off", "no rule has the id"},
+		{flag.Set, "R36", "give one such as R36=off"},
+		{flag.Set, "R36=none", "give fail, warn or off"},
+		{flag.SetDefault, "R36=", "give fail, warn or off"},
+	} {
+		err := step.give(step.text)
+		is := flag.String()
+		if err != nil {
+			is = err.Error()
+		}
+		if is != step.want && !(strings.Contains(is, step.want) && strings.Contains(is, " ")) {
+			t.Errorf("%q: %s, want %s", step.text, is, step.want)
+		}
+	}
+}
