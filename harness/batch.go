@@ -27,9 +27,9 @@ const (
 
 // Options say how a batch runs.
 type Options struct {
-	AtOnce int                      // how many plays of scenarios run at the same time; 0: all
-	Repeat int                      // how often each scenario is played; 0: once
-	Known  map[string]*KnownFailure // by scenario id
+	AtOnce int // how many plays of scenarios run at the same time; 0: all
+	Repeat int // how often each scenario is played; 0: once
+	Known  []*KnownFailure
 }
 
 // Batch is a run under way.
@@ -39,6 +39,7 @@ type Batch struct {
 	atOnce   int
 	repeat   int
 	profile  Profile
+	known    []*KnownFailure
 	has      map[Capability]bool
 	lies     map[Capability]string // commands of the contract that are claimed and not obeyed
 	refused  map[Capability]string // those whose command line exits with 127, and with what words
@@ -62,7 +63,6 @@ type Batch struct {
 // slot is where one scenario's result comes to stand.
 type slot struct {
 	done   chan struct{}
-	known  *KnownFailure // nil: it is not known to fail
 	result *Result
 
 	mu    sync.Mutex
@@ -84,9 +84,6 @@ func (s *slot) add(r *Result, n int) (complete bool) {
 // conclude makes the scenario's result of its plays, with the lock held.
 func (s *slot) conclude() {
 	s.result = worst(s.plays)
-	if s.known != nil {
-		s.known.excuse(s.result, time.Now())
-	}
 }
 
 // Start checks the target with one connection, finds out what it and this host
@@ -113,9 +110,9 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 		o.AtOnce = plays
 	}
 	b := &Batch{
-		given: t, target: t, atOnce: o.AtOnce, repeat: o.Repeat, profile: profile, has: map[Capability]bool{}, lies: map[Capability]string{}, refused: map[Capability]string{},
+		given: t, target: t, atOnce: o.AtOnce, repeat: o.Repeat, profile: profile, known: o.Known, has: map[Capability]bool{}, lies: map[Capability]string{}, refused: map[Capability]string{},
 		turns:     make(chan struct{}, turns),
-		results:   make(chan *Result, 2*len(scenarios)), // each may be corrected
+		results:   make(chan *Result, 3*len(scenarios)), // each may be corrected, twice
 		slots:     map[string]*slot{},
 		dying:     &sync.Mutex{},
 		gathering: &sync.Mutex{},
@@ -130,7 +127,7 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 		if b.slots[s.ID] != nil {
 			return nil, fmt.Errorf("scenario %s stands twice in the selection", s.ID)
 		}
-		b.slots[s.ID] = &slot{done: make(chan struct{}), known: o.Known[s.ID]}
+		b.slots[s.ID] = &slot{done: make(chan struct{})}
 	}
 	if t.Process != nil {
 		if err := b.startServers(ctx, scenarios); err != nil {
@@ -227,6 +224,8 @@ func (b *Batch) all(ctx context.Context, scenarios []*Scenario) {
 	running.Wait()
 	if err := context.Cause(ctx); err != nil {
 		b.run.Stopped = err.Error()
+	} else {
+		b.disprove()
 	}
 	b.cancel(nil)
 	b.close()
@@ -339,7 +338,7 @@ func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally)
 	}
 	b.judge(r, s.judgedBy())
 	for _, f := range r.Findings {
-		if lie := b.lies[f.Missing]; lie != "" && r.Verdict != Fail {
+		if lie := b.lies[f.Missing]; lie != "" && r.Verdict != Fail && r.Verdict != Known {
 			r.Verdict, r.Missing, r.Err = Errored, nil, lie
 		}
 	}
@@ -364,7 +363,9 @@ func (r *Result) date() {
 // judge checks the rules on the record.
 func (b *Batch) judge(r *Result, rules []Rule) {
 	for _, rule := range rules {
-		r.Findings = append(r.Findings, rule.judge(r.Record, b.profile))
+		f := rule.judge(r.Record, b.profile)
+		f.excuse(b.known, r.Scenario.ID, time.Now())
+		r.Findings = append(r.Findings, f)
 	}
 	r.Verdict, r.Missing = verdict(r.Findings)
 }

@@ -1,37 +1,147 @@
 package harness
 
 import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
 
-func TestKnownFailure(t *testing.T) {
-	day := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		was   Verdict
-		until time.Time
-		now   time.Time
-		want  Verdict
+var day = time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)
+
+// breaks are rules whose outcomes a test gives, and that a breach of fails.
+func breaks(outcomes map[string]Outcome) (out []Rule) {
+	for _, id := range slices.Sorted(maps.Keys(outcomes)) {
+		out = append(out, Rule{ID: id, Grade: Budget, Check: func(*Record, Profile) Finding { return Finding{Outcome: outcomes[id], Got: "x"} }})
+	}
+	return out
+}
+
+// TestKnownFailures: a breach is excused where an entry that is in force names its
+// rule and its scenario; whatever else is broken fails.
+func TestKnownFailures(t *testing.T) {
+	known := func(rules string, until time.Time, ids ...string) *KnownFailure {
+		return &KnownFailure{Pattern: "a/*", IDs: ids, Rules: strings.Fields(rules), Reason: "why", Until: until, Where: "finwait.yaml:3"}
+	}
+	over := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	type outcomes = map[string]Outcome
+	for name, c := range map[string]struct {
+		known   []*KnownFailure
+		was     outcomes
+		weights Weights
+		want    Verdict
+		told    string // excused and lapsed rules
 	}{
-		{Fail, time.Time{}, day, Known},
-		{Fail, day, day.Add(23*time.Hour + 59*time.Minute), Known},
-		{Fail, day, day.Add(24 * time.Hour), Fail},
-		{Pass, time.Time{}, day, Fail},
-		{Warn, time.Time{}, day, Fail},
-		{Noted, time.Time{}, day, Fail},
-		{Skip, time.Time{}, day, Skip},
-		{Errored, time.Time{}, day, Errored},
+		"all that is broken is known":  {[]*KnownFailure{known("R36", time.Time{}, "a/b")}, outcomes{"R36": Breached, "R35": Kept}, nil, Known, "R36 excused"},
+		"something else is broken":     {[]*KnownFailure{known("R36", time.Time{}, "a/b")}, outcomes{"R36": Breached, "R34": Breached}, nil, Fail, "R36 excused"},
+		"a list of rules":              {[]*KnownFailure{known("R36 R34", time.Time{}, "a/b")}, outcomes{"R36": Breached, "R34": Breached}, nil, Known, "R34 excused, R36 excused"},
+		"two entries":                  {[]*KnownFailure{known("R36", time.Time{}, "a/b"), known("R34", time.Time{}, "a/b")}, outcomes{"R36": Breached, "R34": Breached}, nil, Known, "R34 excused, R36 excused"},
+		"another scenario":             {[]*KnownFailure{known("R36", time.Time{}, "a/c")}, outcomes{"R36": Breached}, nil, Fail, ""},
+		"over":                         {[]*KnownFailure{known("R36", over, "a/b")}, outcomes{"R36": Breached}, nil, Fail, "R36 lapsed"},
+		"over, and another is not":     {[]*KnownFailure{known("R36", over, "a/b"), known("R36", time.Time{}, "a/b")}, outcomes{"R36": Breached}, nil, Known, "R36 excused"},
+		"in force, and another is not": {[]*KnownFailure{known("R36", time.Time{}, "a/b"), known("R36", over, "a/b")}, outcomes{"R36": Breached}, nil, Known, "R36 excused"},
+		"it only warns":                {[]*KnownFailure{known("R36", time.Time{}, "a/b")}, outcomes{"R36": Breached}, Weights{"R36": Warns}, Warn, ""},
+		"known, and another warns":     {[]*KnownFailure{known("R36", time.Time{}, "a/b")}, outcomes{"R36": Breached, "R34": Breached}, Weights{"R34": Warns}, Known, "R36 excused"},
+		"nothing is broken":            {[]*KnownFailure{known("R36", time.Time{}, "a/b")}, outcomes{"R36": Kept}, nil, Pass, ""},
 	} {
-		k, r := &KnownFailure{Reason: "why", Until: c.until, Where: "finwait.yaml:3"}, &Result{Verdict: c.was}
-		k.excuse(r, c.now)
-		if r.Verdict != c.want || r.Known != k {
-			t.Errorf("%s until %s, at %s: %s, want %s", c.was, c.until, c.now, r.Verdict, c.want)
+		b, r := &Batch{profile: Profile{Weights: c.weights}, known: c.known}, &Result{Scenario: &Scenario{ID: "a/b"}}
+		b.judge(r, breaks(c.was))
+		var told []string
+		for _, f := range r.Findings {
+			if f.Known != nil {
+				told = append(told, f.Rule.ID+map[bool]string{true: " lapsed", false: " excused"}[f.Lapsed])
+			}
 		}
-		if lapsed := c.was == Fail && c.want == Fail; r.Lapsed() != lapsed {
-			t.Errorf("%s until %s, at %s: lapsed %t", c.was, c.until, c.now, r.Lapsed())
+		if r.Verdict != c.want || strings.Join(told, ", ") != c.told {
+			t.Errorf("%s: %s, %q; want %s, %q", name, r.Verdict, told, c.want, c.told)
 		}
-		if told := len(r.Findings) == 1; told != (c.was != Fail && c.want == Fail) {
-			t.Errorf("%s until %s: %d findings", c.was, c.until, len(r.Findings))
+	}
+}
+
+func TestKnownUntil(t *testing.T) {
+	for _, c := range []struct {
+		until, now time.Time
+		over       bool
+	}{{time.Time{}, day, false}, {day, day.Add(23*time.Hour + 59*time.Minute), false}, {day, day.Add(24 * time.Hour), true}} {
+		if got := (&KnownFailure{Until: c.until}).over(c.now); got != c.over {
+			t.Errorf("until %s, at %s: over %t", c.until, c.now, got)
 		}
+	}
+}
+
+// TestDisprove: an entry that no scenario bears out any more fails the first that it
+// matches; nothing is said where one may yet break the rule.
+func TestDisprove(t *testing.T) {
+	type plays = []Outcome
+	for name, c := range map[string]struct {
+		runs []plays // of a/0, a/1 and so on; nil: it was not selected
+		want string  // what fails, and what is told of it
+	}{
+		"kept everywhere":             {[]plays{{Kept}, {Kept}}, "a/0: R36 is kept in a/0, a/1: take it out of the known failures"},
+		"kept in one, judged nowhere": {[]plays{{Moot}, {Kept}, {Unmeasured}}, "a/0: R36 is kept in a/1: take it out of the known failures"},
+		"kept in many":                {[]plays{{Kept}, {Kept}, {Kept}, {Kept}, {Kept}}, "a/0: R36 is kept in a/0, a/1, a/2 and 2 more: take it out of the known failures"},
+		"broken in one":               {[]plays{{Kept}, {Breached}}, ""},
+		"broken in one play":          {[]plays{{Kept, Kept, Breached}}, ""},
+		"kept in each play":           {[]plays{{Kept, Kept}}, "a/0: R36 is kept in a/0: take it out of the known failures"},
+		"judged nowhere":              {[]plays{{Moot}, {Unmeasured}, {NotJudged}}, ""},
+		"one was not selected":        {[]plays{{Kept}, nil}, ""},
+		"one was not carried out":     {[]plays{{Kept}, {""}}, ""},
+	} {
+		b := &Batch{run: &Run{}, slots: map[string]*slot{}, results: make(chan *Result, 10)}
+		k := &KnownFailure{Pattern: "a/*", Rules: []string{"R36"}, Reason: "why", Where: "finwait.yaml:3"}
+		b.known = []*KnownFailure{k}
+		for i, outcomes := range c.runs {
+			id := fmt.Sprintf("a/%d", i)
+			k.IDs = append(k.IDs, id)
+			var plays []*Result
+			for _, o := range outcomes {
+				r := &Result{Scenario: &Scenario{ID: id}, Verdict: Errored}
+				if o != "" {
+					b.judge(r, breaks(map[string]Outcome{"R36": o}))
+				}
+				plays = append(plays, r)
+			}
+			if plays != nil {
+				b.slots[id] = &slot{done: make(chan struct{}), plays: plays, result: worst(plays)}
+				b.run.Results = append(b.run.Results, b.slots[id].result)
+			}
+		}
+		was := slices.Clone(b.run.Results)
+		b.disprove()
+		close(b.results)
+		got := ""
+		for r := range b.results {
+			last := r.Findings[len(r.Findings)-1]
+			got += r.Scenario.ID + ": " + last.Got
+			if r.Verdict != Fail || !r.Corrected || last.Weighs() != Fails || r != b.run.Results[0] || r != b.slots["a/0"].result {
+				t.Errorf("%s: %+v", name, r)
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+		if got == "" && !slices.Equal(was, b.run.Results) {
+			t.Errorf("%s: results were changed", name)
+		}
+	}
+}
+
+// TestKnownInRepetitions: a play that breaks something new is worse than one whose
+// breach is known.
+func TestKnownInRepetitions(t *testing.T) {
+	b := &Batch{known: []*KnownFailure{{IDs: []string{"a/b"}, Rules: []string{"R36"}}}}
+	var plays []*Result
+	for _, rule := range []string{"R36", "R35", "R36"} {
+		r := &Result{Scenario: &Scenario{ID: "a/b"}}
+		b.judge(r, breaks(map[string]Outcome{rule: Breached}))
+		plays = append(plays, r)
+	}
+	if got := worst(plays); got.Verdict != Fail || got.Findings[0].Rule.ID != "R35" {
+		t.Errorf("%s, %s", got.Verdict, got.Findings[0].Rule.ID)
+	}
+	if got := worst(plays[:1]); got.Verdict != Known {
+		t.Errorf("%s", got.Verdict)
 	}
 }

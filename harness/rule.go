@@ -101,13 +101,18 @@ type Finding struct {
 	Want    string // what the rule asks for, with the limit in force
 	Got     string // what was seen; never empty
 	Missing Capability
+	Known   *KnownFailure // the entry that is about a breach that would fail; nil: there is none
+	Lapsed  bool          // its date is over
 }
 
+// Excused tells whether a breach is known, and so does not count.
+func (f Finding) Excused() bool { return f.Known != nil && !f.Lapsed }
+
 // Weighs tells what the finding does to its scenario: Fails, Warns, or, where it is
-// no breach, nothing: empty.
+// no breach or an excused one, nothing: empty.
 func (f Finding) Weighs() Weight {
 	switch {
-	case f.Outcome != Breached:
+	case f.Outcome != Breached, f.Excused():
 		return ""
 	case f.Weight == "":
 		return f.Rule.Grade.usual()

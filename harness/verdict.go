@@ -17,7 +17,7 @@ const (
 	Noted   Verdict = "info"  // measured, nothing to judge
 	Skip    Verdict = "skip"  // a capability is missing: Result.Missing
 	Errored Verdict = "error" // the scenario could not be carried out: Result.Err
-	Known   Verdict = "known" // it fails, as is known: Result.Known
+	Known   Verdict = "known" // each breach that would fail it is excused: Finding.Known
 )
 
 // Result is one scenario's outcome.
@@ -30,9 +30,8 @@ type Result struct {
 	Err      string // why it could not be carried out; of a skip: what the command said that is not supported
 	Started  time.Time
 	Took     time.Duration
-	Known    *KnownFailure
 
-	Corrected bool // it takes the place of one that was given out before a second close event came
+	Corrected bool // it takes the place of one that was given out before a second close event came, or before a known failure was disproved
 
 	Plays []*Result // all of them where the scenario was played more than once; this is the worst
 }
@@ -55,13 +54,21 @@ func (r *Result) cutShort() bool {
 	return false
 }
 
+// plays are all of them, also of a scenario that was played once.
+func (r *Result) plays() []*Result {
+	if r.Plays == nil {
+		return []*Result{r}
+	}
+	return r.Plays
+}
+
 // worst is the result that a scenario has after several plays: the first of the
 // gravest.
 func worst(plays []*Result) *Result {
 	if len(plays) == 1 {
 		return plays[0]
 	}
-	gravest := []Verdict{Fail, Errored, Warn, Pass, Noted, Skip}
+	gravest := []Verdict{Fail, Errored, Known, Warn, Pass, Noted, Skip}
 	out := *slices.MinFunc(plays, func(a, b *Result) int {
 		return slices.Index(gravest, a.Verdict) - slices.Index(gravest, b.Verdict)
 	})
@@ -71,7 +78,7 @@ func worst(plays []*Result) *Result {
 
 // verdict sums up findings.
 func verdict(findings []Finding) (Verdict, []Capability) {
-	var judged, measured, unmeasured, warned bool
+	var judged, measured, unmeasured, warned, known bool
 	var missing []Capability
 	for _, f := range findings {
 		switch {
@@ -79,6 +86,8 @@ func verdict(findings []Finding) (Verdict, []Capability) {
 			return Fail, nil
 		case f.Weighs() == Warns:
 			warned = true
+		case f.Excused():
+			known = true
 		case f.Outcome == Kept:
 			judged = judged || f.Rule.ID != Alive.ID
 		case f.Outcome == Measured:
@@ -91,6 +100,8 @@ func verdict(findings []Finding) (Verdict, []Capability) {
 		}
 	}
 	switch {
+	case known:
+		return Known, nil
 	case warned:
 		return Warn, nil
 	case judged:

@@ -77,7 +77,7 @@ func TestWeights(t *testing.T) {
 		if c.set != "" {
 			p.Weights = Weights{"R0": c.set}
 		}
-		b, r := &Batch{profile: p}, &Result{}
+		b, r := &Batch{profile: p}, &Result{Scenario: &Scenario{}}
 		b.judge(r, []Rule{rule, other})
 		f := r.Findings[0]
 		if r.Verdict != c.want || f.Outcome != c.outcome || f.Grading() != c.grading || f.Got == "" {

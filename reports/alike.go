@@ -74,13 +74,12 @@ func pattern(id string) string {
 // signature tells what was breached, and how long the hang was, roughly.
 func signature(r *harness.Result) string {
 	var b strings.Builder
-	b.WriteString(lapsed(r) + "\n")
 	if r.Verdict == harness.Errored {
 		b.WriteString(r.Err)
 	}
 	for _, f := range r.Findings {
 		if f.Outcome == harness.Breached {
-			fmt.Fprintf(&b, "%s %s %s\n", f.Rule.ID, f.Want, rough(f.Got))
+			fmt.Fprintf(&b, "%s %s %s %s\n", f.Rule.ID, f.Want, rough(f.Got), known(r, f))
 		}
 	}
 	return b.String()

@@ -204,7 +204,8 @@ func TestKnownFailures(t *testing.T) {
 	run := example()
 	for _, r := range run.Results {
 		if r.Verdict == harness.Fail && strings.HasPrefix(r.Scenario.ID, "violation/") {
-			r.Verdict, r.Known = harness.Known, &harness.KnownFailure{Reason: "see the tracker " + hostile, Until: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)}
+			r.Verdict = harness.Known
+			r.Findings[0].Known = &harness.KnownFailure{Reason: "see the tracker " + hostile, Until: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)}
 		}
 	}
 	golden(t, "known.txt", terminal(run, reports.TerminalOptions{Width: 100}))
@@ -215,13 +216,19 @@ func TestKnownFailures(t *testing.T) {
 	golden(t, "known.xml", b.Bytes())
 }
 
-// TestLapsed: each report tells that a failure was excused until a date.
-func TestLapsed(t *testing.T) {
+// TestExcuses: each report tells which breaches of a failure are excused, which were
+// until a date, and which are new.
+func TestExcuses(t *testing.T) {
 	run := example()
 	for _, r := range run.Results {
-		if r.Scenario.ID == "violation/opcode-5/ignores" { // others are alike, but for this
-			r.Known = &harness.KnownFailure{Reason: "see the tracker", Until: time.Date(2020, 12, 31, 0, 0, 0, 0, time.UTC)}
+		if r.Scenario.ID != "violation/opcode-5/ignores" { // others are alike, but for this
+			continue
 		}
+		lapsed, excused := r.Findings[0], r.Findings[0]
+		lapsed.Rule.ID, excused.Rule.ID = "R28", "R36"
+		lapsed.Known, lapsed.Lapsed = &harness.KnownFailure{Reason: "see the tracker", Until: time.Date(2020, 12, 31, 0, 0, 0, 0, time.UTC)}, true
+		excused.Known = &harness.KnownFailure{Reason: "it is so"}
+		r.Findings = append([]harness.Finding{excused, lapsed}, r.Findings...)
 	}
 	var junit, markdown, github, json bytes.Buffer
 	for _, err := range []error{reports.JUnit(&junit, run, true), reports.Markdown(&markdown, run, reports.CommentMost), reports.GitHub(&github, run), reports.JSON(&json, run)} {
@@ -229,10 +236,21 @@ func TestLapsed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, text := range map[string]string{"terminal": string(terminal(run, reports.TerminalOptions{Width: 100})), "JUnit": junit.String(), "Markdown": markdown.String(),
-		"annotations": github.String(), "JSON": json.String()} {
-		if n := strings.Count(text, "was excused until 2020-12-31 (see the tracker), no longer"); n == 0 {
-			t.Errorf("the %s does not tell it", name)
+	fits(t, "report", json.Bytes())
+	text := string(terminal(run, reports.TerminalOptions{Width: 100}))
+	for name, text := range map[string]string{"terminal": text, "JUnit": junit.String(), "Markdown": markdown.String(), "annotations": github.String(), "JSON": json.String()} {
+		for _, want := range []string{"was excused until 2020-12-31 (see the tracker), no longer", "excused: it is so"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("the %s does not tell that it %s", name, want)
+			}
 		}
+	}
+	for name, text := range map[string]string{"terminal": text, "JUnit": junit.String(), "annotations": github.String()} {
+		if n := strings.Count(text, "new: none of the known failures"); n != 1 {
+			t.Errorf("the %s calls %d breaches new", name, n)
+		}
+	}
+	if !strings.Contains(junit.String(), `message="want the process lets go within 13.0 s; got the process let go of the server socket at 20.0 s (close timeout)"`) {
+		t.Error("the failure's message in JUnit is not of a breach that counts")
 	}
 }

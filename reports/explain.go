@@ -1,8 +1,8 @@
 package reports
 
 import (
-	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,9 +14,6 @@ import (
 // breached rule wants, what was seen, and the clause.
 func Explain(r *harness.Result) string {
 	var b strings.Builder
-	if was := lapsed(r); was != "" {
-		fmt.Fprintf(&b, "known   %s\n", OneLine(was))
-	}
 	if r.Err != "" {
 		fmt.Fprintf(&b, "got     not carried out: %s\n", OneLine(Clip(r.Err, 1000)))
 	}
@@ -24,18 +21,48 @@ func Explain(r *harness.Result) string {
 		if f.Outcome == harness.Breached {
 			fmt.Fprintf(&b, "want    %s\ngot     %s\nclause  %s: %s (%s, %s)\n",
 				OneLine(f.Want), OneLine(Clip(f.Got, 1000)), OneLine(f.Rule.Clause), OneLine(f.Rule.Text), f.Grading(), f.Rule.ID)
+			if text := known(r, f); text != "" {
+				fmt.Fprintf(&b, "known   %s\n", OneLine(text))
+			}
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// lapsed tells that a failure was excused until a date, and is so no longer; empty:
-// it was not.
-func lapsed(r *harness.Result) string {
-	if !r.Lapsed() {
-		return ""
+// known tells of a breach that it is excused, or was until a date; or, where that of
+// another rule is, that it is new. Empty: nothing.
+func known(r *harness.Result, f harness.Finding) string {
+	listed := func(f harness.Finding) bool { return f.Known != nil }
+	switch {
+	case f.Lapsed:
+		return fmt.Sprintf("was excused until %s (%s), no longer", f.Known.Until.Format(time.DateOnly), f.Known.Reason)
+	case f.Excused():
+		return "excused: " + f.Known.String()
+	case f.Weighs() == harness.Fails && slices.ContainsFunc(r.Findings, listed):
+		return "new: none of the known failures"
 	}
-	return fmt.Sprintf("was excused until %s (%s), no longer", r.Known.Until.Format(time.DateOnly), r.Known.Reason)
+	return ""
+}
+
+// excuses tells which breaches are excused, or were: "R35, R36 excused: the reason".
+// Empty: none is known.
+func excuses(r *harness.Result) string {
+	var out []string
+	rules := map[string][]string{} // by what is told of them
+	for _, f := range r.Findings {
+		if f.Known == nil {
+			continue
+		}
+		text := known(r, f)
+		if rules[text] == nil {
+			out = append(out, text)
+		}
+		rules[text] = append(rules[text], f.Rule.ID)
+	}
+	for i, text := range out {
+		out[i] = strings.Join(rules[text], ", ") + " " + text
+	}
+	return strings.Join(out, "; ")
 }
 
 // breach is the first breached finding that made the verdict; nil: none.
@@ -58,8 +85,8 @@ func facts(r *harness.Result) [][2]string {
 	add := func(name, format string, args ...any) {
 		out = append(out, [2]string{name, fmt.Sprintf(format, args...)})
 	}
-	if r.Known != nil {
-		add("known failure", "%s", cmp.Or(lapsed(r), r.Known.String()))
+	if text := excuses(r); text != "" {
+		add("known failure", "%s", text)
 	}
 	if r.Plays != nil {
 		add("repeated", "%d times: %s", len(r.Plays), verdicts(r.Plays))

@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -74,12 +73,14 @@ func scenario(r *harness.Result) Scenario {
 	for _, c := range r.Missing {
 		out.Missing = append(out.Missing, string(c))
 	}
-	if r.Known != nil {
-		out.Known = cmp.Or(lapsed(r), r.Known.String())
-	}
+	out.Known = excuses(r)
 	for _, f := range r.Findings {
-		out.Findings = append(out.Findings, Finding{f.Rule.ID, f.Rule.Req, string(f.Rule.Grade), f.Rule.Clause, f.Rule.Text,
-			string(f.Weight), string(f.Outcome), f.Want, f.Got, string(f.Missing)})
+		one := Finding{f.Rule.ID, f.Rule.Req, string(f.Rule.Grade), f.Rule.Clause, f.Rule.Text,
+			string(f.Weight), string(f.Outcome), f.Want, f.Got, string(f.Missing), ""}
+		if f.Excused() {
+			one.Excused = f.Known.String()
+		}
+		out.Findings = append(out.Findings, one)
 	}
 	if r.Plays != nil {
 		out.Repeated = &Repeats{}

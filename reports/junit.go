@@ -162,7 +162,7 @@ func testCase(r *harness.Result, output string, strict bool) xmlCase {
 	case harness.Skip:
 		c.Skipped = &xmlOutcome{Message: xmlText("needs " + missing(r))}
 	case harness.Known:
-		c.Skipped = &xmlOutcome{Message: xmlText(OneLine("known failure: " + Clip(r.Known.String(), 300)))}
+		c.Skipped = &xmlOutcome{Message: xmlText(OneLine("known failure: " + Clip(excuses(r), 300)))}
 	case harness.Errored:
 		c.Error = &xmlOutcome{Type: "finwait", Message: xmlText(OneLine(Clip(r.Err, 300))), Body: body}
 	case harness.Fail:

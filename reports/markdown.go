@@ -60,8 +60,8 @@ func Markdown(w io.Writer, run *harness.Run, most int) error {
 				want, got, clause = f.Want, f.Got, fmt.Sprintf("%s: %s (%s, %s)", f.Rule.Clause, f.Rule.Text, f.Grading(), f.Rule.ID)
 			}
 			got = MarkdownCode(Clip(got, 1000))
-			if was := lapsed(g.Result); was != "" {
-				got += "; " + MarkdownText(was)
+			if text := excuses(g.Result); text != "" {
+				got += "; " + MarkdownText(text)
 			}
 			b.row("| %s | %s | %s | %s |\n", MarkdownText(g.Name()), MarkdownText(want), got, MarkdownText(clause))
 		}

@@ -82,7 +82,7 @@ type Scenario struct {
 	Exit     *Exit      `json:"exit,omitempty"`
 	Curves   []Curve    `json:"curves,omitempty"`
 	Repeated *Repeats   `json:"repeated,omitempty"`
-	Known    string     `json:"known,omitempty"` // why it is known to fail; or was excused, once
+	Known    string     `json:"known,omitempty"` // which breaches are excused, or were once, and why
 	Trace    []Event    `json:"trace,omitempty"`
 	Elided   int        `json:"elided,omitempty"`
 }
@@ -140,6 +140,7 @@ type Finding struct {
 	Want    string `json:"want,omitempty"`
 	Got     string `json:"got"`
 	Missing string `json:"missing,omitempty"`
+	Excused string `json:"excused,omitempty"` // why the breach does not count: it is known
 }
 
 // Weighs tells what the finding does to its scenario, as [harness.Finding.Weighs].
@@ -150,7 +151,11 @@ func (f Finding) Grading() string { return f.measured().Grading() }
 
 // measured is the finding as the harness had it, as far as a breach weighs.
 func (f Finding) measured() harness.Finding {
-	return harness.Finding{Rule: harness.Rule{Grade: harness.Grade(f.Grade)}, Weight: harness.Weight(f.Weight), Outcome: harness.Outcome(f.Outcome)}
+	out := harness.Finding{Rule: harness.Rule{Grade: harness.Grade(f.Grade)}, Weight: harness.Weight(f.Weight), Outcome: harness.Outcome(f.Outcome)}
+	if f.Excused != "" {
+		out.Known = &harness.KnownFailure{Reason: f.Excused}
+	}
+	return out
 }
 
 // Wire is what the peer saw. A missing time did not happen while it looked.

@@ -257,7 +257,7 @@ func (t *Terminal) known(results []*harness.Result) {
 			t.line("\nknown failures, excused")
 			first = false
 		}
-		t.wrapped("  "+r.Scenario.ID+": ", r.Known.String())
+		t.wrapped("  "+r.Scenario.ID+": ", excuses(r))
 	}
 }
 

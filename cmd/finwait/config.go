@@ -7,10 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -18,7 +16,6 @@ import (
 
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/nearest"
-	"github.com/finwait/finwait/scenarios"
 )
 
 // A project's settings: the command line goes before the environment, and that
@@ -34,7 +31,7 @@ const (
 type config struct {
 	file  string
 	url   string
-	known map[string]*harness.KnownFailure
+	known []*harness.KnownFailure
 }
 
 func (g *config) add(c *cobra.Command) {
@@ -152,7 +149,7 @@ func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
 		var err error
 		switch key.Value {
 		case knownFailures:
-			err = g.knownFailures(name, value)
+			g.known, err = readKnown(name, value)
 		case weights:
 			err = ruleWeights(name, c, all.Lookup("rule"), value)
 		case "url":
@@ -220,54 +217,6 @@ func ruleWeights(file string, c *cobra.Command, f *pflag.Flag, list *yaml.Node) 
 		if err := give(f, rule.Value+"="+weight.Value, true); err != nil {
 			return at(file, rule, "%s: %s", weights, err)
 		}
-	}
-	return nil
-}
-
-// knownFailures reads the list of scenarios that are known to fail.
-func (g *config) knownFailures(file string, list *yaml.Node) error {
-	if list.Kind != yaml.SequenceNode {
-		return at(file, list, "%s is a list, of entries with id and reason", knownFailures)
-	}
-	var ids []string
-	for _, s := range scenarios.All() {
-		ids = append(ids, s.ID)
-	}
-	g.known = map[string]*harness.KnownFailure{}
-	for _, entry := range list.Content {
-		if entry.Kind != yaml.MappingNode {
-			return at(file, entry, "an entry of %s has an id and a reason", knownFailures)
-		}
-		k, id := &harness.KnownFailure{Where: fmt.Sprintf("%s:%d", path.Base(file), entry.Line)}, ""
-		for i := 0; i < len(entry.Content); i += 2 {
-			key, value := entry.Content[i], entry.Content[i+1]
-			if value.Kind != yaml.ScalarNode {
-				return at(file, value, "%.40s takes one value", key.Value)
-			}
-			switch key.Value {
-			case "id":
-				id = value.Value
-				switch {
-				case !slices.Contains(ids, id):
-					return at(file, value, "no scenario has the id %.80q%s", id, nearest.Hint(id, ids))
-				case g.known[id] != nil:
-					return at(file, value, "%s stands twice in %s", id, knownFailures)
-				}
-			case "reason":
-				k.Reason = strings.TrimSpace(value.Value)
-			case "until":
-				var err error
-				if k.Until, err = time.Parse(time.DateOnly, value.Value); err != nil {
-					return at(file, value, "until %.40q is not a date such as 2027-01-31", value.Value)
-				}
-			default:
-				return at(file, key, "there is no %.40q in %s%s", key.Value, knownFailures, nearest.Hint(key.Value, []string{"id", "reason", "until"}))
-			}
-		}
-		if id == "" || k.Reason == "" {
-			return at(file, entry, "an entry of %s has an id and a reason", knownFailures)
-		}
-		g.known[id] = k
 	}
 	return nil
 }

@@ -96,10 +96,12 @@ func writeConfig(w io.Writer, url, exec string) error {
 # the rule is not judged.
 # rules: {}
 
-# Scenarios that are known to fail: they do not fail the run, until the date that
-# may stand here; one that no longer fails does.
+# Rules that scenarios are known to break: that does not fail the run, until the date
+# that may stand here; that none of them breaks the rule any more does. The id may be a
+# pattern, such as shutdown/*, and rule a list.
 # known-failures:
 #   - id: linger/no-fin
+#     rule: R19
 #     reason: https://example.org/issues/1
 #     until: 2099-12-31
 `)
@@ -145,22 +147,23 @@ func example(f *pflag.Flag) string {
 // writeSchema writes the JSON Schema of finwait.yaml.
 func writeSchema(w io.Writer) error {
 	type object = map[string]any
-	text := object{"type": "string"}
+	text, rule := object{"type": "string"}, object{"enum": scenarios.RuleIDs(scenarios.All())}
 	properties := object{
 		"url": object{"type": "string", "pattern": "^wss?://", "description": "where the server listens, such as ws://127.0.0.1:8080/"},
 		weights: object{
 			"description":          "what a breach of a rule does, before its grade and strict: fail, warn, or off where the rule is not judged",
 			"type":                 "object",
-			"propertyNames":        object{"enum": scenarios.RuleIDs(scenarios.All())},
+			"propertyNames":        rule,
 			"additionalProperties": object{"enum": []harness.Weight{harness.Fails, harness.Warns, harness.Off}},
 		},
 		knownFailures: object{
-			"description": "scenarios that are known to fail: they do not fail the run, and one that no longer fails does",
+			"description": "rules that scenarios are known to break: that does not fail the run, and that none of them breaks the rule any more does",
 			"type":        "array",
 			"items": object{
-				"type": "object", "additionalProperties": false, "required": []string{"id", "reason"},
+				"type": "object", "additionalProperties": false, "required": []string{"id", "rule", "reason"},
 				"properties": object{
-					"id":     object{"type": "string", "pattern": "^[a-z0-9-]+(/[a-z0-9-]+)+$", "description": "of a scenario, see finwait list"},
+					"id":     object{"type": "string", "minLength": 1, "description": "of a scenario, see finwait list, or a pattern as --only takes it, such as shutdown/*"},
+					"rule":   object{"anyOf": []object{rule, {"type": "array", "items": rule, "minItems": 1}}, "description": "what is broken; no other rule is excused"},
 					"reason": object{"type": "string", "minLength": 1},
 					"until":  object{"type": "string", "format": "date", "description": "the last day on which it is excused"},
 				},

@@ -254,6 +254,8 @@ func newScenario(s *reports.Scenario, has []string) *scenario {
 		out.Short = s.Error
 	case b != nil:
 		out.Short = b.Got
+	case out.Breached != nil: // each is excused
+		out.Short = out.Breached[0].Got
 	case s.Missing != nil:
 		out.Short = "needs " + strings.Join(s.Missing, ", ")
 	default:

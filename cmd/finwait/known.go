@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/nearest"
+	"github.com/finwait/finwait/scenarios"
+)
+
+// readKnown reads the list of what is known to fail. No rule is excused twice for
+// the same pattern.
+func readKnown(file string, list *yaml.Node) (out []*harness.KnownFailure, err error) {
+	if list.Kind != yaml.SequenceNode {
+		return nil, at(file, list, "%s is a list, of entries with id, rule and reason", knownFailures)
+	}
+	excused := map[string]bool{}
+	for _, entry := range list.Content {
+		k, err := knownFailure(file, entry)
+		if err != nil {
+			return nil, err
+		}
+		for _, rule := range k.Rules {
+			if excused[k.Pattern+" "+rule] {
+				return nil, at(file, entry, "%s is excused twice in %s: keep one", rule, k.Pattern)
+			}
+			excused[k.Pattern+" "+rule] = true
+		}
+		out = append(out, k)
+	}
+	return out, nil
+}
+
+// knownFailure reads one entry.
+func knownFailure(file string, entry *yaml.Node) (*harness.KnownFailure, error) {
+	if entry.Kind != yaml.MappingNode {
+		return nil, at(file, entry, "an entry of %s has id, rule and reason", knownFailures)
+	}
+	k := &harness.KnownFailure{Where: fmt.Sprintf("%s:%d", path.Base(file), entry.Line)}
+	keys, seen := []string{"id", "rule", "reason", "until"}, map[string]*yaml.Node{}
+	for i := 0; i < len(entry.Content); i += 2 {
+		key, value := entry.Content[i], entry.Content[i+1]
+		switch {
+		case !slices.Contains(keys, key.Value):
+			return nil, at(file, key, "there is no %.40q in %s%s", key.Value, knownFailures, nearest.Hint(key.Value, keys))
+		case seen[key.Value] != nil:
+			return nil, at(file, key, "%s stands twice in an entry of %s", key.Value, knownFailures)
+		case value.Kind != yaml.ScalarNode && !(key.Value == "rule" && value.Kind == yaml.SequenceNode):
+			return nil, at(file, value, "%s takes one value", key.Value)
+		}
+		seen[key.Value] = value
+	}
+	var chosen []*harness.Scenario
+	if id := seen["id"]; id != nil {
+		var err error
+		if chosen, err = (scenarios.Selection{Only: []string{id.Value}}).Apply(scenarios.All()); err != nil {
+			return nil, at(file, id, "%s", err)
+		}
+		k.Pattern = id.Value
+	}
+	for _, s := range chosen {
+		k.IDs = append(k.IDs, s.ID)
+	}
+	if reason := seen["reason"]; reason != nil {
+		k.Reason = strings.TrimSpace(reason.Value)
+	}
+	if until := seen["until"]; until != nil {
+		var err error
+		if k.Until, err = time.Parse(time.DateOnly, until.Value); err != nil {
+			return nil, at(file, until, "until %.40q is not a date such as 2027-01-31", until.Value)
+		}
+	}
+	rules := []*yaml.Node{seen["rule"]}
+	switch {
+	case k.Pattern == "" || k.Reason == "":
+		return nil, at(file, entry, "an entry of %s has id, rule and reason", knownFailures)
+	case seen["rule"] == nil || seen["rule"].Kind == yaml.SequenceNode && len(seen["rule"].Content) == 0:
+		return nil, at(file, entry, "this entry of %s names no rule: add what is broken, such as rule: R36", knownFailures)
+	case seen["rule"].Kind == yaml.SequenceNode:
+		rules = seen["rule"].Content
+	}
+	for _, rule := range rules {
+		if err := scenarios.CheckRule(scenarios.All(), rule.Value); err != nil {
+			return nil, at(file, rule, "%s", err)
+		}
+		if scenarios.CheckRule(chosen, rule.Value) != nil {
+			return nil, at(file, rule, "%s does not judge %s; see finwait list --scripts", rule.Value, k.Pattern)
+		}
+		k.Rules = append(k.Rules, rule.Value)
+	}
+	return k, nil
+}
