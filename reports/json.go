@@ -56,14 +56,6 @@ func New(run *harness.Run) *Report {
 	return out
 }
 
-// NewProfile are the limits of a profile.
-func NewProfile(p harness.Profile) Profile {
-	return Profile{
-		CloseTimeout: sec(p.CloseTimeout), Response: sec(p.Response), Patience: sec(p.Patience), StopTimeout: sec(p.StopTimeout),
-		PingInterval: sec(p.PingInterval), Strict: p.Strict, Rules: p.Weights,
-	}
-}
-
 func scenario(r *harness.Result) Scenario {
 	out := Scenario{
 		ID: r.Scenario.ID, Family: r.Scenario.Family(), Title: r.Scenario.Title, Verdict: string(r.Verdict),

@@ -32,36 +32,6 @@ type Report struct {
 	Scenarios []Scenario     `json:"scenarios"`
 }
 
-// Profile are the limits in force.
-type Profile struct {
-	CloseTimeout float64 `json:"closeTimeout"`
-	Response     float64 `json:"response"`
-	Patience     float64 `json:"patience"`
-	StopTimeout  float64 `json:"stopTimeout"`
-	PingInterval float64 `json:"pingInterval,omitempty"`
-	Strict       bool    `json:"strict"`
-
-	Rules harness.Weights `json:"rules,omitempty"` // the weights that were set
-}
-
-// Equal tells whether the limits are the same.
-func (p Profile) Equal(other Profile) bool { return p.String() == other.String() }
-
-// String is the limits in a line, all that can differ: two that read alike are equal.
-func (p Profile) String() string {
-	out := fmt.Sprintf("close timeout %gs, response %gs, patience %gs, stop timeout %gs", p.CloseTimeout, p.Response, p.Patience, p.StopTimeout)
-	if p.PingInterval > 0 {
-		out += fmt.Sprintf(", ping interval %gs", p.PingInterval)
-	}
-	if p.Strict {
-		out += ", strict"
-	}
-	if len(p.Rules) > 0 {
-		out += ", rules: " + p.Rules.String()
-	}
-	return out
-}
-
 // Scenario is one scenario's result.
 type Scenario struct {
 	ID       string     `json:"id"`
