@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/harness/sockets"
+	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/peers"
 )
 
@@ -255,7 +256,7 @@ func (b *Batch) partition(scenarios []*Scenario) (alone, rest, last []int) {
 func (b *Batch) close() {
 	if b.main != nil {
 		b.main.Kill()
-		b.run.Output = b.main.Output.String()
+		b.run.Output = secret.Mask(b.main.Output.String())
 	}
 	for _, places := range b.own {
 		for _, p := range places {
@@ -397,7 +398,7 @@ func (b *Batch) dead(ctx context.Context) bool {
 	return ctx.Err() != nil
 }
 
-// Target is the target's URL without its password.
+// Target is the target's name, see [Target.String].
 func (b *Batch) Target() string { return b.run.Target }
 
 // Notes are what the reader of the results must know beforehand.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/harness/sockets"
+	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/peers"
 )
 
@@ -128,7 +129,7 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 			run.clip()
 		}
 		server.Kill()
-		run.Output = server.Output.String()
+		run.Output = secret.Mask(server.Output.String())
 	}
 	run.Took = time.Since(run.Started)
 	return run, nil

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/finwait/finwait/internal/process"
+	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/peers"
 )
 
@@ -85,11 +86,11 @@ func (e *execs) command(line string) func(context.Context) error {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
-			return fmt.Errorf("%s: did not end in time", template)
+			return fmt.Errorf("%s: did not end in time", secret.Mask(template))
 		case errors.As(err, &exit) && exit.ExitCode() == unsupported:
 			e.refused.Store(true)
 		}
-		return fmt.Errorf("%s: %w: %+.200q", template, err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("%s: %w: %+.200q", secret.Mask(template), err, secret.Mask(strings.TrimSpace(string(out))))
 	}
 }
 
@@ -97,7 +98,7 @@ func (e *execs) command(line string) func(context.Context) error {
 func shell(line string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if out, err := process.Shell(ctx, line).CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w: %+.200q", line, err, strings.TrimSpace(string(out)))
+			return fmt.Errorf("%s: %w: %+.200q", secret.Mask(line), err, secret.Mask(strings.TrimSpace(string(out))))
 		}
 		return nil
 	}

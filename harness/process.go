@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +18,7 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/internal/process"
+	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/peers"
 )
 
@@ -116,6 +119,8 @@ func (s *Server) ready(ctx context.Context, t *Target, limit time.Time) error {
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("was not ready: %w", context.Cause(ctx))
+		case final(try.Status):
+			return fmt.Errorf("runs, but takes no WebSocket: %s", try.Err)
 		case try.Triggered:
 			select {
 			case <-s.Exited(): // somebody else answered
@@ -135,6 +140,13 @@ func (s *Server) ready(ctx context.Context, t *Target, limit time.Time) error {
 			return fmt.Errorf("was not ready in time: %s", try.Err)
 		}
 	}
+}
+
+// final tells whether a server that answered a handshake with this HTTP status answers
+// it so again: not where it is starting (5xx), or says to try again.
+func final(status int) bool {
+	again := []int{http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests}
+	return status >= 400 && status < 500 && !slices.Contains(again, status)
 }
 
 // Stop asks the process to stop, and returns when it has been asked.
@@ -166,7 +178,7 @@ var telling = regexp.MustCompile(`(?i)error|cannot|not found|refused|in use`)
 // lastWords are the last line that the process wrote of those that tell why, or
 // the last of all: a stack trace follows.
 func (s *Server) lastWords() string {
-	lines := strings.Split(strings.TrimSpace(s.Output.String()), "\n")
+	lines := strings.Split(strings.TrimSpace(secret.Mask(s.Output.String())), "\n")
 	last := lines[len(lines)-1]
 	for _, line := range lines {
 		if telling.MatchString(line) {

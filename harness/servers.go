@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/peers"
 )
 
@@ -130,7 +131,7 @@ func (s *Server) exit(ctx context.Context, trigger time.Time, patience time.Dura
 	}
 	s.Kill()
 	e.Status, e.Words = s.Status()
-	e.Output = s.Output.String()
+	e.Output = secret.Mask(s.Output.String())
 	return e
 }
 

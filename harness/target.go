@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/finwait/finwait/internal/secret"
 )
 
 // Target is the server under test.
@@ -30,17 +32,20 @@ type Target struct {
 	StopExec string
 }
 
-// String is the URL without its password, or what starts the server.
+// String is the target's name for a reader, without what looks like a secret: the one
+// that it was given, its URL, or what starts the server.
 func (t *Target) String() string {
+	name := t.Name
 	switch {
-	case t.Name != "":
-		return t.Name
+	case name != "":
 	case t.Process == nil:
-		return t.URL.Redacted()
+		name = t.URL.Redacted()
 	case t.Process.Line != "":
-		return t.Process.Line
+		name = t.Process.Line
+	default:
+		name = strings.Join(t.Process.Args, " ")
 	}
-	return strings.Join(t.Process.Args, " ")
+	return secret.Mask(name)
 }
 
 // Profile holds the limits a target is judged by. The zero value of a field

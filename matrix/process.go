@@ -9,6 +9,7 @@ import (
 
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/process"
+	"github.com/finwait/finwait/internal/secret"
 )
 
 // Prepare runs the target's install command in its folder. An error ends with
@@ -43,7 +44,7 @@ func (t *Target) run(ctx context.Context, line string) (string, error) {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	last := lines[len(lines)-1]
 	if err != nil {
-		return "", fmt.Errorf("%s: %w: %s", line, err, last)
+		return "", fmt.Errorf("%s: %w: %s", secret.Mask(line), err, secret.Mask(last))
 	}
 	return last, nil
 }

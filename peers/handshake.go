@@ -16,6 +16,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/finwait/finwait/internal/secret"
 )
 
 // maxResponse bounds the head of the handshake response, bytes.
@@ -266,7 +268,7 @@ func (o *Options) checkResponse(response []byte, key string) (status int, err er
 	case key == "":
 		err = errors.New("the server sent a response before it had a request")
 	case status != http.StatusSwitchingProtocols:
-		err = fmt.Errorf("the server answered HTTP %d instead of 101 (no WebSocket at %s?)", status, o.URL.RequestURI())
+		err = fmt.Errorf("the server answered HTTP %d instead of 101 (no WebSocket at %s?)", status, secret.Mask(o.URL.RequestURI()))
 	case !strings.EqualFold(resp.Header.Get("Upgrade"), "websocket"):
 		err = fmt.Errorf("the 101 response's Upgrade header is %+q, not websocket", clip(resp.Header.Get("Upgrade"), 60))
 	case !strings.Contains(strings.ToLower(strings.Join(resp.Header["Connection"], ",")), "upgrade"):

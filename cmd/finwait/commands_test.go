@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -54,4 +57,24 @@ func refserver(ts *testscript.TestScript, _ bool, args []string) {
 // fits FILE [SCHEMA] checks a JSON report against a schema, that of run.
 func fitsSchema(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(fits(ts.MkAbs(args[0]), append(args, "report")[1]))
+}
+
+// login SECRET runs a server at $LOGIN that answers 418 to who gives the secret in the
+// query and as a bearer token, and else 401.
+func login(ts *testscript.TestScript, _ bool, args []string) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status := http.StatusUnauthorized
+		if r.URL.Query().Get("token") == args[0] && r.Header.Get("Authorization") == "Bearer "+args[0] {
+			status = http.StatusTeapot
+		}
+		w.WriteHeader(status)
+	}))
+	ts.Defer(s.Close)
+	ts.Setenv("LOGIN", strings.Replace(s.URL, "http", "ws", 1)+"/")
+}
+
+// answers STATUS is a program that serves HTTP at $PORT and answers with the status.
+func answers() {
+	status, _ := strconv.Atoi(os.Args[1])
+	_ = http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/scenarios"
 )
@@ -53,6 +54,9 @@ check-target take from it what neither the command line nor the environment
 			}
 			if err := reports.WriteFile(configFile, func(w io.Writer) error { return writeConfig(w, url, exec) }); err != nil {
 				return err
+			}
+			if secret.Mask(url+" "+exec) != url+" "+exec {
+				say(c.OutOrStdout(), "%s holds what looks like a secret: keep it out of the repository, or give that by $FINWAIT_URL or $FINWAIT_EXEC instead", configFile)
 			}
 			say(c.OutOrStdout(), "wrote %s; now: finwait run", configFile)
 			return nil

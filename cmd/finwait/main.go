@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/reports"
 )
 
@@ -76,7 +77,7 @@ Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
 		return exitFailed
 	default:
 		text := strings.NewReplacer("\n\n", "; ", "\n\t", " ").Replace(strings.TrimSpace(err.Error())) // of cobra's suggestions
-		fmt.Fprintf(stderr, "finwait: %s\n", reports.OneLine(text))
+		fmt.Fprintf(stderr, "finwait: %s\n", reports.OneLine(secret.Mask(text)))
 		return exitNotDone
 	}
 }

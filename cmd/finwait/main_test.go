@@ -27,6 +27,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"finwait": func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) },
+		"answers": answers,
 	})
 }
 
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "hostile": hostileServer, "refserver": refserver, "fits": fitsSchema},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "hostile": hostileServer, "refserver": refserver, "fits": fitsSchema, "login": login},
 		Setup: func(e *testscript.Env) error {
 			certificate, text := selfSigned(t)
 			if err := os.WriteFile(filepath.Join(e.WorkDir, "cert.pem"), text, 0o600); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/flags"
+	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/scenarios"
 )
 
@@ -70,16 +71,16 @@ func (t *targetFlags) addReach(c *cobra.Command) {
 func (t *targetFlags) target(raw string) (*harness.Target, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		shown := raw[strings.LastIndex(raw, "@")+1:] // no password
+		shown := secret.Mask(raw[strings.LastIndex(raw, "@")+1:]) // no password
 		return nil, fmt.Errorf("the URL %q cannot be read: give one such as ws://127.0.0.1:8080/", shown)
 	}
-	switch shown := u.Redacted(); {
+	switch shown := secret.Mask(u.Redacted()); {
 	case u.Scheme != "ws" && u.Scheme != "wss":
 		return nil, fmt.Errorf("the URL %q has no ws:// or wss:// in front: give one such as ws://127.0.0.1:8080/", shown)
 	case u.Hostname() == "":
 		return nil, fmt.Errorf("the URL %q names no host: give one such as ws://127.0.0.1:8080/", shown)
 	case u.Fragment != "":
-		return nil, fmt.Errorf("the URL %q has a fragment, which a WebSocket URL may not have (RFC 6455, 3): leave out #%s", shown, u.Fragment)
+		return nil, fmt.Errorf("the URL %q has a fragment, which a WebSocket URL may not have (RFC 6455, 3): leave out #%s", shown, secret.Mask(u.Fragment))
 	}
 	target := &harness.Target{URL: u, Header: http.Header{}, Profile: t.profile, CloseExec: t.closeExec, KickExec: t.kickExec}
 	for i, h := range t.headers {

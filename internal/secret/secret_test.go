@@ -1,0 +1,52 @@
+package secret_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/finwait/finwait/internal/secret"
+)
+
+func TestMask(t *testing.T) {
+	for text, want := range map[string]string{
+		"ws://h/":                                      "ws://h/",
+		"ws://user:S3CRET@h/":                          "ws://user:xxxxx@h/",
+		"ws://:S3CRET@h/":                              "ws://:xxxxx@h/",
+		"ws://user@h:80/@":                             "ws://user@h:80/@",
+		"ws://h/p?room=1&token=S3CRET&x=2":             "ws://h/p?room=1&token=xxxxx&x=2",
+		"(no WebSocket at /p?access_token=xxxxx?)":     "(no WebSocket at /p?access_token=xxxxx?)",
+		"/?API_KEY=S3CRET;Passwd=S3CRET&pwd=S3CRET":    "/?API_KEY=xxxxx;Passwd=xxxxx&pwd=xxxxx",
+		"/?X-Amz-Signature=S3CRET&sig=S3CRET":          "/?X-Amz-Signature=xxxxx&sig=xxxxx",
+		"/?%74oken=S3CRET&code=S3CRET&authCode=S3CRET": "/?%74oken=xxxxx&code=xxxxx&authCode=xxxxx",
+		"/?sessionId=S3CRET&client_secret=S3CRET":      "/?sessionId=xxxxx&client_secret=xxxxx",
+		"/?jwt=S3CRET&q=eyJhbGciOiJIUzI1NiJ9.S3CRET.S": "/?jwt=xxxxx&q=xxxxx",
+		"/t/eyJhbGciOiJIUzI1NiJ9.S3CRET.S3CRET/x":      "/t/xxxxx/x",
+		"/?h=Bearer%20S3CRET&h=Bearer+S3CRET":          "/?h=Bearer%20xxxxx&h=Bearer+xxxxx",
+		"Authorization: Basic S3CRET":                  "Authorization: xxxxx",
+		"curl -H 'X-Api-Key: S3CRET' http://h/":        "curl -H 'X-Api-Key: xxxxx' http://h/",
+		"Cookie: a=S3CRET; b=S3CRET":                   "Cookie: xxxxx",
+		"TOKEN=S3CRET node server.js --api-key=S3CRET": "TOKEN=xxxxx node server.js --api-key=xxxxx",
+		`PASSWORD="S3CRET S3CRET" ./run`:               "PASSWORD=xxxxx ./run",
+		"closed code=1006 clean=false":                 "closed code=1006 clean=false",
+		"SyntaxError: Unexpected token: {":             "SyntaxError: Unexpected token: {",
+		"/?finwait=abc&finwait-open=def":               "/?finwait=abc&finwait-open=def",
+		"ws://h/#access_token=S3CRET":                  "ws://h/#access_token=xxxxx",
+		"--threshold=20 %":                             "--threshold=20 %",
+	} {
+		if got := secret.Mask(text); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		} else if again := secret.Mask(got); again != got {
+			t.Errorf("%s: masked again %s", got, again)
+		}
+	}
+}
+
+func FuzzMask(f *testing.F) {
+	f.Add("a", "b")
+	f.Fuzz(func(t *testing.T, before, after string) {
+		text := before + " ws://h/?token=S3CRET " + after
+		if got := secret.Mask(text); strings.Contains(got, "S3CRET") && strings.Count(text, "S3CRET") == 1 {
+			t.Errorf("%q: %q", text, got)
+		}
+	})
+}
