@@ -22,21 +22,45 @@ func (a *Alike) Name() string { return name(a.pattern, a.ids) }
 // carried out.
 func (a *Alike) Breach() *harness.Finding { return breach(a.Result) }
 
+// IDs are the parts in which the ids differ, where Name counts them; else nil.
+func (a *Alike) IDs() []string {
+	if len(a.ids) <= mostNamed {
+		return nil
+	}
+	return parts(a.pattern, a.ids)
+}
+
+// full is Name with all ids.
+func (a *Alike) full() string {
+	if ids := a.IDs(); ids != nil {
+		return a.Name() + ": " + strings.Join(ids, ", ")
+	}
+	return a.Name()
+}
+
+// mostNamed is how many ids of one pattern are named in short.
+const mostNamed = 4
+
 // name is the id; of a few the ids in short, family/{one,two}; of more the
 // pattern with their count.
 func name(pattern string, ids []string) string {
 	if len(ids) == 1 {
 		return ids[0]
 	}
-	if len(ids) > 4 {
+	if len(ids) > mostNamed {
 		return fmt.Sprintf("%s (%d)", pattern, len(ids))
 	}
+	return strings.Replace(pattern, "*", "{"+strings.Join(parts(pattern, ids), ",")+"}", 1)
+}
+
+// parts are what stands for the * of the pattern.
+func parts(pattern string, ids []string) []string {
 	before, after, _ := strings.Cut(pattern, "*")
-	parts := make([]string, len(ids))
+	out := make([]string, len(ids))
 	for i, id := range ids {
-		parts[i] = strings.TrimSuffix(strings.TrimPrefix(id, before), after)
+		out[i] = strings.TrimSuffix(strings.TrimPrefix(id, before), after)
 	}
-	return before + "{" + strings.Join(parts, ",") + "}" + after
+	return out
 }
 
 // Group puts results that failed, warned or could not be carried out together

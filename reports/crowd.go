@@ -174,6 +174,14 @@ func CrowdText(w io.Writer, run *harness.CrowdRun, o TerminalOptions) {
 	}
 }
 
+// Peers counts them in words.
+func Peers(n int) string {
+	if n == 1 {
+		return "1 peer"
+	}
+	return fmt.Sprintf("%d peers", n)
+}
+
 // counts writes how often each came, the most frequent first: "1000 ×50, - ×2".
 func counts(n map[string]int) string {
 	keys := slices.SortedFunc(maps.Keys(n), func(a, b string) int {
@@ -198,5 +206,5 @@ func CrowdSVG(w io.Writer, run *harness.CrowdRun) error {
 	note := map[harness.CrowdEnd]string{
 		harness.PeersClose: "each peer closes with 1000, in its way", harness.ServerKicks: "the application closes all with 4001", harness.ServerStops: "the server is stopped",
 	}[run.Then]
-	return SVG(w, fmt.Sprintf("%d peers of %s", c.Opened, OneLine(run.Target)), note, curves)
+	return SVG(w, Peers(c.Opened)+" of "+OneLine(run.Target), note, curves)
 }

@@ -119,7 +119,7 @@ func facts(r *harness.Result) [][2]string {
 		add("server", "%s", exitLine(e))
 	}
 	for _, k := range Curves(r) {
-		add("survival of "+k.Kind, "%d peers, %s", k.Curve.N, k.Summary())
+		add("survival of "+k.Kind, "%s, %s", Peers(k.Curve.N), k.Summary())
 	}
 	for _, f := range r.Findings {
 		if f.Outcome == harness.Measured || f.Outcome == harness.Breached || f.Outcome == harness.NotJudged {

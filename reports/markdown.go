@@ -63,7 +63,7 @@ func Markdown(w io.Writer, run *harness.Run, most int) error {
 			if text := excuses(g.Result); text != "" {
 				got += "; " + MarkdownText(text)
 			}
-			b.row("| %s | %s | %s | %s |\n", MarkdownText(g.Name()), MarkdownText(want), got, MarkdownText(clause))
+			b.row("| %s | %s | %s | %s |\n", MarkdownText(g.full()), MarkdownText(want), got, MarkdownText(clause))
 		}
 	}
 	crowds(&b, run.Results)
@@ -149,6 +149,9 @@ func GitHub(w io.Writer, run *harness.Run) error {
 			continue
 		}
 		message := Explain(g.Result)
+		if ids := g.IDs(); ids != nil {
+			message = strings.Join(ids, ", ") + "\n" + message
+		}
 		if _, err := fmt.Fprintf(w, "::%s title=%s::%s\n", command, workflow("finwait "+g.Name(), true), workflow(message, false)); err != nil {
 			return err
 		}

@@ -222,8 +222,11 @@ func (t *Terminal) entry(g *Alike) {
 	r := g.Result
 	t.line("")
 	t.line("%s  %s", t.word(r.Verdict), g.Name())
-	if len(g.ids) == 1 {
+	switch ids := g.IDs(); {
+	case len(g.ids) == 1:
 		t.wrapped("        ", r.Scenario.Title)
+	case ids != nil:
+		t.wrapped("        ", strings.Join(ids, ", "))
 	}
 	for _, line := range strings.Split(Explain(r), "\n") {
 		label, text, _ := strings.Cut(line, " ")

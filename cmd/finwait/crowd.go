@@ -97,7 +97,7 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 			}
 			out := c.OutOrStdout()
 			screen := terminal(out)
-			fmt.Fprintf(out, "%d peers against %s: %s, then %s\n", n, reports.OneLine(target.String()), mix, o.Then)
+			fmt.Fprintf(out, "%s against %s: %s, then %s\n", reports.Peers(n), reports.OneLine(target.String()), mix, o.Then)
 			progress, end := counter(out, screen, n)
 			o.Progress = progress
 			run, err := target.Crowd(c.Context(), o)

@@ -77,7 +77,30 @@ func everyoneWarned(r *harness.Record, _ harness.Profile) harness.Finding {
 	for _, how := range slices.Sorted(maps.Keys(ends)) {
 		got += fmt.Sprintf(", %d saw none (%s)", ends[how], how)
 	}
-	return judged(told == open, fmt.Sprintf("a Close frame for each of %d peers", open), got)
+	return judged(told == open, "a Close frame for "+whom(r, open), got)
+}
+
+// whom names the peers that are to be told: those of the crowd, which is as large as
+// the user said, and the one that asked the server to stop.
+func whom(r *harness.Record, open int) string {
+	asked := sees(r)
+	if asked {
+		open--
+	}
+	crowd := fmt.Sprintf("each of the %d in the crowd", open)
+	if open == 1 {
+		crowd = "the one in the crowd"
+	}
+	if open < len(r.Crowd) {
+		crowd += " that could see it"
+	}
+	switch {
+	case asked && open == 0:
+		return "the peer that asked, the only one that could see it"
+	case asked:
+		return crowd + " and the peer that asked"
+	}
+	return crowd
 }
 
 func shutdownCode(r *harness.Record, p harness.Profile) harness.Finding {
