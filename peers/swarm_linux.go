@@ -18,6 +18,8 @@ const (
 	fillStall = 250 * time.Millisecond // without progress: they are full
 	fillMSS   = 536                    // bytes; it keeps the server's send buffers small (TCP_MAXSEG in tcp(7))
 	turnsOf   = 32                     // peers that close between two looks at what happens
+	readMost  = 4                      // reads of one peer, until the others have had their turn
+	turnMost  = 5 * time.Millisecond   // of reading, until new events are asked for
 )
 
 // A member's way through its life.
@@ -37,7 +39,8 @@ type swarm struct {
 	poll    int
 	wake    int // an eventfd
 	events  [1024]unix.EpollEvent
-	buf     [64 << 10]byte
+	buf     [4 << 10]byte // of small frames so many cost some 0.5 ms
+	ready   []int         // members that have more to read
 	filler  []byte
 	opening []int // members under way to their 101
 	next    int   // member to be opened
@@ -56,9 +59,16 @@ type swarm struct {
 // one is a member with what the loop needs of it.
 type one struct {
 	Member
+	index    int // in all
 	fd       int
 	phase    int
-	blind    bool // it reads no more
+	waits    bool          // it is one of the ready
+	told     uint32        // by epoll, since it was last read
+	at       time.Duration // when that was
+	out      []byte        // what the kernel did not take yet
+	taken    error         // the socket's, which a write was told of
+	pong     []byte        // the frame that answers the last Ping
+	blind    bool          // it reads no more
 	since    time.Duration
 	key      string
 	response []byte
@@ -74,7 +84,7 @@ func (s *Swarm) Run(ctx context.Context) ([]Member, error) {
 	w := &swarm{Swarm: s, start: time.Now(), byPeer: make(map[netip.AddrPort]int, len(s.Peers)), all: make([]one, len(s.Peers))}
 	w.filler = Filler(fillFrame).Encode()
 	for i, kind := range s.Peers {
-		w.all[i] = one{Member: Member{Kind: kind}, fd: -1}
+		w.all[i] = one{Member: Member{Kind: kind}, index: i, fd: -1}
 	}
 	w.Setup, w.Patience = cmp.Or(w.Setup, setupDefault), cmp.Or(w.Patience, patienceDefault)
 	if err := w.open(); err != nil {
@@ -232,22 +242,45 @@ func (s *swarm) until(ctx context.Context, limit time.Duration, cond func() bool
 	}
 }
 
-// turn waits for events until the limit, and handles them.
+// turn waits for events until the limit, and handles them. A server that sends
+// without end takes no more than its share of it: a peer is read a few times, and
+// then waits until the others have been.
 func (s *swarm) turn(limit time.Duration) {
 	wait := limit - s.now()
+	if len(s.ready) > 0 {
+		wait = 0
+	}
 	n, err := unix.EpollWait(s.poll, s.events[:], int(max(0, (wait+time.Millisecond-1)/time.Millisecond)))
 	if err != nil { // EINTR
 		return
 	}
-	at := s.now()
+	at, over := s.now(), s.now()+turnMost
 	for _, e := range s.events[:n] {
 		if e.Fd < 0 {
 			var count [8]byte
 			_, _ = unix.Read(s.wake, count[:])
 			continue
 		}
-		s.event(int(e.Fd), e.Events, at)
+		m := &s.all[e.Fd]
+		if m.told |= e.Events; m.waits {
+			continue
+		}
+		if m.at = at; s.now() < over {
+			s.event(m)
+		} else {
+			s.later(m)
+		}
 	}
+	for n := len(s.ready); n > 0 && s.now() < over; n-- {
+		m := &s.all[s.ready[0]]
+		s.ready, m.waits = s.ready[1:], false
+		s.event(m)
+	}
+}
+
+// later makes a member wait for another turn.
+func (s *swarm) later(m *one) {
+	s.ready, m.waits = append(s.ready, m.index), true
 }
 
 // each does something to all open members of a kind, or of all kinds, and looks
@@ -269,9 +302,9 @@ func (s *swarm) fill(ctx context.Context) {
 	sent := 0
 	fill := func(m *one) {
 		m.blind = true
-		for m.filled < fillMost {
-			n, err := unix.Write(m.fd, s.filler[m.filled%len(s.filler):])
-			if err != nil {
+		for m.filled < fillMost && len(m.out) == 0 { // else it would stand inside a frame
+			n := m.write(s.filler[m.filled%len(s.filler):])
+			if n == 0 {
 				return
 			}
 			m.filled += n
@@ -300,7 +333,7 @@ func (s *swarm) closeAll() {
 		default:
 			m.closed = true
 			if m.filled%len(s.filler) == 0 { // else it would stand inside a frame
-				_, _ = unix.Write(m.fd, CloseFrame(1000, "").Encode())
+				m.send(CloseFrame(1000, "").Encode())
 			}
 		}
 	})
@@ -308,7 +341,7 @@ func (s *swarm) closeAll() {
 
 // vanish makes a member go dark.
 func (s *swarm) vanish(m *one) {
-	m.blind = true
+	m.blind, m.out, m.pong = true, nil, nil
 	if err := goDark(uintptr(m.fd)); err != nil {
 		m.Err = err.Error()
 	}

@@ -77,8 +77,8 @@ func (s *swarm) ask(m *one, i int) error {
 	_, _ = rand.Read(nonce[:])
 	m.key = base64.StdEncoding.EncodeToString(nonce[:])
 	m.phase = upgrading
-	_, err = unix.Write(m.fd, s.request(m.key))
-	return err
+	m.send(s.request(m.key))
+	return nil
 }
 
 // upgrade takes bytes of the response.

@@ -3,14 +3,14 @@ package peers
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// event handles what epoll tells of a member.
-func (s *swarm) event(i int, what uint32, at time.Duration) {
-	m := &s.all[i]
+// event handles what epoll has told of a member, and reads it a few times.
+func (s *swarm) event(m *one) {
+	what, i := m.told, m.index
+	m.told = 0
 	if m.phase == connecting && what&(unix.EPOLLOUT|unix.EPOLLERR|unix.EPOLLHUP) != 0 {
 		if err := takeError(uintptr(m.fd)); err != nil {
 			s.fail(i, err)
@@ -24,25 +24,28 @@ func (s *swarm) event(i int, what uint32, at time.Duration) {
 	if m.phase != upgrading && m.phase != joined {
 		return
 	}
-	if m.blind {
-		s.look(m, what, at)
+	if m.flush(); m.blind {
+		s.look(m, what)
 		return
 	}
-	for m.phase != over && !m.blind {
+	for range readMost {
 		n, err := unix.Read(m.fd, s.buf[:])
+		if n == 0 && err == nil && m.taken != nil && !errors.Is(m.taken, unix.EPIPE) {
+			err = m.taken
+		}
 		switch {
 		case errors.Is(err, unix.EAGAIN):
 			return
 		case errors.Is(err, unix.EINTR):
 		case isReset(err), errors.Is(err, unix.EPIPE):
-			s.ends(m, i, RST, at)
+			s.ends(m, RST)
 		case err != nil:
 			m.Err = "connection broken: " + errno(err)
-			s.ends(m, i, Broken, at)
+			s.ends(m, Broken)
 		case n == 0:
-			s.ends(m, i, FIN, at)
-			if m.phase == joined && what&(unix.EPOLLHUP|unix.EPOLLERR) != 0 && takeError(uintptr(m.fd)) != nil {
-				s.ends(m, i, RST, at) // behind the FIN
+			s.ends(m, FIN)
+			if m.phase == joined && (m.taken != nil || what&(unix.EPOLLHUP|unix.EPOLLERR) != 0 && takeError(uintptr(m.fd)) != nil) {
+				s.ends(m, RST) // behind the FIN
 			}
 			return
 		case m.phase == upgrading:
@@ -50,16 +53,21 @@ func (s *swarm) event(i int, what uint32, at time.Duration) {
 		default:
 			m.decoder.feed(s.buf[:n])
 		}
+		if m.flush(); m.phase == over { // the last Pong
+			return
+		}
 	}
+	m.told, m.at = m.told|what, s.now()
+	s.later(m)
 }
 
 // look dates the end of a member that does not read.
-func (s *swarm) look(m *one, what uint32, at time.Duration) {
-	if what&unix.EPOLLRDHUP != 0 && m.FIN == 0 && what&unix.EPOLLERR == 0 {
-		m.FIN = at
+func (s *swarm) look(m *one, what uint32) {
+	if what&unix.EPOLLRDHUP != 0 && m.FIN == 0 && what&unix.EPOLLERR == 0 && !isReset(m.taken) {
+		m.FIN = m.at
 	}
 	if what&(unix.EPOLLERR|unix.EPOLLHUP) != 0 && m.RST == 0 {
-		m.RST = at
+		m.RST = m.at
 		s.drop(m, false)
 	}
 }
@@ -68,7 +76,7 @@ func (s *swarm) look(m *one, what uint32, at time.Duration) {
 func (s *swarm) frame(m *one, h Header, payload []byte) {
 	switch {
 	case h.Opcode == OpPing && !m.closed:
-		_, _ = unix.Write(m.fd, Frame{Opcode: OpPong, Payload: payload}.Encode())
+		m.pong = Frame{Opcode: OpPong, Payload: payload}.Encode() // of several Pings the last is answered (RFC 6455, 5.5.3)
 	case h.Opcode == OpClose && m.Told == 0:
 		c := Close{Body: payload}
 		code, ok := c.Code()
@@ -81,15 +89,52 @@ func (s *swarm) frame(m *one, h Header, payload []byte) {
 			s.drop(m, true)
 		case m.Kind != Ignores && !m.closed:
 			m.closed = true
-			_, _ = unix.Write(m.fd, CloseBody(payload[:min(2, len(payload))]).Encode())
+			m.send(CloseBody(payload[:min(2, len(payload))]).Encode())
 		}
 	}
 }
 
+// send sends b. What the kernel does not take at once waits, and the next waits
+// behind it: it would stand inside a frame.
+func (m *one) send(b []byte) {
+	m.out = append(m.out, b...)
+	m.flush()
+}
+
+// flush sends what waits, and then the last Pong; epoll tells when there is room
+// for more.
+func (m *one) flush() {
+	if m.closed {
+		m.pong = nil
+	}
+	for m.phase != over && len(m.out)+len(m.pong) > 0 {
+		if len(m.out) == 0 {
+			m.out, m.pong = m.pong, nil
+		}
+		n := m.write(m.out)
+		if m.out = m.out[n:]; n == 0 {
+			return
+		}
+	}
+}
+
+// write returns how much of b the kernel took. A write that fails takes the
+// socket's error: a read behind it would tell of a FIN where there was an RST.
+func (m *one) write(b []byte) int {
+	n, err := unix.Write(m.fd, b)
+	if err != nil {
+		if m.taken == nil && !errors.Is(err, unix.EAGAIN) {
+			m.taken = err
+		}
+		return 0
+	}
+	return n
+}
+
 // ends dates an end of TCP by the server.
-func (s *swarm) ends(m *one, i int, how Ending, at time.Duration) {
+func (s *swarm) ends(m *one, how Ending) {
 	if m.phase == upgrading {
-		s.fail(i, fmt.Errorf("the server ended the handshake (%s)", how))
+		s.fail(m.index, fmt.Errorf("the server ended the handshake (%s)", how))
 		return
 	}
 	if !s.fired {
@@ -99,10 +144,10 @@ func (s *swarm) ends(m *one, i int, how Ending, at time.Duration) {
 	case how == Broken:
 		s.drop(m, false)
 	case how == RST:
-		m.RST = at
+		m.RST = m.at
 		s.drop(m, false)
 	case m.FIN == 0:
-		if m.FIN = at; m.Kind == Polite || m.Lost {
+		if m.FIN = m.at; m.Kind == Polite || m.Lost {
 			s.drop(m, true) // both have sent FIN
 		} else {
 			// The ACK of the FIN may be 40 ms late, and the server's kernel keeps the
