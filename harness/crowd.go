@@ -86,8 +86,12 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 	}
 	var census *sockets.Census
 	if run.Observed {
-		swarm.Started = func(released func(netip.AddrPort, time.Time, time.Duration)) {
-			census, err = sockets.TakeCensus(swarm.Server, func(d sockets.Departure) { released(d.Peer, d.At, d.Bound) })
+		swarm.Started = func(released func(netip.AddrPort, time.Time, time.Duration), lost func()) {
+			census, err = sockets.TakeCensus(swarm.Server, func(d sockets.Departure) { released(d.Peer, d.At, d.Bound) }, lost)
+			if err != nil {
+				lost()
+				run.lostSight(run.Started, err)
+			}
 		}
 		swarm.Joined = func(peer netip.AddrPort) {
 			if census != nil {
@@ -116,8 +120,6 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 		run.Stopped = context.Cause(ctx).Error()
 	case failure != nil:
 		return nil, failure
-	case err != nil:
-		return nil, err // of the census
 	}
 	run.Members = members
 	if census != nil {
@@ -185,9 +187,15 @@ func (t *Target) meet(ctx context.Context, then CrowdEnd, swarm *peers.Swarm, ru
 }
 
 // lostSight ends the lives of the sockets that were held when the census failed:
-// what became of them is not known.
+// what became of them is not known. Where no peer had been triggered, the wire is
+// what is left to tell.
 func (run *CrowdRun) lostSight(since time.Time, err error) {
 	if err == nil {
+		return
+	}
+	if !slices.ContainsFunc(run.Members, func(m peers.Member) bool { return m.Trigger > 0 && m.Trigger <= since.Sub(run.Started) }) {
+		run.Observed = false
+		run.Notes = append(run.Notes, "server sockets are not observed: "+err.Error())
 		return
 	}
 	run.Notes = append(run.Notes, fmt.Sprintf("server sockets were followed until %s after the beginning only: %v", Format(since.Sub(run.Started)), err))

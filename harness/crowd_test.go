@@ -28,3 +28,13 @@ func TestLostSight(t *testing.T) {
 		t.Errorf("%q", run.Notes)
 	}
 }
+
+// Where the census failed before any peer was triggered, the report is of the wire.
+func TestLostSightBefore(t *testing.T) {
+	const s = time.Second
+	run := &CrowdRun{Started: time.Now(), Observed: true, Members: []peers.Member{{Trigger: 4 * s, Until: 9 * s}}}
+	run.lostSight(run.Started.Add(3*s), errors.New("netlink receive: no such device"))
+	if run.Observed || run.Members[0].Until != 9*s || len(run.Notes) != 1 || run.Notes[0] != "server sockets are not observed: netlink receive: no such device" {
+		t.Errorf("%+v", run)
+	}
+}

@@ -42,9 +42,10 @@ type Swarm struct {
 
 	// Joined is called with each peer's address before it sends anything; nil
 	// where nobody observes the server's sockets. Who does calls what Started was
-	// given.
+	// given: released for each that the server let go of, lost where it cannot see
+	// the others any more, which are then not waited for.
 	Joined  func(peer netip.AddrPort)
-	Started func(released func(peer netip.AddrPort, at time.Time, bound time.Duration))
+	Started func(released func(peer netip.AddrPort, at time.Time, bound time.Duration), lost func())
 }
 
 // Member is what became of one peer of a swarm. Times are since the swarm began;

@@ -53,6 +53,7 @@ type swarm struct {
 	byPeer  map[netip.AddrPort]int
 	trigger time.Duration // of all that have none of their own
 	failure error         // of Trigger
+	unseen  bool          // nobody observes the server's sockets any more
 	ended   bool
 }
 
@@ -92,7 +93,7 @@ func (s *Swarm) Run(ctx context.Context) ([]Member, error) {
 	}
 	defer w.close()
 	if s.Started != nil {
-		s.Started(w.released)
+		s.Started(w.released, w.lose)
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -154,6 +155,14 @@ func (s *swarm) released(peer netip.AddrPort, at time.Time, bound time.Duration)
 	if known && !s.ended && s.all[i].Released == 0 {
 		s.all[i].Released, s.all[i].Bound = at.Sub(s.start), bound
 	}
+	s.mu.Unlock()
+	s.nudge()
+}
+
+// lose takes that an observer sees nothing any more.
+func (s *swarm) lose() {
+	s.mu.Lock()
+	s.unseen = true
 	s.mu.Unlock()
 	s.nudge()
 }
@@ -222,7 +231,7 @@ func (s *swarm) over() bool {
 	for ; s.settled < len(s.all); s.settled++ {
 		m := &s.all[s.settled]
 		gone := m.phase == over || m.FIN > 0 || m.Kind == Vanishes
-		if m.Err == "" && !m.Lost && (!gone || s.Joined != nil && m.Released == 0) {
+		if m.Err == "" && !m.Lost && (!gone || s.Joined != nil && !s.unseen && m.Released == 0) {
 			return false
 		}
 	}

@@ -149,3 +149,25 @@ func TestSwarmInterruptedWhileOpening(t *testing.T) {
 		}
 	}
 }
+
+// TestSwarmUnseen: releases of which nobody will tell are not waited for.
+func TestSwarmUnseen(t *testing.T) {
+	s := swarmOf(t, 2, func(c *conn) {
+		c.upgrade()
+		_, _ = c.in.Peek(1) // its Close frame
+		c.send(CloseFrame(1000, ""))
+	})
+	s.Joined = func(netip.AddrPort) {}
+	s.Started = func(_ func(netip.AddrPort, time.Time, time.Duration), lost func()) {
+		time.AfterFunc(50*time.Millisecond, lost)
+	}
+	members, err := s.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range members {
+		if how, _ := m.Ending(); how != FIN || m.Until > s.Patience/2 {
+			t.Errorf("%+v", m)
+		}
+	}
+}

@@ -71,6 +71,7 @@ type Census struct {
 	trouble  time.Time // until when events may have been lost
 	failed   time.Time // when it ended by itself, because of err
 	err      error
+	ended    func() // is called then
 }
 
 // look is a dump that is over.
@@ -80,8 +81,9 @@ const looksKept = 1000
 
 // TakeCensus begins to follow the connections to server that [Census.Add]
 // names. left is told of each departure, from one goroutine at a time: of an
-// orphan first that, and later that it was freed. The error is that of [Open].
-func TakeCensus(server netip.AddrPort, left func(Departure)) (*Census, error) {
+// orphan first that, and later that it was freed. ended is called where the census
+// ends by itself: no more will be told. The error is that of [Open].
+func TakeCensus(server netip.AddrPort, left func(Departure), ended func()) (*Census, error) {
 	o := Observer{done: make(chan struct{}), marks: newMarks()}
 	err := o.connect()
 	var exact *netlink.Conn
@@ -94,7 +96,7 @@ func TakeCensus(server netip.AddrPort, left func(Departure)) (*Census, error) {
 	}
 	now := time.Now()
 	c := &Census{
-		server: netip.AddrPortFrom(server.Addr().Unmap(), server.Port()), left: left, began: now, looks: []look{{now, now}}, wide: now, marks: o.marks,
+		server: netip.AddrPortFrom(server.Addr().Unmap(), server.Port()), left: left, ended: ended, began: now, looks: []look{{now, now}}, wide: now, marks: o.marks,
 		events: o.events, query: o.query, answers: make([]byte, messageSize), exact: exact, done: make(chan struct{}), peers: map[netip.AddrPort]bool{}, cookie: map[uint64]netip.AddrPort{}, families: map[byte]bool{},
 	}
 	c.loops.Go(func() { c.marks.run(censusMarks, c.done) })
@@ -202,9 +204,13 @@ func (c *Census) held(existed time.Time) time.Time {
 // fail notes why the census has ended.
 func (c *Census) fail(err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err == nil {
+	first := c.err == nil
+	if first {
 		c.failed, c.err = time.Now(), err
+	}
+	c.mu.Unlock()
+	if first {
+		c.ended()
 	}
 }
 

@@ -26,7 +26,7 @@ func TestCensus(t *testing.T) {
 				c := pair{server, peer}
 				host, from := c.addrs()
 				if census == nil {
-					census, err = TakeCensus(host, func(d Departure) { told <- d })
+					census, err = TakeCensus(host, func(d Departure) { told <- d }, func() { t.Error("it ended") })
 					check(t, err)
 					defer census.Close()
 				}
@@ -95,7 +95,7 @@ func TestCensusLostEvents(t *testing.T) {
 		pairs = append(pairs, pair{server, peer})
 	}
 	host, stays := pairs[0].addrs()
-	census, err := TakeCensus(host, func(d Departure) { told <- d })
+	census, err := TakeCensus(host, func(d Departure) { told <- d }, func() { t.Error("it ended") })
 	check(t, err)
 	defer census.Close()
 	gone := netip.MustParseAddrPort("127.0.0.9:9")
@@ -131,7 +131,7 @@ func TestCensusBehindAQueue(t *testing.T) {
 		c := pair{server, peer}
 		host, from := c.addrs()
 		if census == nil {
-			census, err = TakeCensus(host, func(d Departure) { told <- d })
+			census, err = TakeCensus(host, func(d Departure) { told <- d }, func() { t.Error("it ended") })
 			check(t, err)
 			defer census.Close()
 		}
@@ -189,22 +189,42 @@ func TestResetBehindAQueue(t *testing.T) {
 	}
 }
 
-// TestCensusFails: a census that ends by itself says why.
+// TestCensusFails: a census that ends by itself says so, once, and why.
 func TestCensusFails(t *testing.T) {
 	ln := listenOn(t, ipv4)
-	census, err := TakeCensus(netip.MustParseAddrPort(ln.Addr().String()), func(Departure) {})
+	ended := make(chan bool, 2)
+	census, err := TakeCensus(netip.MustParseAddrPort(ln.Addr().String()), func(Departure) {}, func() { ended <- true })
 	check(t, err)
-	defer census.Close()
 	if _, err := census.Failed(); err != nil {
 		t.Error(err)
 	}
 	check(t, census.events.Close()) // as where the kernel ends it
-	for limit := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
-		if at, err := census.Failed(); err != nil && !at.IsZero() {
-			return
-		}
-		if time.Now().After(limit) {
-			t.Fatal("it says nothing")
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		t.Fatal("it says nothing")
+	}
+	if at, err := census.Failed(); err == nil || at.IsZero() {
+		t.Errorf("failed at %s: %v", at, err)
+	}
+	_ = census.query.Close()
+	_ = census.Close() // errors of what is closed already
+	if len(ended) > 0 {
+		t.Error("it says so twice")
+	}
+}
+
+// BenchmarkMark: a second has visitsMost of these at most, on however many CPUs.
+func BenchmarkMark(b *testing.B) {
+	o, err := Open()
+	if err != nil {
+		b.Skip(err)
+	}
+	defer o.Close()
+	runtime.LockOSThread() // the thread ends here
+	for n := 0; b.Loop(); n++ {
+		if on(n%runtime.NumCPU()) == nil {
+			o.marks.make(n % runtime.NumCPU())
 		}
 	}
 }

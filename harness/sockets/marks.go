@@ -10,6 +10,11 @@ import (
 	"github.com/mdlayher/netlink"
 )
 
+const (
+	visitsMost = 1000        // of CPUs in a second
+	busyFor    = time.Second // since its last event
+)
+
 // marks date the kernel's destroy events. Each waits for its turn in a queue of
 // the CPU's on which it happened (sock_diag_broadcast_destroy in
 // net/core/sock_diag.c), mostly for less than 1 ms; on CPUs without a moment to
@@ -19,8 +24,8 @@ import (
 // event may overtake another: therefore it is the one before, and the one after.
 type marks struct {
 	mu      sync.Mutex
-	cpus    map[int]*queue
-	overrun bool // events were lost, and the queue was not empty since
+	cpus    map[int]*queue // each CPU's that was visited
+	overrun bool           // events were lost, and the queue was not empty since
 }
 
 // queue is that of one CPU.
@@ -28,6 +33,7 @@ type queue struct {
 	waiting []*mark   // not told yet, the oldest first
 	last    time.Time // the last one that was told was closed after this
 	told    time.Time // and the one before it after this
+	event   time.Time // when it last told of a socket that is not ours
 }
 
 // mark is a socket that is closed between two moments.
@@ -98,6 +104,7 @@ func (m *marks) date(cpu int, cookie uint64) (from, to time.Time, own bool) {
 		if its != cpu && cpu >= 0 {
 			continue
 		}
+		q.event = now
 		if from.IsZero() || q.told.Before(from) {
 			from = q.told
 		}
@@ -109,6 +116,43 @@ func (m *marks) date(cpu int, cookie uint64) (from, to time.Time, own bool) {
 		to = now
 	}
 	return from, to, false
+}
+
+// busy tells whether a CPU has told of sockets that are not ours of late.
+func (m *marks) busy(cpu int) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	q := m.cpus[cpu]
+	return q != nil && time.Since(q.event) < busyFor
+}
+
+// rota says which CPUs are visited in a round. A visit costs some 50 us, so
+// that a round has no more of them on a host of many CPUs.
+type rota struct {
+	cpus      []int
+	most      int // visits in a round
+	turn      int // of all, whose it is
+	busysTurn int // of those that are busy
+}
+
+// round gives half of the visits to CPUs that are busy, and the others to all in
+// turn.
+func (r *rota) round(busy func(cpu int) bool) []int {
+	if len(r.cpus) <= r.most {
+		return r.cpus
+	}
+	out := make([]int, 0, r.most)
+	add := func(turn *int, until int, wanted func(cpu int) bool) {
+		for i := 0; i < len(r.cpus) && len(out) < until; i++ {
+			cpu := r.cpus[*turn%len(r.cpus)]
+			if *turn++; wanted(cpu) && !slices.Contains(out, cpu) {
+				out = append(out, cpu)
+			}
+		}
+	}
+	add(&r.busysTurn, (r.most+1)/2, busy)
+	add(&r.turn, r.most, func(int) bool { return true })
+	return out
 }
 
 // next is by when the second mark that was not told yet was closed; now, if none was.

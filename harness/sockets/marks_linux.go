@@ -9,18 +9,23 @@ import (
 )
 
 // run makes marks until done is closed, in rounds with a pause of every, or as
-// long as one took. A CPU on which this process may not run has none.
+// long as one took: at first two of all CPUs, then of so many that visitsMost is
+// kept. A CPU on which this process may not run has none.
 func (m *marks) run(every time.Duration, done <-chan struct{}) {
 	prefer()
 	var set unix.CPUSet
-	var cpus []int
+	var all []int
 	for cpu := range 8 * int(unsafe.Sizeof(set)) {
 		if on(cpu) == nil {
-			cpus = append(cpus, cpu)
+			all = append(all, cpu)
 		}
 	}
-	for {
-		start := time.Now()
+	r := rota{cpus: all, most: max(1, int(every*visitsMost/time.Second))}
+	for n := 0; ; n++ {
+		start, cpus := time.Now(), all
+		if n >= 2 { // each has told of a mark, and of the one before
+			cpus = r.round(m.busy)
+		}
 		for _, cpu := range cpus {
 			if on(cpu) == nil {
 				m.make(cpu)

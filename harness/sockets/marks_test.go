@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -44,4 +45,35 @@ func TestMarks(t *testing.T) {
 	m.add(1, 6, func() { now(1, closed[3]) })
 	m.forget()
 	now(1, closed[3]) // not by a mark that may have been lost
+}
+
+// TestRota: however many CPUs there are, as many are visited in a second; each has
+// its turn, and one that is busy has it in each round.
+func TestRota(t *testing.T) {
+	for _, test := range []struct{ cpus, most, visits, pause int }{ // visits in all rounds, rounds between two of one CPU
+		{1, 2, 1000, 1}, {2, 2, 2000, 1}, {8, 10, 8000, 1}, {8, 2, 2000, 8}, {64, 10, 10_000, 13}, {64, 2, 2000, 64}, {1024, 10, 10_000, 205},
+	} {
+		const rounds, busy = 1000, 7
+		r := rota{most: test.most}
+		for cpu := range test.cpus {
+			r.cpus = append(r.cpus, cpu)
+		}
+		visits, last := 0, make([]int, test.cpus)
+		for n := 1; n <= rounds; n++ {
+			visited := r.round(func(cpu int) bool { return cpu == busy })
+			visits += len(visited)
+			for _, cpu := range visited {
+				if n-last[cpu] > test.pause {
+					t.Errorf("%d CPUs, %d in a round: CPU %d was not visited for %d rounds", test.cpus, test.most, cpu, n-last[cpu])
+				}
+				last[cpu] = n
+			}
+			if busy < test.cpus && !slices.Contains(visited, busy) {
+				t.Fatalf("%d CPUs, %d in a round: the busy one was not visited", test.cpus, test.most)
+			}
+		}
+		if visits != test.visits || slices.Min(last) <= rounds-test.pause {
+			t.Errorf("%d CPUs, %d in a round: %d visits, want %d; one was last visited in round %d", test.cpus, test.most, visits, test.visits, slices.Min(last))
+		}
+	}
 }
