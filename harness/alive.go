@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/finwait/finwait/peers"
@@ -14,6 +15,8 @@ var Alive = Rule{
 	Check: func(r *Record, p Profile) Finding {
 		f := Finding{Outcome: Kept, Want: "a new connection that works, within " + Format(p.CloseTimeout), Got: "answered in " + Format(r.Alive.Took)}
 		switch {
+		case r.Alive.Short:
+			f.Outcome, f.Got = Moot, "not tried: "+r.Alive.Err
 		case !r.Alive.Tried:
 			f.Outcome, f.Got = Moot, "not tried: the run was ending"
 		case !r.Alive.OK:
@@ -47,7 +50,21 @@ func (b *Batch) probe(ctx context.Context) Liveness {
 	if rec.Triggered {
 		took = rec.Trigger.Sub(start)
 	}
-	return Liveness{Tried: ctx.Err() == nil, OK: rec.Err == "", Took: took, Err: rec.Err}
+	short := b.isShort(rec)
+	return Liveness{Tried: ctx.Err() == nil && !short, Short: short, OK: rec.Err == "", Took: took, Err: rec.Err}
+}
+
+// isShort tells whether a script failed for want of what finwait's host lacks; the
+// first such failure is kept.
+func (b *Batch) isShort(rec *peers.Record) bool {
+	if !errors.As(rec.Failure, new(*peers.Shortage)) {
+		return false
+	}
+	select {
+	case b.short <- rec.Failure:
+	default:
+	}
+	return true
 }
 
 func (b *Batch) options(setup, patience time.Duration) peers.Options {

@@ -55,6 +55,7 @@ type Batch struct {
 	slots     map[string]*slot // by scenario id
 	ended     chan struct{}
 	dying     *sync.Mutex
+	short     chan error // the first [peers.Shortage]
 
 	main *Server                     // that the scenarios share; nil: it is not ours
 	own  map[string][]*place         // of scenarios that have one of their own, for each play
@@ -116,6 +117,7 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 		results:   make(chan *Result, 3*len(scenarios)), // each may be corrected, twice
 		slots:     map[string]*slot{},
 		dying:     &sync.Mutex{},
+		short:     make(chan error, 1),
 		gathering: &sync.Mutex{},
 		own:       map[string][]*place{},
 		ended:     make(chan struct{}),
@@ -129,6 +131,9 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 			return nil, fmt.Errorf("scenario %s stands twice in the selection", s.ID)
 		}
 		b.slots[s.ID] = &slot{done: make(chan struct{})}
+	}
+	if err := b.capacity(scenarios); err != nil {
+		return nil, err
 	}
 	if t.Process != nil {
 		if err := b.startServers(ctx, scenarios); err != nil {
@@ -338,6 +343,9 @@ func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally)
 		return r
 	}
 	b.judge(r, s.judgedBy())
+	if alive := r.Record.Alive; alive.Short && r.Verdict != Fail {
+		r.Verdict, r.Missing, r.Err = Errored, nil, "whether the server is still alive could not be asked: "+alive.Err
+	}
 	for _, f := range r.Findings {
 		if lie := b.lies[f.Missing]; lie != "" && r.Verdict != Fail && r.Verdict != Known {
 			r.Verdict, r.Missing, r.Err = Errored, nil, lie
@@ -388,7 +396,7 @@ func (b *Batch) dead(ctx context.Context) bool {
 		return true
 	}
 	again := b.probe(ctx)
-	if ctx.Err() == nil && !again.OK {
+	if again.Tried && !again.OK {
 		advice := ""
 		if b.atOnce > 1 {
 			advice = "; what killed it shows when the scenarios run one at a time"

@@ -2,7 +2,6 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,11 +33,11 @@ func CheckTarget(ctx context.Context, t *Target) (*Conformance, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Batch{target: t, profile: profile, has: map[Capability]bool{CanEvents: true}, turns: make(chan struct{}, turns)}
+	b := &Batch{target: t, profile: profile, has: map[Capability]bool{CanEvents: true}, turns: make(chan struct{}, turns), short: make(chan error, 1)}
 	r := b.talk(ctx, "", peers.Send{peers.Text(probeText), peers.Command(hello), {Opcode: peers.OpBinary, Payload: []byte(probeBytes)}},
 		peers.AwaitText{Text: probeText}, peers.AwaitAnswer{Prefix: "finwait:"}, peers.AwaitBinary{Payload: probeBytes})
-	if r.Err != "" {
-		return nil, errors.New(r.Err)
+	if r.Failure != nil {
+		return nil, r.Failure
 	}
 	c := &Conformance{}
 	text, binary := &Check{Command: echoText, Claimed: true, Got: "none"}, &Check{Command: echoBinary, Claimed: true, Got: "none"}
@@ -79,7 +78,12 @@ func CheckTarget(ctx context.Context, t *Target) (*Conformance, error) {
 		}
 		c.Checks = append(c.Checks, check)
 	}
-	return c, context.Cause(ctx)
+	select {
+	case err := <-b.short:
+		return nil, err
+	default:
+		return c, context.Cause(ctx)
+	}
 }
 
 // judge takes over one more finding: a wrong one stays.

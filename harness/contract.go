@@ -85,6 +85,7 @@ func (b *Batch) trial(ctx context.Context, token, open string, steps ...peers.St
 	execs := b.commanded(&opt, token)
 	r := &Record{Record: peers.Run(ctx, peers.Opened(append([]peers.Step{peers.Trigger{}}, steps...)...), opt)}
 	r.refused = execs.refused.Load()
+	b.isShort(r.Record)
 	return r
 }
 
@@ -254,6 +255,7 @@ func (b *Batch) askEvents(ctx context.Context, token string) AppEvents {
 	r := peers.Run(ctx, peers.Opened(peers.Ask{Command: "events " + token}, peers.AwaitAnswer{Prefix: "["},
 		peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{}), opt)
 	e := AppEvents{Asked: true}
+	b.isShort(r)
 	switch {
 	case r.Err != "":
 		e.Err = "finwait:events: " + r.Err

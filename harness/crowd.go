@@ -172,8 +172,8 @@ func (t *Target) meet(ctx context.Context, then CrowdEnd, swarm *peers.Swarm, ru
 		return strings.HasPrefix(string(m.Payload), greeting) && slices.Contains(strings.Fields(string(m.Payload)), string(CanKickAll)[len("finwait:"):])
 	}):
 		return errors.New("the server does not claim to obey finwait:kick-all (docs/contract.md): give --kick-exec, or --then close")
-	case rec.Err != "":
-		return errors.New(rec.Err)
+	case rec.Failure != nil:
+		return rec.Failure
 	}
 	switch {
 	case unseen != nil:

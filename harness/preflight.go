@@ -2,7 +2,6 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -38,8 +37,8 @@ func (b *Batch) preflight(ctx context.Context, wanted func(Capability) bool) err
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if rec.Err != "" {
-			return errors.New(rec.Err)
+		if rec.Failure != nil {
+			return rec.Failure
 		}
 		for _, m := range rec.Messages {
 			b.has[Echo] = b.has[Echo] || string(m.Payload) == probeText
@@ -59,7 +58,13 @@ func (b *Batch) preflight(ctx context.Context, wanted func(Capability) bool) err
 	default:
 		b.has[Local] = true
 	}
-	b.believe(b.contract(ctx, claimed, wanted))
+	checks := b.contract(ctx, claimed, wanted)
+	select {
+	case err := <-b.short:
+		return err
+	default:
+	}
+	b.believe(checks)
 	if !b.has[Echo] {
 		b.run.Notes = append(b.run.Notes, fmt.Sprintf("the target did not echo a text within %s: what needs an echo is skipped", Format(b.profile.Response)))
 	}

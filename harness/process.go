@@ -81,7 +81,7 @@ func (t *Target) StartProcess(ctx context.Context) (*Server, error) {
 	cmd.Dir = p.Dir
 	cmd.Env = append(os.Environ(), fmt.Sprintf("PORT=%d", port))
 	if s.Server, err = process.Start(cmd); err != nil {
-		return nil, fmt.Errorf("the server could not be started: %w", err)
+		return nil, fmt.Errorf("the server could not be started: %w", peers.AsShortage(err))
 	}
 	limit := p.Ready
 	if limit == 0 {

@@ -68,6 +68,7 @@ type State struct {
 // Liveness is the probe after a scenario: does the target still accept and answer?
 type Liveness struct {
 	Tried bool
+	Short bool // this host lacked what the probe needs: it was not tried
 	OK    bool
 	Took  time.Duration
 	Err   string

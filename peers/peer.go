@@ -208,7 +208,8 @@ func (p *Peer) finish(err error) *Record {
 	p.mu.Lock()
 	r := p.rec
 	if err != nil && !errors.Is(err, errOver) {
-		r.Err = err.Error()
+		r.Failure = AsShortage(err)
+		r.Err = r.Failure.Error()
 	}
 	r.Stopped = time.Since(p.start)
 	ports := p.ports

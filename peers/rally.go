@@ -169,8 +169,11 @@ func (s Knock) Do(ctx context.Context, p *Peer) error {
 		}
 	}
 	if err := (Connect{}).Do(ctx, p); err != nil {
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case errors.As(err, new(*Shortage)):
+			return err
 		}
 		p.update(func() {
 			p.rec.Refused = true

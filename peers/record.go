@@ -140,6 +140,7 @@ type Record struct {
 	Elided  int     // events left out of Trace
 	Stopped time.Duration
 	Err     string // why the script could not be carried out; empty if it was
+	Failure error  // the same; a [Shortage] where the server has no part in it
 }
 
 // BothClosed returns when the later of the two first Close frames passed, and

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,7 +16,7 @@ func (s *swarm) dial(i int) {
 	m := &s.all[i]
 	m.since = s.now()
 	if err := s.connect(m, i); err != nil {
-		s.fail(i, err)
+		s.fail(i, AsShortage(err))
 		return
 	}
 	m.phase = connecting
@@ -142,23 +141,16 @@ func (s *swarm) expire() {
 // towards a server on that host.
 func (s *Swarm) Check(host string) error {
 	const others = 64 // descriptors besides the peers'
-	var files unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err == nil && files.Cur < uint64(len(s.Peers)+others) {
-		return fmt.Errorf("%d peers need %d open files, the limit is %d: raise it with ulimit -n %[2]d", len(s.Peers), len(s.Peers)+others, files.Cur)
+	what := fmt.Sprintf("%d peers", len(s.Peers))
+	if err := CheckFiles(what, len(s.Peers)+others); err != nil {
+		return err
 	}
 	addr, _ := netip.ParseAddr(host)
-	_, rotates := Source(addr, 0)
-	var first, last int
-	b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
-	if _, scan := fmt.Sscan(string(b), &first, &last); err != nil || scan != nil {
-		return nil // the failures will tell
+	if _, rotates := Source(addr, 0); rotates {
+		return CheckPorts(what, len(s.Peers), sources)
 	}
-	ports, remedy := last-first+1, "widen net.ipv4.ip_local_port_range, or give a loopback IPv4 address, towards which addresses are rotated"
-	if rotates {
-		ports, remedy = ports*sources, "widen net.ipv4.ip_local_port_range"
-	}
-	if len(s.Peers) > ports {
-		return fmt.Errorf("%d peers need as many ports, this host has %d: %s", len(s.Peers), ports, remedy)
+	if err := CheckPorts(what, len(s.Peers), 1); err != nil {
+		return fmt.Errorf("%w, or give a loopback IPv4 address, towards which addresses are rotated", err)
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func connect(ctx context.Context, address string, prepare func(fd uintptr) error
 	}}
 	c, err := d.DialContext(ctx, "tcp", address)
 	if err != nil {
-		return nil, err
+		return nil, AsShortage(err)
 	}
 	w := &wire{TCPConn: c.(*net.TCPConn), onEnd: onEnd, over: make(chan struct{})}
 	w.top = tap{w}

@@ -1,0 +1,49 @@
+package harness
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/finwait/finwait/peers"
+)
+
+// How many files finwait opens itself: besides those of peers, its connections
+// that probe and ask, its observers and its reports; and for each server process,
+// its output, what watches over it, and the commands that stop it or make it close.
+const (
+	filesOfRun    = 64
+	filesOfServer = 8
+)
+
+// capacity tells, in one line, whether this host has the files and ports for the
+// plays of the scenarios that may be under way at the same time.
+func (b *Batch) capacity(scenarios []*Scenario) error {
+	var sizes []int      // of each play, in peers
+	keepers, own := 0, 0 // peers that keep their ports, plays that have servers of their own
+	for _, s := range scenarios {
+		sizes = append(sizes, slices.Repeat([]int{s.others() + 1}, b.repeat)...)
+		if s.Alone || s.Stops {
+			own += b.repeat
+		}
+		if slices.ContainsFunc(s.Script, func(step peers.Step) bool { c, ok := step.(peers.Connect); return ok && c.KeepPort }) {
+			keepers += b.repeat
+		}
+	}
+	slices.SortFunc(sizes, func(a, b int) int { return cmp.Compare(b, a) })
+	connections, servers := 0, 0
+	for _, size := range sizes[:b.atOnce] {
+		connections += size
+	}
+	if b.given.Process != nil {
+		servers = 1 + min(own, b.atOnce)
+	}
+	what := fmt.Sprintf("%d plays at once, with %d peers and %d server processes,", b.atOnce, connections, servers)
+	err := cmp.Or(
+		peers.CheckFiles(what, connections+keepers+filesOfRun+filesOfServer*servers), // a port is kept by another socket
+		peers.CheckPorts(what, connections+filesOfRun, 1))
+	if err != nil && b.atOnce > 1 {
+		return fmt.Errorf("%w, or run fewer at once (--at-once)", err)
+	}
+	return err
+}
