@@ -14,6 +14,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -263,22 +264,76 @@ func (o *Options) checkResponse(response []byte, key string) (status int, err er
 	}
 	defer resp.Body.Close()
 	status = resp.StatusCode
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	h := resp.Header
 	switch {
 	case key == "":
 		err = errors.New("the server sent a response before it had a request")
 	case status != http.StatusSwitchingProtocols:
 		err = fmt.Errorf("the server answered HTTP %d instead of 101 (no WebSocket at %s?)", status, secret.Mask(o.URL.RequestURI()))
-	case !strings.EqualFold(resp.Header.Get("Upgrade"), "websocket"):
-		err = fmt.Errorf("the 101 response's Upgrade header is %+q, not websocket", clip(resp.Header.Get("Upgrade"), 60))
-	case !strings.Contains(strings.ToLower(strings.Join(resp.Header["Connection"], ",")), "upgrade"):
-		err = fmt.Errorf("the 101 response's Connection header is %+q, not Upgrade", clip(resp.Header.Get("Connection"), 60))
-	case resp.Header.Get("Sec-WebSocket-Extensions") != "":
-		err = fmt.Errorf("the 101 response has the extension %+q, which was not asked for (RFC 6455, 4.1)", clip(resp.Header.Get("Sec-WebSocket-Extensions"), 60))
-	case resp.Header.Get("Sec-WebSocket-Protocol") != "" && o.Header.Get("Sec-WebSocket-Protocol") == "":
-		err = fmt.Errorf("the 101 response has the subprotocol %+q, which was not asked for (RFC 6455, 4.1)", clip(resp.Header.Get("Sec-WebSocket-Protocol"), 60))
-	case resp.Header.Get("Sec-WebSocket-Accept") != base64.StdEncoding.EncodeToString(sum[:]):
-		err = fmt.Errorf("the 101 response's Sec-WebSocket-Accept is not that of the key (RFC 6455, 4.2.2)")
+	case resp.ProtoMajor != 1 || resp.ProtoMinor < 1:
+		err = fmt.Errorf("the 101 response is %s, not HTTP/1.1 (RFC 6455, 4.2.2)", resp.Proto)
+	default:
+		err = cmp.Or(
+			only(h, "Upgrade", func(v string) bool { return strings.EqualFold(v, "websocket") }, "websocket", "4.1"),
+			upgrades(h),
+			only(h, "Sec-WebSocket-Accept", func(v string) bool { return v == accept(key) }, "that of the key", "4.1 and 11.3.3"),
+			o.agreed(h))
 	}
 	return status, err
 }
+
+// accept is the Sec-WebSocket-Accept of a key.
+func accept(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// only tells what is wrong with a header that must be there once, with a right
+// value.
+func only(h http.Header, name string, right func(value string) bool, want, clause string) error {
+	switch values := h.Values(name); {
+	case len(values) > 1:
+		return fmt.Errorf("the 101 response has %d %s headers, %s, instead of one (RFC 6455, %s)", len(values), name, quoted(values), clause)
+	case len(values) == 0 || !right(values[0]):
+		return fmt.Errorf("the 101 response's %s header is %s, not %s (RFC 6455, %s)", name, quoted(values), want, clause)
+	}
+	return nil
+}
+
+// upgrades tells whether "Upgrade" is among the tokens of Connection.
+func upgrades(h http.Header) error {
+	if slices.ContainsFunc(tokens(h["Connection"]), func(token string) bool { return strings.EqualFold(token, "upgrade") }) {
+		return nil
+	}
+	return fmt.Errorf("the 101 response's Connection header is %s, not Upgrade (RFC 6455, 4.1)", quoted(h["Connection"]))
+}
+
+// agreed tells whether the server chose of what was offered: no extension, and at
+// most one of the subprotocols.
+func (o *Options) agreed(h http.Header) error {
+	const extensions, protocol = "Sec-Websocket-Extensions", "Sec-Websocket-Protocol"
+	if chosen := tokens(h[extensions]); len(chosen) > 0 {
+		return fmt.Errorf("the 101 response has the extension %s, which was not asked for (RFC 6455, 4.1)", quoted(h[extensions]))
+	}
+	offered, chosen := tokens(o.Header[protocol]), tokens(h[protocol])
+	switch {
+	case len(chosen) > 1 || len(h[protocol]) > 1:
+		return fmt.Errorf("the 101 response has several subprotocols, %s, where it may choose one (RFC 6455, 4.2.2 and 11.3.4)", quoted(h[protocol]))
+	case len(chosen) == 1 && !slices.Contains(offered, chosen[0]):
+		return fmt.Errorf("the 101 response has the subprotocol %s, which was not asked for (RFC 6455, 4.1)", quoted(chosen))
+	}
+	return nil
+}
+
+// tokens are the elements of a header that is a list, in one line or several
+// (RFC 9110, 5.6.1).
+func tokens(values []string) (out []string) {
+	for _, element := range strings.Split(strings.Join(values, ","), ",") {
+		if element = strings.TrimSpace(element); element != "" {
+			out = append(out, element)
+		}
+	}
+	return out
+}
+
+func quoted(values []string) string { return fmt.Sprintf("%+q", clip(strings.Join(values, ", "), 60)) }

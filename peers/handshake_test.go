@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -30,8 +31,8 @@ func TestResponses(t *testing.T) {
 		{"404", text("HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno\n"), "the server answered HTTP 404 instead of 101 (no WebSocket at /?)", 404, 0},
 		{"301", text("HTTP/1.1 301 Moved Permanently\r\nLocation: /ws\r\n\r\n"), "HTTP 301 instead of 101", 301, 0},
 		{"200 without end", text("HTTP/1.1 200 OK\r\n\r\nendless"), "HTTP 200 instead of 101", 200, 0},
-		{"wrong key", func(c *conn) { c.write(strings.Replace(c.accept(), "Accept: ", "Accept: a", 1)) }, "Sec-WebSocket-Accept is not that of the key", 101, 0},
-		{"no key", without("Sec-WebSocket-Accept: "), "Sec-WebSocket-Accept is not that of the key", 101, 0},
+		{"wrong key", func(c *conn) { c.write(strings.Replace(c.accept(), "Accept: ", "Accept: a", 1)) }, "not that of the key (RFC 6455, 4.1", 101, 0},
+		{"no key", without("Sec-WebSocket-Accept: "), `Sec-WebSocket-Accept header is "", not that of the key`, 101, 0},
 		{"no Upgrade", without("Upgrade: websocket"), `Upgrade header is ""`, 101, 0},
 		{"no Connection", without("Connection: Upgrade"), `Connection header is ""`, 101, 0},
 		{"not HTTP", text("220 mail.example ESMTP\x1b[31m\r\n\r\n"), `not HTTP: "220 mail.example ESMTP\x1b[31m`, 0, 0},
@@ -72,6 +73,55 @@ func TestResponses(t *testing.T) {
 				t.Errorf("status %d, triggered %t", r.Status, r.Triggered)
 			}
 			within(t, "the end", r.Stopped, test.at)
+		})
+	}
+}
+
+// TestAgreement: a server may choose one of what was offered, and says each thing
+// once (RFC 6455, 4.1).
+func TestAgreement(t *testing.T) {
+	const protocol, extensions = "Sec-WebSocket-Protocol: ", "Sec-WebSocket-Extensions: "
+	for _, test := range []struct {
+		name, offered, old, new string // what of the response is replaced
+		err                     string // part of it; empty: it is accepted
+	}{
+		{"nothing", "", "", "", ""},
+		{"HTTP/1.0", "", "HTTP/1.1", "HTTP/1.0", "the 101 response is HTTP/1.0, not HTTP/1.1 (RFC 6455, 4.2.2)"},
+		{"HTTP/9.9", "", "HTTP/1.1", "HTTP/9.9", "the 101 response is HTTP/9.9, not HTTP/1.1 (RFC 6455, 4.2.2)"},
+		{"two Upgrade headers", "", "Upgrade: websocket", "Upgrade: websocket\r\nUpgrade: websocket", `the 101 response has 2 Upgrade headers, "websocket, websocket", instead of one (RFC 6455, 4.1)`},
+		{"two Upgrade headers, one of them empty", "", "Upgrade: websocket", "Upgrade:\r\nUpgrade: websocket", "2 Upgrade headers"},
+		{"Upgrade in capitals", "", "Upgrade: websocket", "Upgrade: WebSocket", ""},
+		{"another upgrade", "", "Upgrade: websocket", "Upgrade: h2c", `Upgrade header is "h2c", not websocket (RFC 6455, 4.1)`},
+		{"Connection in two headers", "", "Connection: Upgrade", "Connection: keep-alive\r\nConnection: upgrade", ""},
+		{"Connection with two tokens", "", "Connection: Upgrade", "Connection: keep-alive,Upgrade", ""},
+		{"Connection that is upgradeable", "", "Connection: Upgrade", "Connection: upgradeable, no-upgrade", `Connection header is "upgradeable, no-upgrade", not Upgrade (RFC 6455, 4.1)`},
+		{"two keys", "", "Upgrade: websocket", "Upgrade: websocket\r\nSec-WebSocket-Accept: a", "2 Sec-WebSocket-Accept headers"},
+		{"an extension", "", "Upgrade: websocket", "Upgrade: websocket\r\n" + extensions + "x", `the extension "x", which was not asked for (RFC 6455, 4.1)`},
+		{"an extension behind an empty header", "", "Upgrade: websocket", "Upgrade: websocket\r\n" + extensions + "\r\n" + extensions + "x", "which was not asked for (RFC 6455, 4.1)"},
+		{"no extension", "", "Upgrade: websocket", "Upgrade: websocket\r\n" + extensions, ""},
+		{"a subprotocol", "", "Upgrade: websocket", "Upgrade: websocket\r\n" + protocol + "chat", `the subprotocol "chat", which was not asked for (RFC 6455, 4.1)`},
+		{"that was offered", "superchat, chat", "Upgrade: websocket", "Upgrade: websocket\r\n" + protocol + "chat", ""},
+		{"none of two", "superchat, chat", "", "", ""},
+		{"another subprotocol", "chat", "Upgrade: websocket", "Upgrade: websocket\r\n" + protocol + "chat2", `the subprotocol "chat2", which was not asked for (RFC 6455, 4.1)`},
+		{"in capitals", "chat", "Upgrade: websocket", "Upgrade: websocket\r\n" + protocol + "Chat", `the subprotocol "Chat", which`},
+		{"both in one header", "a, b", "Upgrade: websocket", "Upgrade: websocket\r\n" + protocol + "a, b", `several subprotocols, "a, b", where it may choose one (RFC 6455, 4.2.2 and 11.3.4)`},
+		{"one in two headers", "a, b", "Upgrade: websocket", "Upgrade: websocket\r\n" + protocol + "a\r\n" + protocol + "a", "several subprotocols"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			o := serve(t, func(c *conn) { c.write(strings.Replace(c.accept(), test.old, test.new, 1)); _, _ = c.drain() })
+			if test.offered != "" {
+				o.Header = http.Header{"Sec-Websocket-Protocol": {test.offered}}
+			}
+			r := Run(t.Context(), Opened(Trigger{}), o)
+			if ok := r.Err == ""; ok != (test.err == "") || !strings.Contains(r.Err, test.err) {
+				t.Errorf("error %q, want %q", r.Err, test.err)
+			}
+			swarm := &Swarm{Options: o, Server: netip.MustParseAddrPort(o.URL.Host), Peers: []Kind{Polite}}
+			swarm.Patience = time.Millisecond
+			if members, err := swarm.Run(t.Context()); err == nil && (members[0].Err == "" != (test.err == "") || !strings.Contains(members[0].Err, test.err)) {
+				t.Errorf("of a swarm: error %q, want %q", members[0].Err, test.err)
+			}
 		})
 	}
 }
