@@ -9,8 +9,8 @@ import (
 
 // OneLine makes s safe for a terminal and for a log, in one line: what is not
 // printable (control and format characters, bidi overrides, invalid UTF-8), and
-// what would make a command for GitHub's runner of it, is shown as an escape such
-// as \x1b or \u202e.
+// what would make a command for a runner of CI of it, is shown as an escape such as
+// \x1b or \u202e.
 func OneLine(s string) string { return escape(s, unicode.IsPrint) }
 
 // Printable is OneLine for text of several lines.
@@ -40,13 +40,15 @@ func escape(s string, allowed func(rune) bool) string {
 	return b.String()
 }
 
-// command tells whether the byte at i is the one that makes a command for GitHub's
-// runner: of "##[" anywhere in a line of a job's log, of "::" where a line begins,
-// as each word may where text is wrapped.
+// command tells whether the byte at i is the one that makes a command for a runner of
+// CI: of "##[" (GitHub, Azure), "##vso[" (Azure) or "##teamcity[" anywhere in a line of
+// a job's log; of GitHub's "::" where a line begins, as each word may where text is
+// wrapped.
 func command(s string, i int) bool {
 	switch {
 	case s[i] == '[':
-		return strings.HasSuffix(s[:i], "##")
+		word := 1 + strings.LastIndexAny(s[:i], "[ ")
+		return strings.Contains(s[word:i], "##")
 	case strings.HasPrefix(s[i:], "::"):
 		return i == 0 || strings.Contains(" \t\n", s[i-1:i])
 	}

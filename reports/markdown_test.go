@@ -126,12 +126,16 @@ func TestGitHub(t *testing.T) {
 	}
 }
 
-// TestNoCommands: GitHub's runner takes "::" for a command where a line of a job's
-// log begins, blanks aside, and "##[" anywhere.
+var commanded = regexp.MustCompile(`##\S*\[`)
+
+// TestNoCommands: runners of CI take "##[", "##vso[" and "##teamcity[" for commands
+// anywhere in a line of a job's log, and "::" where one begins, blanks aside.
 func TestNoCommands(t *testing.T) {
 	for text, want := range map[string]string{
 		"::error::x": `\x3a:error::x`, " ::error::x": ` \x3a:error::x`, "a ::error::x": `a \x3a:error::x`, "\t::x": `\x09\x3a:x`, ":::x": `\x3a::x`,
 		"a::b [::1]:80": "a::b [::1]:80", "##[group]x": `##\x5bgroup]x`, "a###[x]": `a###\x5bx]`, "# #[x] [x]": "# #[x] [x]",
+		"##vso[task.setvariable variable=a]b": `##vso\x5btask.setvariable variable=a]b`, "a ##teamcity[x]": `a ##teamcity\x5bx]`, "##vso[##vso[": `##vso\x5b##vso\x5b`,
+		"## heading [x]": "## heading [x]", "x#vso[1]": "x#vso[1]", "##a\n[x]": `##a\x0a\x5bx]`,
 	} {
 		if got := reports.OneLine(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
@@ -142,7 +146,7 @@ func TestNoCommands(t *testing.T) {
 	}
 	for width := 40; width < 120; width++ {
 		for _, line := range strings.Split(string(terminal(withString(hostile+markup), reports.TerminalOptions{Width: width, Verbose: true})), "\n") {
-			if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") {
+			if strings.HasPrefix(strings.TrimSpace(line), "::") || commanded.MatchString(line) {
 				t.Errorf("width %d: %q", width, line)
 			}
 		}

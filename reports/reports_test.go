@@ -32,7 +32,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // runner.
 const (
 	hostile = "\x1b[2J\x1b]0;title\x07 ]]> </failure><x a=\"&\"> \x00 \u202egnp.exe\ufffe \xff\xfe \r\nforged line"
-	markup  = "| ` * _ ~ $ \\| [l](https://evil.example) @evil #1 evil/evil#1 www.evil.example 100%0A ::error::evil ##[stop-commands]evil \r\n::error::forged line"
+	markup  = "| ` * _ ~ $ \\| [l](https://evil.example) @evil #1 evil/evil#1 www.evil.example 100%0A ::error::evil ##[stop-commands]evil ##vso[task.complete result=Failed] \r\n::error::forged line"
 )
 
 func golden(t *testing.T, name string, got []byte) {
