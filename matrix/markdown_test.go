@@ -64,6 +64,13 @@ func TestTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "terminal.txt", b.Bytes())
+	m := example()
+	for _, o := range m.Targets {
+		o.Name, o.LibVersion = hostile, hostile
+	}
+	if err := m.Terminal(&b); err != nil {
+		t.Fatal(err)
+	}
 	for _, line := range strings.Split(b.String(), "\n") {
 		if strings.ContainsAny(line, "\x1b\r\u202e") || strings.HasPrefix(line, "| forged") {
 			t.Errorf("not escaped: %q", line)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -50,6 +51,9 @@ type Conventions struct {
 	Kill     string // "untold": its own hard kill brings no event
 	Source   string // where the library says so
 }
+
+// namely is what a target may be called.
+var namely = regexp.MustCompile(`^[\pL\pN][\pL\pN ._+-]{0,99}$`)
 
 // Code is a close code, or null.
 type Code = yaml.Node
@@ -96,6 +100,9 @@ func load(dir string) (*Target, error) {
 		if strings.TrimSpace(need[1]) == "" {
 			return nil, fmt.Errorf("%s has no %s", t.File(), need[0])
 		}
+	}
+	if !namely.MatchString(t.Name) {
+		return nil, fmt.Errorf("%s: name %+.60q: give letters, digits, blanks and . _ + - of which the first is a letter or a digit: files are named by it", t.File(), t.Name)
 	}
 	if _, err := t.profile(harness.Profile{}); err != nil {
 		return nil, err

@@ -83,14 +83,20 @@ func folder(t *testing.T, text string) string {
 
 func TestBadDescriptions(t *testing.T) {
 	for text, want := range map[string]string{
-		"version: 1":                              "has no name",
-		minimal + "prot: x":                       "prot",
-		minimal + "alone: [no/such]":              "no/such",
-		"name: [":                                 "target.yaml",
-		minimal + "close-timeout: fast":           "target.yaml",
-		minimal + "conventions: {no-code: 70000}": "no-code: give a close code",
-		minimal + "conventions: {kill: often}":    "kill: give untold",
-		minimal + "conventions: {lost-code: x}":   "lost-code: give a close code",
+		"version: 1":                 "has no name",
+		minimal + "prot: x":          "prot",
+		minimal + "alone: [no/such]": "no/such",
+		"name: [":                    "target.yaml",
+		strings.Replace(minimal, "some", "../x", 1):       `target.yaml: name "../x": give letters`,
+		strings.Replace(minimal, "some", "a/b", 1):        `target.yaml: name "a/b": give letters`,
+		strings.Replace(minimal, "some", ".x", 1):         `name ".x": give`,
+		strings.Replace(minimal, "some", `"a\x1b[2J"`, 1): `name "a\x1b[2J": give`,
+		strings.Replace(minimal, "some", `"a\nb"`, 1):     `name "a\nb": give`,
+		strings.Replace(minimal, "some", `'a\b'`, 1):      `name "a\\b": give`,
+		minimal + "close-timeout: fast":                   "target.yaml",
+		minimal + "conventions: {no-code: 70000}":         "no-code: give a close code",
+		minimal + "conventions: {kill: often}":            "kill: give untold",
+		minimal + "conventions: {lost-code: x}":           "lost-code: give a close code",
 	} {
 		if _, err := Load(folder(t, text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)

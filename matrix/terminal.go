@@ -17,10 +17,10 @@ func (m *Matrix) Terminal(w io.Writer) error {
 	fmt.Fprintln(t, "target\tversion\tpass\tfail\twarn\tinfo\tskip\terror\tclose() ignored\thard kill\tno FIN")
 	for _, o := range m.Targets {
 		if o.Error != "" {
-			fmt.Fprintf(t, "%s\t%s\tnot measured\n", o.Name, o.LibVersion)
+			fmt.Fprintf(t, "%s\t%s\tnot measured\n", reports.OneLine(o.Name), reports.OneLine(o.LibVersion))
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%s", o.Name, o.LibVersion)
+		fmt.Fprintf(t, "%s\t%s", reports.OneLine(o.Name), reports.OneLine(o.LibVersion))
 		for _, n := range o.totals() {
 			fmt.Fprintf(t, "\t%d", n)
 		}
