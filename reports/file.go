@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
+	"time"
 )
 
 // CheckWritable tells, before a run, whether [WriteFile] could write path. It
@@ -57,11 +59,7 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 	case d.direct != nil:
 		return buffered(d.direct, write)
 	case d.device != "":
-		f, err := os.OpenFile(d.device, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(buffered(f, write), f.Close())
+		return writeTo(d.device, os.O_WRONLY, write)
 	}
 	f, err := os.CreateTemp(filepath.Dir(d.file), ".finwait-*")
 	if err != nil {
@@ -141,14 +139,38 @@ func Append(path string, write func(io.Writer) error) error {
 	if path == "" {
 		return nil
 	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err == nil {
-		err = errors.Join(buffered(f, write), f.Close())
-	}
-	if err != nil {
+	if err := writeTo(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, write); err != nil {
 		return fmt.Errorf("cannot append the report to %s: %w", path, cause(err))
 	}
 	return nil
+}
+
+// stalled is how long a FIFO's reader may take nothing.
+const stalled = 10 * time.Second
+
+// writeTo writes to a file as it is opened so. Where that is a FIFO it waits for
+// nobody to open its other end, and not for long for who does not read (fifo(7)).
+func writeTo(path string, how int, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, how|syscall.O_NONBLOCK, 0o644)
+	if errors.Is(err, syscall.ENXIO) {
+		return errors.New("nobody reads it: start its reader first")
+	}
+	if err != nil {
+		return err
+	}
+	err = errors.Join(buffered(impatient{f}, write), f.Close())
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("its reader took nothing for %s", stalled)
+	}
+	return err
+}
+
+// impatient is a file whose writes have a deadline, where it knows any.
+type impatient struct{ *os.File }
+
+func (f impatient) Write(b []byte) (int, error) {
+	_ = f.SetWriteDeadline(time.Now().Add(stalled))
+	return f.File.Write(b)
 }
 
 func buffered(f io.Writer, write func(io.Writer) error) error {
