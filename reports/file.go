@@ -165,12 +165,13 @@ func writeTo(path string, how int, write func(io.Writer) error) error {
 	return err
 }
 
-// impatient is a file whose writes have a deadline, where it knows any.
-type impatient struct{ *os.File }
+// impatient is a file whose writes have a deadline, where it knows any. It has no
+// other way of writing.
+type impatient struct{ file *os.File }
 
 func (f impatient) Write(b []byte) (int, error) {
-	_ = f.SetWriteDeadline(time.Now().Add(stalled))
-	return f.File.Write(b)
+	_ = f.file.SetWriteDeadline(time.Now().Add(stalled))
+	return f.file.Write(b)
 }
 
 func buffered(f io.Writer, write func(io.Writer) error) error {
