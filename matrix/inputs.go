@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+
+	"github.com/finwait/finwait/internal/input"
 )
 
 // installed are folders that an install command fills.
@@ -47,7 +48,7 @@ func hashTexts(h io.Writer, dir string) {
 		case !d.Type().IsRegular() || d.Name() == "target.yaml":
 			return nil
 		}
-		text, err := os.ReadFile(path)
+		text, err := input.Read(path, input.Report)
 		if name, _ := filepath.Rel(dir, path); !bytes.ContainsRune(text, 0) { // else it is built
 			fmt.Fprintf(h, "%s %d %v\n%s", filepath.ToSlash(name), len(text), err, text)
 		}

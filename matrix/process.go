@@ -10,6 +10,7 @@ import (
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/process"
 	"github.com/finwait/finwait/internal/secret"
+	"github.com/finwait/finwait/reports"
 )
 
 // Prepare runs the target's install command in its folder. An error ends with
@@ -32,17 +33,22 @@ func (t *Target) checkVersion(ctx context.Context) error {
 	return err
 }
 
+// lineMost is how much of a command's last line is kept, bytes.
+const lineMost = 300
+
 // run runs a shell command in the target's folder and gives the last line that
 // it wrote.
 func (t *Target) run(ctx context.Context, line string) (string, error) {
 	cmd := process.Shell(ctx, line)
 	cmd.Dir = t.dir
-	out, err := cmd.CombinedOutput()
+	out := &process.Tail{}
+	cmd.Stdout, cmd.Stderr = out, out
+	err := cmd.Run()
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	last := lines[len(lines)-1]
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	last := reports.Clip(lines[len(lines)-1], lineMost)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w: %s", secret.Mask(line), err, secret.Mask(last))
 	}

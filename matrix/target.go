@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/input"
 	"github.com/finwait/finwait/scenarios"
 )
 
@@ -89,7 +89,7 @@ func Load(dirs ...string) ([]*Target, error) {
 
 func load(dir string) (*Target, error) {
 	t := &Target{dir: dir}
-	text, err := os.ReadFile(t.File())
+	text, err := input.Read(t.File(), input.Settings)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/input"
 	"github.com/finwait/finwait/internal/nearest"
 )
 
@@ -112,7 +113,7 @@ func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
 	if !wanted {
 		name = configFile
 	}
-	text, err := os.ReadFile(name)
+	text, err := input.Read(name, input.Settings)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !wanted:
 		return nil

@@ -3,11 +3,11 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/finwait/finwait/internal/input"
 	"github.com/finwait/finwait/reports"
 )
 
@@ -65,7 +65,7 @@ Exit status: 0 nothing is worse, 1 something is, 2 not carried out.`,
 }
 
 func readReport(file string) (*reports.Report, error) {
-	f, err := os.Open(file)
+	f, err := input.Open(file, input.Report)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/finwait/finwait/internal/input"
 	"github.com/finwait/finwait/matrix"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/reports/page"
@@ -175,7 +176,7 @@ func untraced(m *matrix.Matrix, folder string) (out []string) {
 }
 
 func readMatrix(file string) (*matrix.Matrix, error) {
-	f, err := os.Open(file)
+	f, err := input.Open(file, input.Report)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -7,10 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"net/textproto"
-	"os"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/finwait/finwait/internal/input"
 )
 
 // Header reads 'Name: value'. The error does not show it: it may hold a secret.
@@ -29,7 +30,7 @@ func Header(text string) (name, value string, err error) {
 
 // Authorities reads the certificates in a PEM file.
 func Authorities(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
+	pem, err := input.Read(file, input.Keys)
 	if err != nil {
 		return nil, fmt.Errorf("%w: give a file with the issuer's certificate in PEM", err)
 	}
