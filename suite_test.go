@@ -2,7 +2,6 @@ package finwait_test
 
 import (
 	"context"
-	"crypto/tls"
 	"flag"
 	"fmt"
 	"io"
@@ -35,6 +34,8 @@ var (
 	header       = headerFlag("header", "add this 'Name: value' to the handshake request (repeatable)")
 	ca           = flag.String("ca", "", "trust the certificates in this PEM file (wss)")
 	insecure     = flag.Bool("insecure", false, "do not verify the server's certificate (wss)")
+	cert         = flag.String("cert", "", "present the client certificate in this PEM file (wss)")
+	key          = flag.String("key", "", "the PEM file of its key (default that of the certificate)")
 	closeTimeout = limitFlag("close-timeout", "declared limit for letting go once a close began (default 10s)")
 	response     = limitFlag("response", "limit for what needs no waiting (default 1s)")
 	patience     = limitFlag("patience", "how long to look, from the trigger (default 35s, or more where the close timeout needs it)")
@@ -100,12 +101,8 @@ func selected(preview Report) []*harness.Scenario {
 var _ = BeforeSuite(func() {
 	raw := *target
 	profile := harness.Profile{Strict: *strict, Weights: *rule, CloseTimeout: *closeTimeout, Response: *response, Patience: *patience}
-	secure := &tls.Config{InsecureSkipVerify: *insecure}
-	if *ca != "" {
-		var err error
-		secure.RootCAs, err = flags.Authorities(*ca)
-		Expect(err).NotTo(HaveOccurred(), "-ca")
-	}
+	secure, err := flags.TLS{CA: *ca, Cert: *cert, Key: *key, Insecure: *insecure}.Config()
+	Expect(err).NotTo(HaveOccurred())
 	if raw == "" {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		Expect(err).NotTo(HaveOccurred())

@@ -68,6 +68,7 @@ func TestSuiteByURL(t *testing.T) {
 		"unverified":           {[]string{secure, "-insecure"}, "2 Passed | 0 Failed"},
 		"not trusted":          {[]string{secure}, "failed to verify certificate"},
 		"with a header":        {[]string{strings.Replace(login.URL, "https", "-target=wss", 1), "-insecure", "-header=Authorization: Bearer x"}, "HTTP 418"},
+		"no certificate":       {[]string{secure, "-insecure", "-cert=missing.pem"}, "--cert: open missing.pem"},
 		"no limit":             {[]string{secure, "-response=0"}, "less than 100ms"},
 		"a SHOULD, strict":     {[]string{twice, "-strict"}, "SHOULD as fail, R7"},
 		"a rule that is off":   {[]string{twice, "-strict", "-rule=R7=off"}, "2 Passed | 0 Failed"},

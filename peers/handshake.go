@@ -77,11 +77,23 @@ func (s Connect) Do(run context.Context, p *Peer) error {
 			if run.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 				return fmt.Errorf("the TLS handshake has no end after %s", p.opt.Setup)
 			}
+			if refusal := refusesTLS(err); refusal != nil {
+				return refusal
+			}
 			return fmt.Errorf("TLS handshake: %w", cmp.Or(context.Cause(run), err))
 		}
 		w.top = c
 	}
 	p.reading.Go(p.read)
+	return nil
+}
+
+// refusesTLS is the alert by which the server ended the TLS handshake, such as for
+// want of a client certificate; nil: it was not that.
+func refusesTLS(err error) error {
+	if alert := new(net.OpError); errors.As(err, &alert) && alert.Op == "remote error" {
+		return fmt.Errorf("the server refused TLS: %w", alert.Err)
+	}
 	return nil
 }
 
@@ -218,7 +230,12 @@ func (p *Peer) read() {
 			if errors.Is(err, io.EOF) {
 				p.onCloseNotify(at)
 			} else {
-				p.update(func() { p.note(at, Received, fmt.Sprintf("TLS failed: %+q", clip(err.Error(), 200))) })
+				p.update(func() {
+					p.note(at, Received, fmt.Sprintf("TLS failed: %+q", clip(err.Error(), 200)))
+					if !p.upgraded && !p.rec.Triggered {
+						p.failed = cmp.Or(p.failed, refusesTLS(err)) // TLS 1.3 asks for a certificate behind the client's handshake
+					}
+				})
 			}
 			_, _ = io.Copy(io.Discard, struct{ io.Reader }{tap{p.wire}}) // not by TCPConn.WriteTo, past the tap
 		}
@@ -260,7 +277,8 @@ func (p *Peer) receive(at time.Duration, b []byte) {
 func (o *Options) checkResponse(response []byte, key string) (status int, err error) {
 	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(response)), nil)
 	if err != nil {
-		return 0, fmt.Errorf("the handshake response is not HTTP: %+q", clip(string(response), 60))
+		reason, _, _ := strings.Cut(strings.ToValidUTF8(clip(err.Error(), 120), ""), ` "`) // what it quotes
+		return 0, fmt.Errorf("the handshake response is not HTTP: %+q (%s)", clip(string(response), 60), strings.TrimSuffix(reason, ":"))
 	}
 	defer resp.Body.Close()
 	status = resp.StatusCode

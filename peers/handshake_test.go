@@ -35,7 +35,8 @@ func TestResponses(t *testing.T) {
 		{"no key", without("Sec-WebSocket-Accept: "), `Sec-WebSocket-Accept header is "", not that of the key`, 101, 0},
 		{"no Upgrade", without("Upgrade: websocket"), `Upgrade header is ""`, 101, 0},
 		{"no Connection", without("Connection: Upgrade"), `Connection header is ""`, 101, 0},
-		{"not HTTP", text("220 mail.example ESMTP\x1b[31m\r\n\r\n"), `not HTTP: "220 mail.example ESMTP\x1b[31m`, 0, 0},
+		{"not HTTP", text("220 mail.example ESMTP\x1b[31m\r\n\r\n"), `not HTTP: "220 mail.example ESMTP\x1b[31m\r\n\r\n" (malformed HTTP`, 0, 0},
+		{"a line that is no header", text("HTTP/1.1 101 A\r\nUpgrade: websocket\r\nwhat is this?\r\n\r\n"), "(malformed MIME header", 0, 0},
 		{"silent", func(c *conn) { c.accept() }, "the server said nothing for 500ms", 0, limit},
 		{"never ends", text("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"), "the handshake response has no end after 500ms", 0, limit},
 		{"dripped", func(c *conn) {

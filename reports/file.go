@@ -184,9 +184,11 @@ func buffered(f io.Writer, write func(io.Writer) error) error {
 
 // cause leaves out the name of the temporary file.
 func cause(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path := new(fs.PathError); errors.As(err, &path) {
 		return path.Err
+	}
+	if link := new(os.LinkError); errors.As(err, &link) {
+		return link.Err
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/finwait/finwait/reports"
@@ -94,5 +95,14 @@ func link(t *testing.T, to, name string) {
 	t.Helper()
 	if err := os.Symlink(to, name); err != nil {
 		t.Skip(err) // Windows wants a privilege for it
+	}
+}
+
+// TestWriteFileHidesItsTemporaryFile: an error is about the file that was named.
+func TestWriteFileHidesItsTemporaryFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "report")
+	err := reports.WriteFile(path, func(io.Writer) error { return os.Mkdir(path, 0o700) }) // it cannot take that place
+	if err == nil || strings.Contains(err.Error(), ".finwait-") || !strings.HasPrefix(err.Error(), "cannot write the report "+path+": ") {
+		t.Errorf("%v", err)
 	}
 }

@@ -139,11 +139,25 @@ func hint(scheme string, err error) string {
 		tryWS    = ": does the server speak TLS there? try ws://"
 		tryWSS   = ": is it a WebSocket server? if it speaks TLS, give wss://"
 		tryOther = ": is it a WebSocket server, and at this path?"
+
+		anotherCert = ": does it want a client certificate of another issuer or time? give that by --cert FILE and --key FILE"
+		otherName   = ": give the URL by a name that the certificate has, or give --insecure"
 	)
 	for _, h := range []struct{ scheme, text, advice string }{
 		{"", "connection refused", ": is the server listening there?"},
 		{"", "no such host", ": is the host's name right?"},
-		{"wss", "failed to verify certificate", ": trust its issuer with --ca FILE, or give --insecure"},
+		{"wss", "signed by unknown authority", ": trust its issuer with --ca FILE, or give --insecure"},
+		{"wss", "has expired or is not yet valid", ": renew it, set this host's clock, or give --insecure"},
+		{"wss", "certificate is valid for", otherName},
+		{"wss", "certificate is not valid for any names", otherName},
+		{"wss", "cannot validate certificate for", otherName},
+		{"wss", "failed to verify certificate", ": renew it, or give --insecure"},
+		{"wss", "certificate required", ": it wants a client certificate, give one by --cert FILE and --key FILE"},
+		{"wss", "refused TLS: tls: handshake failure", ": does it want a client certificate? give one by --cert FILE and --key FILE"},
+		{"wss", "refused TLS: tls: bad certificate", anotherCert},
+		{"wss", "refused TLS: tls: unknown certificate", anotherCert},
+		{"wss", "refused TLS: tls: expired certificate", anotherCert},
+		{"wss", "refused TLS: tls: unsupported certificate", anotherCert},
 		{"wss", "first record does not look", tryWS},
 		{"wss", "TLS handshake: EOF", tryWS},
 		{"wss", "the TLS handshake has no end", tryWS},

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/finwait/finwait/internal/flags"
+	"github.com/finwait/finwait/internal/input"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/scenarios"
 )
@@ -52,6 +53,11 @@ func give(f *pflag.Flag, text string, taken bool) error {
 	case "ca":
 		if taken && text != "" {
 			_, err := flags.Authorities(text)
+			return err
+		}
+	case "cert", "key":
+		if taken && text != "" {
+			_, err := input.Read(text, input.Keys)
 			return err
 		}
 	case "junit", "json", "markdown", "html":

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -25,8 +24,7 @@ type targetFlags struct {
 	profile              harness.Profile
 	headers              []string
 	origin, subprotocols string
-	ca                   string
-	insecure             bool
+	tls                  flags.TLS
 	closeExec, kickExec  string
 }
 
@@ -63,8 +61,10 @@ func (t *targetFlags) addReach(c *cobra.Command) {
 	f.StringArrayVar(&t.headers, "header", nil, "add this `'Name: value'` to the handshake request (repeatable)")
 	f.StringVar(&t.origin, "origin", "", "Origin of the handshake request")
 	f.StringVar(&t.subprotocols, "subprotocol", "", "Sec-WebSocket-Protocol of the handshake request, comma separated")
-	f.StringVar(&t.ca, "ca", "", "trust the certificates in this PEM `file` (wss)")
-	f.BoolVar(&t.insecure, "insecure", false, "do not verify the server's certificate (wss)")
+	f.StringVar(&t.tls.CA, "ca", "", "trust the certificates in this PEM `file` (wss)")
+	f.BoolVar(&t.tls.Insecure, "insecure", false, "do not verify the server's certificate (wss)")
+	f.StringVar(&t.tls.Cert, "cert", "", "present the client certificate in this PEM `file` (wss)")
+	f.StringVar(&t.tls.Key, "key", "", "the PEM `file` of its key (default that of the certificate)")
 }
 
 // target checks the flags and the URL.
@@ -101,14 +101,8 @@ func (t *targetFlags) target(raw string) (*harness.Target, error) {
 	if t.subprotocols != "" {
 		target.Header.Set("Sec-WebSocket-Protocol", t.subprotocols)
 	}
-	if t.ca == "" && !t.insecure {
-		return target, nil
-	}
-	target.TLS = &tls.Config{InsecureSkipVerify: t.insecure}
-	if t.ca != "" {
-		if target.TLS.RootCAs, err = flags.Authorities(t.ca); err != nil {
-			return nil, fmt.Errorf("--ca: %w", err)
-		}
+	if target.TLS, err = t.tls.Config(); err != nil {
+		return nil, err
 	}
 	return target, nil
 }

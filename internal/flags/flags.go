@@ -3,15 +3,12 @@
 package flags
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/textproto"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
-
-	"github.com/finwait/finwait/internal/input"
 )
 
 // Header reads 'Name: value'. The error does not show it: it may hold a secret.
@@ -26,17 +23,4 @@ func Header(text string) (name, value string, err error) {
 		return "", "", fmt.Errorf("%s is finwait's own: leave it out", name)
 	}
 	return name, value, nil
-}
-
-// Authorities reads the certificates in a PEM file.
-func Authorities(file string) (*x509.CertPool, error) {
-	pem, err := input.Read(file, input.Keys)
-	if err != nil {
-		return nil, fmt.Errorf("%w: give a file with the issuer's certificate in PEM", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate: give a file with the issuer's in PEM", file)
-	}
-	return pool, nil
 }
