@@ -59,13 +59,21 @@ func (c *conn) say(text string)    { c.write([]byte(text)...) }
 func (c *conn) frame(f ws.Frame)   { c.write(ws.MustCompileFrame(f)...) }
 func (c *conn) close(body ...byte) { c.frame(ws.NewCloseFrame(body)) }
 
-// forever writes b ten times every ten milliseconds until the peer is gone:
-// without end, but not so fast that two hundred of these leave nothing of the
-// machine. What the peer sends is read meanwhile, so that only it can end this.
-func (c *conn) forever(b []byte) {
+// forever writes b until the peer is gone, with a pause on the average, 0: as fast
+// as the connection takes it. What the peer sends is read meanwhile, so that only it
+// can end this.
+func (c *conn) forever(b []byte, pause time.Duration) {
 	c.server.running.Go(c.drain)
+	if pause == 0 {
+		b = bytes.Repeat(b, 1+(32<<10)/len(b))
+		for {
+			if _, err := c.out.Write(b); err != nil {
+				return
+			}
+		}
+	}
 	b = bytes.Repeat(b, 10)
-	ticker := time.NewTicker(10 * time.Millisecond)
+	ticker := time.NewTicker(10 * pause)
 	defer ticker.Stop()
 	for {
 		if _, err := c.out.Write(b); err != nil {

@@ -24,6 +24,9 @@ const (
 	hello = "\x81\x82\x00\x00\x00\x00hi" // a text, masked by zeros
 )
 
+// mostRead is so much that it is a flood, bytes.
+const mostRead = 4 << 20
+
 // What a client sees at last.
 const (
 	fin   = "FIN"
@@ -38,7 +41,10 @@ func TestMisbehaviours(t *testing.T) {
 	want := map[string]struct{ begin, end string }{ // of what comes behind the head of a 101, or without one
 		"endless-data":        {"\x81\x7e\x0f\xa0datadata", flood},
 		"endless-fragments":   {"\x00\x04part\x00\x04part", flood},
-		"endless-pings":       {"\x89\x01?\x89\x01?", flood},
+		"endless-pings":       {"\x89\x00\x89\x00", flood},
+		"endless-pings-later": {"\x89\x00\x89\x00", flood},
+		"steady-pings":        {"\x89\x01?\x89\x01?", flood},
+		"steady-closes":       {"\x88\x07\x03\xe9again\x88\x07\x03\xe9again", flood},
 		"endless-closes":      {"\x88\x07\x03\xe9again\x88\x07\x03\xe9again", flood},
 		"endless-head":        {"HTTP/1.1 101 Switching Protocols\r\nX-More: yyy", flood},
 		"endless-noise":       {"\xff\xff\xff", flood},
@@ -123,7 +129,7 @@ func talk(t *testing.T, url string, limit time.Duration, text string) (got, end 
 		return "", rst
 	}
 	b, last := []byte(nil), time.Time{}
-	for buf := make([]byte, 64<<10); err == nil; {
+	for buf := make([]byte, 64<<10); err == nil && len(b) < mostRead; {
 		var n int
 		if n, err = c.Read(buf); n > 0 {
 			b, last = append(b, buf[:n]...), time.Now()
@@ -134,6 +140,8 @@ func talk(t *testing.T, url string, limit time.Duration, text string) (got, end 
 		got = rest
 	}
 	switch {
+	case err == nil:
+		return got, flood
 	case errors.Is(err, io.EOF):
 		return got, fin
 	case errors.Is(err, syscall.ECONNRESET):

@@ -64,7 +64,7 @@ func afterCloseNotify(c *conn) {
 	if c.upgrade() {
 		_ = c.out.(*tls.Conn).CloseWrite()
 		c.out = c.TCPConn
-		c.forever(append([]byte{23, 3, 3, 1, 0}, make([]byte, 256)...)) // records of application data
+		c.forever(append([]byte{23, 3, 3, 1, 0}, make([]byte, 256)...), time.Millisecond) // records of application data
 	}
 }
 
