@@ -379,14 +379,6 @@ func (b *Batch) judge(r *Result, rules []Rule) {
 	r.Verdict, r.Missing = verdict(r.Findings)
 }
 
-// turn waits for a turn, which ends by done, or after the time for opening.
-func (b *Batch) turn() (done func()) {
-	b.turns <- struct{}{}
-	done = sync.OnceFunc(func() { <-b.turns })
-	time.AfterFunc(opening, done)
-	return done
-}
-
 // dead tells, after a probe has failed, whether the target answers nobody any
 // more: a second one fails too. It then ends the run.
 func (b *Batch) dead(ctx context.Context) bool {

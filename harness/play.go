@@ -80,3 +80,11 @@ func (b *Batch) peer(ctx context.Context, script peers.Script, query, token stri
 	rec.Events = before
 	return rec
 }
+
+// turn waits for a turn, which ends by done, or after the time for opening.
+func (b *Batch) turn() (done func()) {
+	b.turns <- struct{}{}
+	done = sync.OnceFunc(func() { <-b.turns })
+	time.AfterFunc(opening, done)
+	return done
+}

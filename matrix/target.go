@@ -102,7 +102,8 @@ func load(dir string) (*Target, error) {
 		}
 	}
 	if !namely.MatchString(t.Name) {
-		return nil, fmt.Errorf("%s: name %+.60q: give letters, digits, blanks and . _ + - of which the first is a letter or a digit: files are named by it", t.File(), t.Name)
+		const advice = "give letters, digits, blanks and . _ + - of which the first is a letter or a digit: files are named by it"
+		return nil, fmt.Errorf("%s: name %+.60q: %s", t.File(), t.Name, advice)
 	}
 	if _, err := t.profile(harness.Profile{}); err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 func CheckFiles(what string, need int) error {
 	var files unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil || files.Cur >= uint64(need) {
-		return nil //nolint:nilerr // the failures will tell
+		return nil // the failures will tell
 	}
 	return fmt.Errorf("%s need %d open files, the limit is %d: raise it with ulimit -n %[2]d", what, need, files.Cur)
 }
@@ -23,7 +23,7 @@ func CheckPorts(what string, need, addresses int) error {
 	var first, last int
 	b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
 	if _, scan := fmt.Sscan(string(b), &first, &last); err != nil || scan != nil {
-		return nil //nolint:nilerr // the failures will tell
+		return nil // the failures will tell
 	}
 	if ports := (last - first + 1) * addresses; need > ports {
 		return fmt.Errorf("%s need %d ports, this host has %d: widen net.ipv4.ip_local_port_range", what, need, ports)

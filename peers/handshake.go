@@ -336,7 +336,8 @@ func (o *Options) agreed(h http.Header) error {
 	offered, chosen := tokens(o.Header[protocol]), tokens(h[protocol])
 	switch {
 	case len(chosen) > 1 || len(h[protocol]) > 1:
-		return fmt.Errorf("the 101 response has several subprotocols, %s, where it may choose one (RFC 6455, 4.2.2 and 11.3.4)", quoted(h[protocol]))
+		const may = "where it may choose one (RFC 6455, 4.2.2 and 11.3.4)"
+		return fmt.Errorf("the 101 response has several subprotocols, %s, %s", quoted(h[protocol]), may)
 	case len(chosen) == 1 && !slices.Contains(offered, chosen[0]):
 		return fmt.Errorf("the 101 response has the subprotocol %s, which was not asked for (RFC 6455, 4.1)", quoted(chosen))
 	}
