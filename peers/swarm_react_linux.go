@@ -116,6 +116,7 @@ func (m *one) flush() {
 			return
 		}
 	}
+	m.out = nil // not the memory of what was sent
 }
 
 // write returns how much of b the kernel took. A write that fails takes the
