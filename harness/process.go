@@ -94,22 +94,6 @@ func (t *Target) StartProcess(ctx context.Context) (*Server, error) {
 	return s, nil
 }
 
-// assignments are those before a simple command, with values that the shell does
-// not expand.
-var assignments = regexp.MustCompile("^\\s*(?:[A-Za-z_][A-Za-z0-9_]*=(?:[^\\s\"'`$\\\\]|\"[^\"`$\\\\]*\"|'[^']*')*\\s+)*")
-
-// direct lets a simple command take the shell's place, so that a signal is for
-// the server and not for a shell before it.
-func direct(line string) string {
-	before := assignments.FindString(line)
-	command := line[len(before):]
-	name, _, _ := strings.Cut(command, " ")
-	if strings.ContainsAny(line, "|&;<>()\n") || name == "exec" || strings.Contains(name, "=") {
-		return line
-	}
-	return before + "exec " + command
-}
-
 // ready waits until a handshake succeeds. There is no event for that: it tries
 // again at growing intervals of 10 to 100 ms.
 func (s *Server) ready(ctx context.Context, t *Target, limit time.Time) error {

@@ -6,24 +6,6 @@ import (
 	"github.com/finwait/finwait/internal/process"
 )
 
-func TestDirect(t *testing.T) {
-	for line, want := range map[string]string{
-		"node server.js":                        "exec node server.js",
-		"NODE_ENV=production node server.js":    "NODE_ENV=production exec node server.js",
-		`A=1 B="b c" C='d e' node server.js`:    `A=1 B="b c" C='d e' exec node server.js`,
-		"PORT={port} exec node server.js":       "PORT={port} exec node server.js",
-		"A=${B:-c d} node server.js":            "A=${B:-c d} node server.js", // not understood
-		"exec node server.js":                   "exec node server.js",
-		"make && node server.js":                "make && node server.js",
-		"A=`echo 1 2` node --title=x server.js": "A=`echo 1 2` node --title=x server.js",
-		"node --title=x server.js":              "exec node --title=x server.js",
-	} {
-		if got := direct(line); got != want {
-			t.Errorf("%q became %q, want %q", line, got, want)
-		}
-	}
-}
-
 func TestLastWords(t *testing.T) {
 	for output, want := range map[string]string{
 		"":                    "",

@@ -41,7 +41,7 @@ func (t *Target) String() string {
 	case t.Process == nil:
 		name = t.URL.Redacted()
 	case t.Process.Line != "":
-		name = t.Process.Line
+		name = strings.TrimSpace(t.Process.Line)
 	default:
 		name = strings.Join(t.Process.Args, " ")
 	}
