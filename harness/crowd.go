@@ -113,11 +113,19 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 			o.Progress(opened, failed)
 		}
 	}
-	members, failure := swarm.Run(ctx)
+	reached := ctx
+	if server != nil {
+		var done context.CancelCauseFunc
+		reached, done = server.reached(ctx)
+		defer done(nil)
+	}
+	members, failure := swarm.Run(reached)
 	run.Opening = cmp.Or(run.Opening, time.Since(run.Started)) // where it was interrupted
-	switch {
+	switch missed := (signalMissed)(""); {
 	case ctx.Err() != nil:
 		run.Stopped = context.Cause(ctx).Error()
+	case errors.As(context.Cause(reached), &missed):
+		return nil, missed
 	case failure != nil:
 		return nil, failure
 	}

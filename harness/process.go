@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -44,6 +45,8 @@ type Server struct {
 	URL  *url.URL
 	how  *Process
 	port int
+
+	shell atomic.Bool // when it was asked to stop, the process was the shell of its command line
 }
 
 // target is the target as this server is reached: with its URL, and commands
@@ -135,17 +138,64 @@ func final(status int) bool {
 
 // Stop asks the process to stop, and returns when it has been asked.
 func (s *Server) Stop(ctx context.Context) error {
+	s.shell.Store(s.how.Line != "" && s.AsStarted())
 	if s.how.StopExec != "" {
 		return shell(s.fill(s.how.StopExec))(ctx)
 	}
-	signal := s.how.StopSignal
-	if signal == nil {
-		signal = syscall.SIGTERM
-	}
-	if err := s.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := s.Signal(s.how.stopSignal()); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("signal the server: %w", err)
 	}
 	return nil
+}
+
+// stopSignal is the signal that asks the server to stop.
+func (p *Process) stopSignal() os.Signal {
+	if p.StopSignal == nil {
+		return syscall.SIGTERM
+	}
+	return p.StopSignal
+}
+
+// signalMissed says that the signal which was to stop the server did not reach it.
+type signalMissed string
+
+// Error implements error.
+func (e signalMissed) Error() string { return string(e) }
+
+// reached is ctx as long as the server may have been reached by what stops it. It ends, with a
+// [signalMissed] as its cause, when the signal has ended the shell of the command line alone.
+func (s *Server) reached(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-s.Exited():
+			if err := s.missed(); err != nil {
+				cancel(err)
+			}
+		}
+	}()
+	return ctx, cancel
+}
+
+// missed tells, right after the process has ended, whether it was a shell that the
+// stop signal ended while the server that it had started runs on. A server whose own
+// process the signal ends while its children run on was reached.
+func (s *Server) missed() error {
+	signal, name := s.EndedBy()
+	if !s.shell.Load() || name == "" || s.how.StopExec == "" && signal != s.how.stopSignal() {
+		return nil
+	}
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, gone := s.Gone(now); gone {
+		return nil
+	}
+	advice := ", or stop the server by --stop-exec"
+	if s.how.StopExec != "" {
+		advice = ""
+	}
+	return signalMissed(name + " ended the shell and never reached the server, which still runs: begin the last command of --exec with exec" + advice)
 }
 
 func (s *Server) fill(line string) string {

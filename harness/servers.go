@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -91,9 +92,19 @@ func (b *Batch) place(s *Scenario, n int) *place {
 }
 
 // stopped runs a scenario that stops its server, and waits for the end of the
-// process.
+// process. It ends at once where the signal did not reach the server.
 func (b *Batch) stopped(ctx context.Context, s *Scenario, n int, r *Result, rally *peers.Rally) *Result {
-	r.Record = b.play(ctx, s, func() string { return "" }, rally)
+	p, reached := b.place(s, n), ctx
+	if p != nil {
+		var done context.CancelCauseFunc
+		reached, done = p.server.reached(ctx)
+		defer done(nil)
+	}
+	r.Record = b.play(reached, s, func() string { return "" }, rally)
+	if missed := (signalMissed)(""); errors.As(context.Cause(reached), &missed) {
+		r.Verdict, r.Err, r.Record = Errored, missed.Error(), nil
+		return r
+	}
 	if r.Record.Err != "" {
 		r.Verdict, r.Err = Errored, r.Record.Err
 		return r
@@ -102,7 +113,7 @@ func (b *Batch) stopped(ctx context.Context, s *Scenario, n int, r *Result, rall
 		return r
 	}
 	r.Record.Exit = &Exit{}
-	if p := b.place(s, n); p != nil {
+	if p != nil {
 		r.Record.Exit = p.server.exit(ctx, r.Record.Trigger, b.profile.Patience)
 		r.Record.clip()
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,4 +29,11 @@ func (s *Server) Files() (open, limit uint64, ok bool) {
 		return 0, 0, false
 	}
 	return uint64(len(files)), most.Cur, true
+}
+
+// AsStarted tells whether the process still is the program that it was started as:
+// it has taken up no other one by exec(2). False: it has, or that is not known.
+func (s *Server) AsStarted() bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.Pid))
+	return err == nil && string(b) == strings.Join(s.cmd.Args, "\x00")+"\x00"
 }

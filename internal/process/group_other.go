@@ -2,7 +2,10 @@
 
 package process
 
-import "os/exec"
+import (
+	"os/exec"
+	"syscall"
+)
 
 // group changes nothing here: Cancel kills the program alone.
 func group(*exec.Cmd) {}
@@ -10,3 +13,6 @@ func group(*exec.Cmd) {}
 func alive(int, string) (string, bool) { return "", false }
 
 func guard(int) *exec.Cmd { return nil }
+
+// EndedBy is not known here.
+func (s *Server) EndedBy() (signal syscall.Signal, name string) { return 0, "" }

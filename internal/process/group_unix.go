@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // group makes cmd the leader of a process group of its own, and lets Cancel
@@ -65,4 +67,14 @@ func guard(leader int) *exec.Cmd {
 		return nil
 	}
 	return cmd
+}
+
+// EndedBy is the signal that killed the program, once it has ended, and its name,
+// such as SIGTERM; empty: none did.
+func (s *Server) EndedBy() (signal syscall.Signal, name string) {
+	status, ok := s.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if !ok || !status.Signaled() {
+		return 0, ""
+	}
+	return status.Signal(), unix.SignalName(status.Signal())
 }
