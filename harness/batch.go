@@ -57,9 +57,10 @@ type Batch struct {
 	dying     *sync.Mutex
 	short     chan error // the first [peers.Shortage]
 
-	main *Server                     // that the scenarios share; nil: it is not ours
-	own  map[string][]*place         // of scenarios that have one of their own, for each play
-	stop func(context.Context) error // how the scenario stops its server; nil: it does not
+	main  *Server                     // that the scenarios share; nil: it is not ours
+	own   map[string][]*place         // of scenarios that have one of their own, for each play
+	rooms *rooms                      // for these
+	stop  func(context.Context) error // how the scenario stops its server; nil: it does not
 }
 
 // slot is where one scenario's result comes to stand.
@@ -279,6 +280,7 @@ func (b *Batch) close() {
 // record.
 func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally) *Result {
 	r := &Result{Scenario: s, Started: time.Now()}
+	defer b.place(s, n).leave(b.rooms)
 	defer r.date()
 	for _, c := range s.Needs {
 		if lie, ok := b.lies[c]; ok {
@@ -300,9 +302,6 @@ func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally)
 		return r
 	}
 	b = own
-	if p := b.place(s, n); p != nil {
-		defer p.server.Kill()
-	}
 	if s.Stops {
 		return b.stopped(ctx, s, n, r, rally)
 	}

@@ -12,6 +12,9 @@ import (
 	"github.com/finwait/finwait/peers"
 )
 
+// ownAtOnce is how many servers of single plays run at the same time at least.
+const ownAtOnce = 8
+
 // place is a server that one play of a scenario has for itself.
 type place struct {
 	once   sync.Once
@@ -19,38 +22,67 @@ type place struct {
 	err    error // it could not be started
 }
 
-// start starts the server, once.
-func (p *place) start(ctx context.Context, t *Target) {
-	p.once.Do(func() { p.server, p.err = t.StartProcess(ctx) })
+// rooms bound how many servers of single plays run at the same time, and how many of
+// them start.
+type rooms struct{ running, starting chan struct{} }
+
+// start starts the server, once, when there is room for it. It has the room until leave.
+func (p *place) start(ctx context.Context, t *Target, r *rooms) {
+	p.once.Do(func() {
+		select {
+		case r.running <- struct{}{}:
+		case <-ctx.Done():
+			p.err = context.Cause(ctx)
+			return
+		}
+		r.starting <- struct{}{}
+		p.server, p.err = t.StartProcess(ctx)
+		<-r.starting
+		if p.err != nil {
+			<-r.running
+		}
+	})
+}
+
+// leave ends the server, if it was started, and gives its room to another.
+func (p *place) leave(r *rooms) {
+	if p != nil && p.server != nil {
+		p.server.Kill()
+		<-r.running
+	}
 }
 
 // startServers starts the target's processes: one that scenarios share, and one
-// for each play of a scenario that disturbs others or stops it. They are ready before
-// anything is measured; where few plays run at the same time, each starts its own.
+// for each play of a scenario that disturbs others or stops it. As many as there is
+// room for are ready before anything is measured; the others start when earlier plays
+// have ended. Where few plays run at the same time, each starts its own.
 func (b *Batch) startServers(ctx context.Context, scenarios []*Scenario) (err error) {
 	if b.main, err = b.target.StartProcess(ctx); err != nil {
 		return err
 	}
-	var starting sync.WaitGroup
-	gate := make(chan struct{}, runtime.NumCPU())
-	for _, s := range scenarios {
-		if !s.Alone && !s.Stops {
-			continue
-		}
-		for range b.repeat {
-			p := &place{}
-			b.own[s.ID] = append(b.own[s.ID], p)
-			if b.atOnce < b.repeat*len(scenarios) {
-				continue
+	var places []*place // in the order of the plays
+	for n := range b.repeat {
+		for _, s := range scenarios {
+			if s.Alone || s.Stops {
+				places = append(places, &place{})
+				b.own[s.ID] = append(b.own[s.ID], places[len(places)-1])
 			}
-			starting.Go(func() {
-				gate <- struct{}{}
-				defer func() { <-gate }()
-				p.start(ctx, b.given)
-			})
+		}
+		if n == 0 { // one play of each is never held up
+			most := max(len(places), ownAtOnce, 2*runtime.NumCPU())
+			b.rooms = &rooms{running: make(chan struct{}, most), starting: make(chan struct{}, runtime.NumCPU())}
 		}
 	}
-	starting.Wait()
+	if most := cap(b.rooms.running); len(places) > most && b.atOnce > most {
+		b.run.Notes = append(b.run.Notes, fmt.Sprintf("%d plays need a server of their own: %d of these run at the same time, the others start as they end", len(places), most))
+	}
+	if b.atOnce >= b.repeat*len(scenarios) {
+		var starting sync.WaitGroup
+		for _, p := range places[:min(len(places), cap(b.rooms.running))] {
+			starting.Go(func() { p.start(ctx, b.given, b.rooms) })
+		}
+		starting.Wait()
+	}
 	b.target = b.main.target(b.given)
 	return nil
 }
@@ -60,7 +92,7 @@ func (b *Batch) startServers(ctx context.Context, scenarios []*Scenario) (err er
 func (b *Batch) at(ctx context.Context, s *Scenario, n int) (*Batch, error) {
 	own, p := *b, b.place(s, n)
 	if p != nil {
-		if p.start(ctx, b.given); p.err != nil {
+		if p.start(ctx, b.given, b.rooms); p.err != nil {
 			return nil, p.err
 		}
 		own.target = p.server.target(b.given)

@@ -110,7 +110,7 @@ processes of their own.`,
 	f.IntVar(&crowd, "crowd", crowd, "how many peers a server is stopped with")
 	addSelection(c, &selection)
 	f.IntVar(&options.AtOnce, "at-once", 0, "how many scenarios run at the same time (default all); 1 shows which one kills a server")
-	f.IntVar(&options.Repeat, "repeat", 1, "how often each scenario is played; its verdict is the worst, and a survival curve is drawn")
+	f.IntVar(&options.Repeat, "repeat", 1, "how often each scenario is played; its verdict is the worst, and a survival curve is drawn; of the servers that finwait starts for single plays, a bounded number run at the same time")
 	f.StringVar(&junit, "junit", "", "write a JUnit report to `file`")
 	f.BoolVar(&junitStrict, "junit-strict", false, "leave out of it what Jenkins' schema forbids (properties of a test case)")
 	f.StringVar(&json, "json", "", "write everything that was measured to `file`")

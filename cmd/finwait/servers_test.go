@@ -1,0 +1,49 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// However often a scenario is played that needs a server of its own, a bounded number
+// of servers run at the same time; every play has its result, also where plays that
+// are skipped have servers.
+func TestServersAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	// Each server counts those that run when it starts. A process is gone when finwait has waited for it.
+	script := fmt.Sprintf(`cd %s; : >pid.$$; n=0; for p in pid.*; do kill -0 ${p#pid.} 2>/dev/null && n=$((n+1)); done; echo $n >>counts; exec finwait serve --listen 127.0.0.1:$PORT`, dir)
+	most := max(8, 2*runtime.NumCPU())
+	var out bytes.Buffer
+	code := Main([]string{"run", "--exec", script, "--kick-exec", "exit 127", "--only", "shutdown/polite", "--only", "kick/all*", "--crowd", "1",
+		"--repeat", strconv.Itoa(most), "--close-timeout", "500ms", "--patience", "15s"}, &out, &out)
+	text := strings.Join(strings.Fields(out.String()), " ")
+	note := fmt.Sprintf("%d plays need a server of their own: %d of these run at the same time, the others start as they end", 3*most, most)
+	for _, want := range []string{note, fmt.Sprintf("%d pass", most), "1 passed", "2 skipped"} {
+		if code != exitOK || !strings.Contains(text, want) {
+			t.Errorf("exit status %d, and no %q in\n%s", code, want, out.String())
+		}
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "counts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	highest := 0
+	for _, line := range strings.Fields(string(b)) {
+		n, err := strconv.Atoi(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		highest = max(highest, n)
+	}
+	if highest < 2 || highest > most+1 { // with the one that all share
+		t.Errorf("%d servers ran at the same time, want up to %d", highest, most+1)
+	}
+}
