@@ -11,6 +11,24 @@ import (
 // each may wait for the server to end TCP, see goodbye.
 const askedAtOnce = 32
 
+// askedMeanwhile is the same for one scenario while others are measured.
+const askedMeanwhile = 8
+
+// askEach lets ask ask for the events of everyone of the record: some at the same
+// time, as each may take a [goodbye], which a crowd would add up to seconds.
+func askEach(r *Record, ask func(i int, one *Record)) {
+	var asking sync.WaitGroup
+	gate := make(chan struct{}, askedMeanwhile)
+	for i, one := range r.everyone() {
+		gate <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-gate }()
+			ask(i, one)
+		})
+	}
+	asking.Wait()
+}
+
 // askAgain asks for the close events of every connection once more, before the
 // server is left or stopped: a second one may have come long after the first.
 // What was given out stays as it is; a corrected result comes behind it.

@@ -306,20 +306,18 @@ func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally)
 		return b.stopped(ctx, s, n, r, rally)
 	}
 	r.Record = b.play(ctx, s, newToken, rally)
-	for _, one := range r.Record.everyone() {
-		one.Events = b.eventsAfter(ctx, one)
-	}
+	askEach(r.Record, func(_ int, one *Record) { one.Events = b.eventsAfter(ctx, one) })
 	if ctx.Err() == nil {
 		r.Record.Alive = b.probe(ctx)
 	}
-	for i, one := range r.Record.everyone() {
+	askEach(r.Record, func(i int, one *Record) {
 		if len(one.Events.List) == 0 && (i > 0 || one.GaveUp) {
-			continue // when it would be asked depends on the size of the crowd; or finwait's RST may bring one about
+			return // when it would be asked depends on the size of the crowd; or finwait's RST may bring one about
 		}
 		if again := b.events(ctx, one.token, time.Now()); len(again.List) > len(one.Events.List) {
 			one.Events = again // a second event came later
 		}
-	}
+	})
 	switch dead := r.Record.Alive.Tried && !r.Record.Alive.OK && b.dead(ctx); {
 	case r.Record.refused:
 		r.Verdict, r.Err = Skip, r.Record.Err

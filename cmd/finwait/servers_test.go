@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // However often a scenario is played that needs a server of its own, a bounded number
@@ -45,5 +46,22 @@ func TestServersAtOnce(t *testing.T) {
 	}
 	if highest < 2 || highest > most+1 { // with the one that all share
 		t.Errorf("%d servers ran at the same time, want up to %d", highest, most+1)
+	}
+}
+
+// A run takes as long as its longest hang, and a few seconds: the check before it and
+// the questions behind it do not wait for what the server holds.
+func TestRunTakesItsLongestHang(t *testing.T) {
+	const patience = 4 * time.Second
+	var out bytes.Buffer
+	began := time.Now()
+	code := Main([]string{"run", "--exec", "finwait serve --listen 127.0.0.1:{port} --fault waits-for-fin", "--only", "sanity", "--only", "kick", "--only", "shutdown/polite",
+		"--crowd", "5", "--close-timeout", "2s", "--response", "500ms", "--stop-timeout", "2s", "--patience", patience.String()}, &out, &out)
+	took := time.Since(began)
+	if code != exitFailed || !strings.Contains(strings.Join(strings.Fields(out.String()), " "), "held > 4.0") {
+		t.Errorf("exit status %d\n%s", code, out.String())
+	}
+	if most := patience + 8*time.Second; took > most {
+		t.Errorf("%s, want less than %s", took, most)
 	}
 }
