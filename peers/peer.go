@@ -149,8 +149,11 @@ func Run(ctx context.Context, script Script, opt Options) *Record {
 		p.stop(err) // a command alone serves nobody
 	}
 	p.commands.Wait()
+	p.rec.Stopped = p.now()
 	if played := err == nil || errors.Is(err, errOver); played && p.givesUp() && ctx.Err() == nil && opt.GivingUp != nil {
 		opt.GivingUp(ctx, p.until())
+		// What is asked takes its time, in which the peer looks on; not beyond its patience.
+		p.rec.Stopped = max(p.rec.Stopped, min(p.now(), p.until().Sub(p.start)))
 	}
 	return p.finish(cmp.Or(p.unable, err))
 }
@@ -211,7 +214,6 @@ func (p *Peer) finish(err error) *Record {
 		r.Failure = AsShortage(err)
 		r.Err = r.Failure.Error()
 	}
-	r.Stopped = time.Since(p.start)
 	ports := p.ports
 	bothFINs := r.FIN != nil && r.PeerFIN != nil
 	p.mu.Unlock()
