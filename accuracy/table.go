@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -80,7 +81,7 @@ func (t *table) print(w io.Writer) bool {
 }
 
 func sortDifferences(d []difference) {
-	slices.SortFunc(d, func(a, b difference) int { return int(a.off - b.off) })
+	slices.SortFunc(d, func(a, b difference) int { return cmp.Compare(a.off, b.off) })
 }
 
 // percentile of sorted values, by the nearest rank.

@@ -28,7 +28,7 @@ type Options struct {
 	Runs      int                  // of the catalogue per target, each on a process of its own; at least one
 	Profile   harness.Profile      // the limits, where a target declares none of its own
 	Reports   string               // folder for the whole JSON report of each target's first run; empty: none
-	Log       io.Writer            // a line as each run ends
+	Log       io.Writer            // a line as each run ends, one at a time
 	Done      func(*Outcome) error // called as each target ends, one at a time; may be nil
 }
 
@@ -41,6 +41,7 @@ func Run(ctx context.Context, targets []*Target, before *Matrix, o Options) (*Ma
 	if err != nil {
 		return nil, err
 	}
+	o.Log = &serial{w: o.Log}
 	m := New(o.Scenarios, profile, o.Runs)
 	outcomes := make([]*Outcome, len(targets))
 	gate := make(chan struct{}, o.Jobs)
@@ -76,6 +77,18 @@ func Run(ctx context.Context, targets []*Target, before *Matrix, o Options) (*Ma
 		failed = errors.Join(context.Cause(ctx), failed)
 	}
 	return m, failed
+}
+
+// serial is a log that several targets write to, a line at a time.
+type serial struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (s *serial) Write(line []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(line)
 }
 
 // measure runs one target. What goes wrong stands in the outcome.

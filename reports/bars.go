@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ func (t *Terminal) bars(results []*harness.Result) {
 	if len(list) == 0 {
 		return
 	}
-	slices.SortStableFunc(list, func(a, b *bar) int { return int(b.held.Until - a.held.Until) })
+	slices.SortStableFunc(list, func(a, b *bar) int { return cmp.Compare(b.held.Until, a.held.Until) })
 	t.line("\nhow long hanging sockets lived (held by the server's process, from the trigger)")
 	label := 0
 	for _, b := range list[:min(most, len(list))] {
