@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/finwait/finwait/internal/flags"
 	"github.com/finwait/finwait/internal/secret"
 )
 
@@ -89,6 +90,9 @@ const (
 // WithDefaults fills in what is zero. It fails, in one line, where the limits
 // contradict each other.
 func (p Profile) WithDefaults() (Profile, error) {
+	if max(p.CloseTimeout, p.Response, p.Patience, p.StopTimeout, p.PingInterval) > flags.Longest {
+		return p, fmt.Errorf("a time limit is longer than %s: give durations such as 10s", flags.Longest)
+	}
 	if p.CloseTimeout == 0 {
 		p.CloseTimeout = 10 * time.Second
 	}

@@ -104,6 +104,11 @@ func Read(r io.Reader) (*Matrix, error) {
 	if out.Format != Format || out.Version != Version {
 		return nil, fmt.Errorf("read a matrix: format %+.40q, version %d is not %q, version %d", out.Format, out.Version, Format, Version)
 	}
+	for i, o := range out.Targets {
+		if o == nil || slices.Contains(o.Cells, nil) {
+			return nil, fmt.Errorf("read a matrix: target %d is null, or one of its scenarios", i+1)
+		}
+	}
 	return &out, nil
 }
 

@@ -105,8 +105,12 @@ func load(dir string) (*Target, error) {
 		const advice = "give letters, digits, blanks and . _ + - of which the first is a letter or a digit: files are named by it"
 		return nil, fmt.Errorf("%s: name %+.60q: %s", t.File(), t.Name, advice)
 	}
-	if _, err := t.profile(harness.Profile{}); err != nil {
+	p, err := t.profile(harness.Profile{})
+	if err != nil {
 		return nil, err
+	}
+	if _, err := p.WithDefaults(); err != nil {
+		return nil, fmt.Errorf("%s: %w", t.File(), err)
 	}
 	if _, err := (scenarios.Selection{Skip: t.Alone}).Apply(scenarios.All()); err != nil {
 		return nil, fmt.Errorf("%s: alone: %w", t.File(), err)
@@ -144,7 +148,7 @@ func (t *Target) profile(p harness.Profile) (harness.Profile, error) {
 		from *Code
 		to   *harness.Convention
 	}{"no-code": {&t.Conventions.NoCode, &p.NoCode}, "lost-code": {&t.Conventions.LostCode, &p.LostCode}} {
-		if c.from.Kind == 0 {
+		if c.from.Kind == 0 || c.from.ShortTag() == "!!null" && c.from.Value == "" { // nothing is given
 			continue
 		}
 		c.to.Declared = true

@@ -97,6 +97,8 @@ func TestBadDescriptions(t *testing.T) {
 		minimal + "conventions: {no-code: 70000}":         "no-code: give a close code",
 		minimal + "conventions: {kill: often}":            "kill: give untold",
 		minimal + "conventions: {lost-code: x}":           "lost-code: give a close code",
+		minimal + "close-timeout: 2562047h":               "longer than 24h0m0s",
+		minimal + "ping-interval: -1s":                    "negative",
 	} {
 		if _, err := Load(folder(t, text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)

@@ -136,8 +136,8 @@ func compare(was, is *Scenario, th Threshold) (out []Change) {
 	if was.Verdict != is.Verdict {
 		add("verdict", was.Verdict, is.Verdict, step(was.Verdict, is.Verdict))
 	}
-	for _, rule := range rules(is, was) {
-		before, after := was.finding(rule), is.finding(rule)
+	for _, p := range rules(was, is) {
+		before, after := p.before, p.after
 		if (before.Outcome == breached) == (after.Outcome == breached) {
 			continue
 		}
@@ -148,19 +148,22 @@ func compare(was, is *Scenario, th Threshold) (out []Change) {
 		case before.Outcome == breached:
 			trend = better
 		}
-		add("rule", rule+" "+before.inShort(), rule+" "+after.inShort(), trend)
+		add("rule", before.Rule+" "+before.inShort(), after.Rule+" "+after.inShort(), trend)
 	}
 	if errored := string(harness.Errored); was.Verdict == errored || is.Verdict == errored {
 		return out // what was measured of one is cut short
 	}
-	before, sockets := was.lasted(), was.Held() != nil && is.Held() != nil
+	before, sockets := map[seen]lasted{}, was.Held() != nil && is.Held() != nil
+	for _, l := range was.lasted() {
+		before[l.seen] = l
+	}
 	for _, now := range is.lasted() {
-		i := now.among(before)
-		if i < 0 || now.what == "wire" && sockets {
+		then, ok := before[now.seen]
+		if !ok || now.what == "wire" && sockets {
 			continue
 		}
-		if trend := th.lives(before[i].Survival, now.Survival); trend != other {
-			add(now.what, before[i].String(), now.String(), trend)
+		if trend := th.lives(then.Survival, now.Survival); trend != other {
+			add(now.what, then.String(), now.String(), trend)
 		}
 	}
 	if was.Exit != nil && is.Exit != nil {
@@ -180,26 +183,33 @@ func compare(was, is *Scenario, th Threshold) (out []Change) {
 
 const breached = string(harness.Breached)
 
-// rules are those that were looked at in either of two results.
-func rules(results ...*Scenario) (ids []string) {
-	for _, s := range results {
-		for _, f := range s.Findings {
-			if !slices.Contains(ids, f.Rule) {
-				ids = append(ids, f.Rule)
-			}
-		}
-	}
-	return ids
-}
+// pair is what two results say of a rule; without an outcome where one says nothing.
+type pair struct{ before, after Finding }
 
-// finding is that of a rule; without an outcome where there is none.
-func (s *Scenario) finding(rule string) Finding {
-	for _, f := range s.Findings {
-		if f.Rule == rule {
-			return f
+// rules are those that were looked at in either of two results, each once: in the
+// order of the second, then of the first.
+func rules(was, is *Scenario) (out []pair) {
+	at := map[string]int{}
+	find := func(rule string) (p *pair, isNew bool) {
+		i, known := at[rule]
+		if !known {
+			i, at[rule] = len(out), len(out)
+			out = append(out, pair{Finding{Rule: rule}, Finding{Rule: rule}})
+		}
+		return &out[i], !known
+	}
+	first := map[string]bool{}
+	for _, f := range is.Findings {
+		if p, isNew := find(f.Rule); isNew {
+			p.after = f
 		}
 	}
-	return Finding{Rule: rule}
+	for _, f := range was.Findings {
+		if p, _ := find(f.Rule); !first[f.Rule] {
+			first[f.Rule], p.before = true, f
+		}
+	}
+	return out
 }
 
 // judged tells whether the rule was judged, or what it asks measured.

@@ -2,6 +2,7 @@ package reports_test
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -252,5 +253,31 @@ func TestExcuses(t *testing.T) {
 	}
 	if !strings.Contains(junit.String(), `message="want the process lets go within 13.0 s; got the process let go of the server socket at 20.0 s (close timeout)"`) {
 		t.Error("the failure's message in JUnit is not of a breach that counts")
+	}
+}
+
+// TestDiffIsLinear: a report that is ten times as long takes about ten times as long,
+// not a hundred times.
+func TestDiffIsLinear(t *testing.T) {
+	report := func(n int) *reports.Report {
+		s := reports.Scenario{ID: "a/b"}
+		for i := range n {
+			name := fmt.Sprintf("R%d", i)
+			s.Findings = append(s.Findings, reports.Finding{Rule: name, Outcome: "kept"})
+			s.Crowd = append(s.Crowd, reports.Member{Kind: name, Ending: "fin"})
+		}
+		return &reports.Report{Scenarios: []reports.Scenario{s}}
+	}
+	took := func(n int) time.Duration {
+		r, best := report(n), time.Hour
+		for range 3 {
+			start := time.Now()
+			reports.Compare(r, r, threshold)
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	if small, large := took(2_000), took(20_000); large > 40*small {
+		t.Errorf("2,000 rules take %s, 20,000 take %s", small, large)
 	}
 }

@@ -2,17 +2,21 @@ package reports
 
 import (
 	"math"
-	"slices"
 
 	"github.com/finwait/finwait/peers"
 )
 
 // lasted is how long something of a scenario lasted.
 type lasted struct {
+	seen
+	Survival
+}
+
+// seen is what lasted, and how that was seen: two results compare where it is the same.
+type seen struct {
 	what string // as in [Change]
 	whom string // in words, of a crowd or of repetitions; else empty
 	how  string // "held": the server's socket by its process; "TCP open": on the wire
-	Survival
 }
 
 // String is it in words.
@@ -22,38 +26,35 @@ func (l lasted) String() string { return l.whom + l.how + " " + l.Survival.Strin
 // each kind of peer of its crowd, and the median of what was repeated.
 func (s *Scenario) lasted() (out []lasted) {
 	if s.Wire != nil {
-		out = append(out, lasted{"wire", "", "TCP open", onWire(s.Wire.Ending, s.Wire.EndedAt)})
+		out = append(out, lasted{seen{"wire", "", "TCP open"}, onWire(s.Wire.Ending, s.Wire.EndedAt)})
 	}
 	if s.Held() != nil {
-		out = append(out, lasted{"socket", "", "held", *s.Held()})
+		out = append(out, lasted{seen{"socket", "", "held"}, *s.Held()})
 	}
+	at := map[seen]int{} // of the crowd
 	for _, m := range s.Crowd {
-		l := lasted{"crowd", "the longest of its crowd ", "TCP open", onWire(m.Ending, m.EndedAt)}
+		l := lasted{seen{"crowd", "the longest of its crowd ", "TCP open"}, onWire(m.Ending, m.EndedAt)}
 		if m.Kind != "" {
 			l.whom = "the longest of " + m.Kind + " "
 		}
 		if m.Held != nil {
 			l.how, l.Survival = "held", *m.Held
 		}
-		if i := l.among(out); i < 0 {
+		if i, known := at[l.seen]; !known {
+			at[l.seen] = len(out)
 			out = append(out, l)
 		} else if l.Until > out[i].Until {
 			out[i] = l
 		}
 	}
 	if s.Repeated != nil && s.Repeated.Curve != nil {
-		l := lasted{"repeated", "the median of its plays ", "held", s.Repeated.Curve.median()}
+		l := lasted{seen{"repeated", "the median of its plays ", "held"}, s.Repeated.Curve.median()}
 		if s.Repeated.Curve.Wire {
 			l.how = "TCP open"
 		}
 		out = append(out, l)
 	}
 	return out
-}
-
-// among finds the same of another result, seen in the same way; -1: it is not there.
-func (l lasted) among(list []lasted) int {
-	return slices.IndexFunc(list, func(o lasted) bool { return o.what == l.what && o.whom == l.whom && o.how == l.how })
 }
 
 // onWire is how long TCP was open as the peer saw it; censored where it saw no end.

@@ -121,7 +121,8 @@ func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
 		return err
 	}
 	var doc yaml.Node
-	err = yaml.NewDecoder(bytes.NewReader(text)).Decode(&doc)
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	err = decoder.Decode(&doc)
 	if where := new(yaml.LoadError); errors.As(err, &where) {
 		return fmt.Errorf("%s:%d:%d: %s", name, where.Mark.Line, where.Mark.Column, where.Message)
 	}
@@ -132,6 +133,9 @@ func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	root := doc.Content[0]
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s holds more than one YAML document: keep the first, and leave out the line --- and what follows", name)
+	}
 	if root.Kind != yaml.MappingNode {
 		return at(name, root, "the settings are a mapping, such as close-timeout: 30s")
 	}
@@ -147,6 +151,10 @@ func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
 			return at(name, key, "%s is set twice", key.Value)
 		}
 		seen[key.Value] = true
+		f := all.Lookup(key.Value)
+		if unset(value) && (f == nil || f.Value.Type() != "code" || value.Value == "") {
+			continue
+		}
 		var err error
 		switch key.Value {
 		case knownFailures:
@@ -164,7 +172,7 @@ func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
 				g.url = value.Value
 			}
 		default:
-			err = setting(name, c, all.Lookup(key.Value), value, free)
+			err = setting(name, c, f, value, free)
 		}
 		if err != nil {
 			return err
@@ -186,11 +194,13 @@ func setting(file string, c *cobra.Command, f *pflag.Flag, value *yaml.Node, fre
 	}
 	for _, v := range items {
 		text := v.Value
-		if v.Tag == "!!null" {
-			text = "null"
-		}
-		if v.Kind != yaml.ScalarNode {
+		switch {
+		case v.Kind != yaml.ScalarNode:
 			return at(file, v, "%s takes one value", f.Name)
+		case unset(v) && f.Value.Type() != "code":
+			return at(file, v, "%s has an empty item: leave it out", f.Name)
+		case unset(v):
+			text = "null"
 		}
 		if err := give(f, text, taken); err != nil {
 			return at(file, v, "%s: %s", f.Name, err)
@@ -199,6 +209,10 @@ func setting(file string, c *cobra.Command, f *pflag.Flag, value *yaml.Node, fre
 	}
 	return nil
 }
+
+// unset tells whether nothing is given, as in "exec:", or null is. A key with that is
+// as one that is not there; only a close code may be null.
+func unset(v *yaml.Node) bool { return v.Kind == yaml.ScalarNode && v.ShortTag() == "!!null" }
 
 // ruleWeights takes the weights of rules from the file.
 func ruleWeights(file string, c *cobra.Command, f *pflag.Flag, list *yaml.Node) error {

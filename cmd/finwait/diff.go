@@ -11,6 +11,9 @@ import (
 	"github.com/finwait/finwait/reports"
 )
 
+// mostPercent is the largest threshold: a time that is a thousand times as long.
+const mostPercent = 100_000
+
 func diffCommand() *cobra.Command {
 	var json, markdown string
 	th := reports.Threshold{}
@@ -34,8 +37,8 @@ Exit status: 0 nothing is worse, 1 something is, 2 not carried out.`,
   finwait diff baseline.json new.json --markdown diff.md`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			if percent < 0 || th.Least < 0 {
-				return fmt.Errorf("--threshold %g --least %s: neither may be negative", percent, th.Least)
+			if !(percent >= 0 && percent <= mostPercent) { // nor NaN
+				return fmt.Errorf("--threshold %g: give per cent from 0 to %d", percent, mostPercent)
 			}
 			th.Share = percent / 100
 			if err := writable(json, markdown); err != nil {
@@ -58,7 +61,7 @@ Exit status: 0 nothing is worse, 1 something is, 2 not carried out.`,
 	}
 	f := c.Flags()
 	f.Float64Var(&percent, "threshold", percent, "how much a time must change, in `per cent` of the old one")
-	f.DurationVar(&th.Least, "least", 250*time.Millisecond, "how much a time must change at least")
+	limitVar(f, &th.Least, "least", 0, 250*time.Millisecond, "how much a time must change at least")
 	f.StringVar(&json, "json", "", "write the changes to `file`")
 	f.StringVar(&markdown, "markdown", "", "write them as a table in Markdown to `file`")
 	return c

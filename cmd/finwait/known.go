@@ -54,7 +54,9 @@ func knownFailure(file string, entry *yaml.Node) (*harness.KnownFailure, error) 
 		case value.Kind != yaml.ScalarNode && !(key.Value == "rule" && value.Kind == yaml.SequenceNode):
 			return nil, at(file, value, "%s takes one value", key.Value)
 		}
-		seen[key.Value] = value
+		if seen[key.Value] = value; unset(value) {
+			value.Value = ""
+		}
 	}
 	var chosen []*harness.Scenario
 	if id := seen["id"]; id != nil {

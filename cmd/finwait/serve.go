@@ -65,7 +65,7 @@ func serveCommand() *cobra.Command {
 	f.StringVar(&o.Fault, "fault", "", "misbehave in this one `way`")
 	f.BoolVar(&listFaults, "list-faults", false, "list the faults and the rules that each breaks")
 	limitVar(f, &o.CloseTimeout, "close-timeout", flags.Shortest, 2*time.Second, "limit for everything after a close began")
-	f.DurationVar(&o.PingInterval, "ping-interval", time.Second, "time between pings; 0s or a negative one sends none")
+	limitVar(f, &o.PingInterval, "ping-interval", 0, time.Second, "time between pings; 0s sends none")
 	f.StringVar(&cert, "cert", "", "serve wss with the certificate in this PEM `file`")
 	f.StringVar(&key, "key", "", "its private key, a PEM `file`")
 	c.MarkFlagsRequiredTogether("cert", "key")

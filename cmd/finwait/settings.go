@@ -44,6 +44,14 @@ func give(f *pflag.Flag, text string, taken bool) error {
 	case "stop-signal":
 		_, err := stopSignal(text)
 		return err
+	case "shutdown-code":
+		codes, _ := f.Value.(pflag.SliceValue) // it has been read
+		for _, text := range codes.GetSlice() {
+			n, _ := strconv.Atoi(text)
+			if err := closeCode(n); err != nil {
+				return err
+			}
+		}
 	case "crowd", "repeat":
 		n, _ := strconv.Atoi(f.Value.String()) // it has been read
 		return within(n, 1, mostAtOnce)

@@ -82,6 +82,11 @@ func (t *targetFlags) target(raw string) (*harness.Target, error) {
 	case u.Fragment != "":
 		return nil, fmt.Errorf("the URL %q has a fragment, which a WebSocket URL may not have (RFC 6455, 3): leave out #%s", shown, secret.Mask(u.Fragment))
 	}
+	for _, code := range t.profile.ShutdownCodes {
+		if err := closeCode(code); err != nil {
+			return nil, fmt.Errorf("--shutdown-code %w", err)
+		}
+	}
 	target := &harness.Target{URL: u, Header: http.Header{}, Profile: t.profile, CloseExec: t.closeExec, KickExec: t.kickExec}
 	for i, h := range t.headers {
 		name, value, err := flags.Header(h)
@@ -105,6 +110,15 @@ func (t *targetFlags) target(raw string) (*harness.Target, error) {
 		return nil, err
 	}
 	return target, nil
+}
+
+// closeCode tells that a number is no code that may stand in a Close frame (RFC 6455,
+// 7.4.2).
+func closeCode(code int) error {
+	if code < 1000 || code > 4999 {
+		return fmt.Errorf("%d: give a close code from 1000 to 4999", code)
+	}
+	return nil
 }
 
 // headerValue tells what cannot stand in a header.

@@ -10,7 +10,11 @@ import (
 // machine and not the server.
 const Shortest = 100 * time.Millisecond
 
-// Limit is a time as a flag, which has a least value. It implements [flag.Value]
+// Longest is the most that a time may be: no run lasts as long, and what is added to
+// it as tolerance still fits.
+const Longest = 24 * time.Hour
+
+// Limit is a time as a flag, which has a least value and is at most [Longest]. It implements [flag.Value]
 // and pflag's.
 type Limit struct {
 	To    *time.Duration
@@ -25,6 +29,8 @@ func (l Limit) Set(s string) error {
 		return errors.New("no time: give one such as 30s or 1m30s")
 	case d < 0 && l.Least == 0:
 		return errors.New("negative: give a time such as 30s")
+	case d > Longest:
+		return fmt.Errorf("more than %s: give a time such as 30s", Longest)
 	case d < l.Least:
 		return fmt.Errorf("less than %s: give a time such as 30s", l.Least)
 	}
