@@ -35,5 +35,5 @@ func (s *Server) Files() (open, limit uint64, ok bool) {
 // it has taken up no other one by exec(2). False: it has, or that is not known.
 func (s *Server) AsStarted() bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.Pid))
-	return err == nil && string(b) == strings.Join(s.cmd.Args, "\x00")+"\x00"
+	return err == nil && string(b) == strings.Join(s.args, "\x00")+"\x00"
 }

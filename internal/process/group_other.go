@@ -12,7 +12,9 @@ func group(*exec.Cmd) {}
 
 func alive(int, string) (string, bool) { return "", false }
 
-func guard(int) *exec.Cmd { return nil }
+func hold(int) *exec.Cmd { return nil }
+
+func guard(int, mark) *exec.Cmd { return nil }
 
 // EndedBy is not known here.
 func (s *Server) EndedBy() (signal syscall.Signal, name string) { return 0, "" }

@@ -3,12 +3,10 @@
 package process
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +22,7 @@ func group(cmd *exec.Cmd) {
 // alive tells whether somebody of the group runs, and who: last is who did at the
 // look before, or empty. A process that has ended and that its parent has not
 // waited for takes signals; where there is a proc(5), it is told from the others.
-func alive(leader int, last string) (who string, runs bool) {
+func alive(leader int, last string) (who string, some bool) {
 	if syscall.Kill(-leader, 0) != nil {
 		return "", false
 	}
@@ -47,18 +45,42 @@ func alive(leader int, last string) (who string, runs bool) {
 // runs.
 func member(leader int, stat string) bool {
 	b, err := os.ReadFile(stat)
-	if err != nil {
-		return false // it has ended
+	if err != nil || !runs(b) {
+		return false
 	}
-	// PID (NAME) STATE PPID PGRP ...
-	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	return len(f) > 2 && f[2] == strconv.Itoa(leader) && f[0] != "Z" && f[0] != "X"
+	return status(b)[2] == strconv.Itoa(leader)
 }
 
-// guard starts a process that kills the group when finwait has gone: it waits
-// for the end of a pipe that only finwait holds. Nil where it cannot be had.
-func guard(leader int) *exec.Cmd {
-	cmd := exec.Command("sh", "-c", `read -r _; kill -s KILL -- "-$1" 2>/dev/null`, "sh", strconv.Itoa(leader))
+// hold starts a process of the group that ends at once. As long as nobody has waited
+// for it, the group's number is given to nobody else, though all others have ended.
+// Nil where it cannot be told from them.
+func hold(leader int) *exec.Cmd {
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		return nil
+	}
+	cmd := exec.Command("sh", "-c", ":")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: leader}
+	if err := cmd.Start(); err != nil {
+		return nil
+	}
+	return cmd
+}
+
+// guardianScript waits for the end of a pipe that only finwait holds, and then kills
+// the group $1 and who has the variable $2 or the limit $3: again, as one may start
+// another before it ends.
+const guardianScript = `read -r _
+kill -s KILL -- "-$1"
+for _ in 1 2 3; do
+	found=$(grep -lsF -e "$2" /proc/[0-9]*/environ; grep -lsF -e "$3" /proc/[0-9]*/limits)
+	for file in $found; do file=${file#/proc/}; kill -s KILL "${file%%/*}"; done
+	[ "$found" ] || break
+done`
+
+// guard starts the process that does that when finwait has gone. Nil where it cannot
+// be had.
+func guard(leader int, m mark) *exec.Cmd {
+	cmd := exec.Command("sh", "-c", guardianScript, "sh", strconv.Itoa(leader), m.variable, m.limit.String())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's interrupt is not for it
 	if _, err := cmd.StdinPipe(); err != nil {
 		return nil

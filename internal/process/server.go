@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"os"
@@ -16,33 +15,32 @@ type Server struct {
 	Pid    int
 	Output *Tail // of its standard output and standard error
 
-	cmd      *exec.Cmd
-	variable string // of all that it starts
-	guardian *exec.Cmd
-	killed   sync.Once
-	exited   chan struct{}
-	at       time.Time
-	output   *os.File
-	read     chan struct{} // closed when nobody can write to output any more
+	cmd     *exec.Cmd
+	args    []string // of the program
+	mark    mark
+	helpers []*exec.Cmd // that hold the group and guard it
+	killed  sync.Once
+	exited  chan struct{}
+	at      time.Time
+	output  *os.File
+	read    chan struct{} // closed when nobody can write to output any more
 }
 
 // Start starts cmd, which [Command] or [Shell] made. Where finwait itself is
-// killed, a guardian ends the program's group.
+// killed, a guardian ends what it started.
 func Start(cmd *exec.Cmd) (*Server, error) {
 	output, w, err := os.Pipe() // of its own: Wait must not wait for what the program started and left behind
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cmd: cmd, variable: mark + "=" + rand.Text(), Output: &Tail{}, exited: make(chan struct{}), output: output, read: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr, cmd.Env = w, w, append(cmd.Environ(), s.variable)
-	err = cmd.Start()
+	s := &Server{cmd: cmd, args: cmd.Args, mark: newMark(), Output: &Tail{}, exited: make(chan struct{}), output: output, read: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr, cmd.Env = w, w, append(cmd.Environ(), s.mark.variable)
+	err = s.mark.start(cmd, func(pid int) { s.Pid, s.helpers = pid, []*exec.Cmd{hold(pid), guard(pid, s.mark)} })
 	_ = w.Close()
 	if err != nil {
 		_ = output.Close()
 		return nil, err
 	}
-	s.Pid = cmd.Process.Pid
-	s.guardian = guard(s.Pid)
 	go func() {
 		_, _ = io.Copy(s.Output, output)
 		close(s.read)
@@ -109,10 +107,12 @@ func (s *Server) Kill() {
 	s.killed.Do(func() {
 		_ = s.cmd.Cancel()
 		<-s.exited
-		killStrays(s.variable)
-		if s.guardian != nil {
-			_ = s.guardian.Process.Kill()
-			_ = s.guardian.Wait()
+		s.mark.killStrays()
+		for _, helper := range s.helpers {
+			if helper != nil {
+				_ = helper.Process.Kill()
+				_ = helper.Wait()
+			}
 		}
 		timer := time.NewTimer(time.Second)
 		defer timer.Stop()

@@ -55,11 +55,10 @@ func TestKillEndsTheChildren(t *testing.T) {
 		"the server ends":  "exec 3>%; sleep 60 & exit 3",
 		"a session":        "setsid sh -c 'exec 3>%; exec sleep 60' & wait",
 		"a daemon":         "(setsid sh -c 'exec 3>%; sleep 60 & sleep 60' &); sleep 60",
+		"no environment":   "(setsid env -i /bin/sh -c 'exec 3>%; sleep 60 & sleep 60' &); sleep 60",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := exec.LookPath("setsid"); err != nil && strings.Contains(script, "setsid") {
-				t.Skip(err)
-			}
+			needs(t, script)
 			path := pipe(t)
 			s, err := Start(Shell(t.Context(), strings.ReplaceAll(script, "%", path)))
 			if err != nil {
@@ -105,33 +104,82 @@ func TestExitWithChild(t *testing.T) {
 	}
 }
 
+// needs skips what the script cannot do here.
+func needs(t *testing.T, script string) {
+	t.Helper()
+	if !strings.Contains(script, "setsid") {
+		return
+	}
+	if _, err := exec.LookPath("setsid"); err != nil {
+		t.Skip(err)
+	}
+	if _, err := os.Stat("/proc/self/limits"); err != nil {
+		t.Skip("who leaves the group is not found without a proc(5)")
+	}
+}
+
+// The number of the program's group is nobody else's until Kill, also where all of the
+// group have ended, be it by their own signal to the whole group.
+func TestGroupIsHeld(t *testing.T) {
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Skip(err)
+	}
+	for _, script := range []string{"exit 0", "kill -s TERM 0; exit 0", "kill -s KILL 0"} {
+		s, err := Start(Shell(t.Context(), script))
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-s.Exited()
+		if _, gone := s.Gone(t.Context()); !gone {
+			t.Errorf("%s: something is left", script)
+		}
+		if err := syscall.Kill(-s.Pid, 0); err != nil {
+			t.Errorf("%s: the group's number is free: %v", script, err)
+		}
+		s.Kill()
+		if err := syscall.Kill(-s.Pid, 0); err == nil {
+			t.Errorf("%s: somebody of the group is left", script)
+		}
+	}
+}
+
 // Nothing runs on where the process that started the server is killed: here
 // that is a test binary of its own.
 func TestGuardian(t *testing.T) {
-	if path := os.Getenv("FINWAIT_TEST_PIPE"); path != "" {
-		if _, err := Start(Shell(t.Context(), "exec 3>"+path+"; sleep 60 & wait")); err != nil {
+	if script := os.Getenv("FINWAIT_TEST_SCRIPT"); script != "" {
+		if _, err := Start(Shell(t.Context(), script)); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Println("started")
 		select {} // until it is killed
 	}
-	path := pipe(t)
-	cmd := exec.Command(os.Args[0], "-test.run", "^TestGuardian$", "-test.timeout", "1m")
-	cmd.Env = append(os.Environ(), "FINWAIT_TEST_PIPE="+path)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
+	for name, script := range map[string]string{
+		"a child":        "exec 3>%; sleep 60 & wait",
+		"a daemon":       "(setsid sh -c 'exec 3>%; sleep 60 & sleep 60' &); exit",
+		"no environment": "(setsid env -i /bin/sh -c 'exec 3>%; sleep 60 & sleep 60' &); sleep 60",
+		"signals":        "exec 3>%; trap '' TERM; kill -s TERM 0; sleep 60 & wait",
+	} {
+		t.Run(name, func(t *testing.T) {
+			needs(t, script)
+			path := pipe(t)
+			cmd := exec.Command(os.Args[0], "-test.run", "^TestGuardian$", "-test.timeout", "1m")
+			cmd.Env = append(os.Environ(), "FINWAIT_TEST_SCRIPT="+strings.ReplaceAll(script, "%", path))
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			ended := holder(t, path)
+			if line, err := bufio.NewReader(out).ReadString('\n'); line != "started\n" {
+				t.Fatal(line, err)
+			}
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+			ended()
+		})
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := holder(t, path)
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "started\n" {
-		t.Fatal(line, err)
-	}
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
-	ended()
 }
 
 func TestTail(t *testing.T) {
