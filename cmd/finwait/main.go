@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -41,18 +42,6 @@ var errFailed = errors.New("something failed")
 func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	go func() {
-		select {
-		case s := <-signals:
-			signal.Stop(signals) // a second one ends the process
-			cancel(fmt.Errorf("interrupted by %s", s))
-		case <-ctx.Done():
-		}
-	}()
-
 	root := &cobra.Command{
 		Use:   "finwait",
 		Short: "Shows how a WebSocket server lets go of its connections",
@@ -70,6 +59,12 @@ Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	command, _, _ := root.Find(args)
+	defer interruptible(cancel, func() {
+		if command.Flags().Lookup("json") != nil {
+			fmt.Fprintln(stderr, "finwait: interrupted: writing the reports; once more to give up")
+		}
+	})()
 	switch err := root.ExecuteContext(ctx); {
 	case err == nil:
 		return exitOK
@@ -80,4 +75,36 @@ Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
 		fmt.Fprintf(stderr, "finwait: %s\n", reports.OneLine(secret.Mask(text)))
 		return exitNotDone
 	}
+}
+
+// second is how long after the first signal another one is the same: timeout(1) sends
+// two, and so may a terminal and who started finwait.
+const second = time.Second
+
+// interruptible lets the first signal end the context, after say; once the moment has
+// passed, another one ends the process. Stop ends that.
+func interruptible(cancel context.CancelCauseFunc, say func()) (stop func()) {
+	kinds := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup(1) does
+		kinds = append(kinds, syscall.SIGHUP)
+	}
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, kinds...)
+	go func() {
+		defer signal.Stop(signals)
+		select {
+		case s := <-signals:
+			say()
+			cancel(fmt.Errorf("interrupted by %s", s))
+		case <-done:
+			return
+		}
+		timer := time.NewTimer(second)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-done:
+		}
+	}()
+	return func() { close(done) }
 }

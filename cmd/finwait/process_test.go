@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,7 +25,11 @@ import (
 // begin starts finwait as a process of its own, and waits for its first line.
 func begin(t *testing.T, args ...string) (cmd *exec.Cmd, line string, rest io.Reader, stderr *bytes.Buffer) {
 	t.Helper()
-	cmd = exec.CommandContext(t.Context(), "finwait", args...) // testscript.Main has put it on PATH
+	return beginCommand(t, exec.CommandContext(t.Context(), "finwait", args...)) // testscript.Main has put it on PATH
+}
+
+func beginCommand(t *testing.T, cmd *exec.Cmd) (_ *exec.Cmd, line string, rest io.Reader, stderr *bytes.Buffer) {
+	t.Helper()
 	stderr = new(bytes.Buffer)
 	cmd.Stderr = stderr
 	out, err := cmd.StdoutPipe()
@@ -54,6 +59,50 @@ func interrupt(t *testing.T, cmd *exec.Cmd, out io.Reader) int {
 	return cmd.ProcessState.ExitCode()
 }
 
+// interrupted is what a command with reports says of an interrupt.
+const interrupted = "finwait: interrupted: writing the reports; once more to give up\nfinwait: interrupted by interrupt\n"
+
+// Signals that follow each other closely are one, and cost no report; SIGHUP is as
+// the others, unless it was ignored from the beginning.
+func TestSignals(t *testing.T) {
+	s, err := hostile.Start("never-reads")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	for name, c := range map[string]struct {
+		shell string // that takes the place of itself
+		kinds []os.Signal
+		want  string // the reason
+	}{
+		"many":             {"exec", []os.Signal{os.Interrupt, syscall.SIGTERM}, "interrupt"},
+		"a hangup":         {"exec", []os.Signal{syscall.SIGHUP}, "hangup"},
+		"a hangup ignored": {"trap '' HUP; exec", []os.Signal{syscall.SIGHUP, os.Interrupt}, "interrupt"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			json := filepath.Join(t.TempDir(), "report.json")
+			cmd, _, out, stderr := beginCommand(t, exec.CommandContext(t.Context(), "sh", "-c", c.shell+" finwait run "+s.URL+" --json "+json))
+			pace := time.NewTicker(5 * time.Millisecond)
+			defer pace.Stop()
+			for limit := time.Now().Add(second / 2); time.Now().Before(limit); <-pace.C {
+				for _, kind := range c.kinds {
+					_ = cmd.Process.Signal(kind) // until it has ended
+				}
+			}
+			if _, err := io.Copy(io.Discard, out); err != nil {
+				t.Error(err)
+			}
+			_ = cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != exitNotDone || !strings.HasSuffix(stderr.String(), "\nfinwait: interrupted by "+c.want+"\n") {
+				t.Errorf("%s, %q", cmd.ProcessState, stderr)
+			}
+			if err := fits(json, "report"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // An interrupt ends the run at once, with whole reports of every scenario.
 func TestInterrupt(t *testing.T) {
 	s, err := hostile.Start("never-reads")
@@ -63,7 +112,7 @@ func TestInterrupt(t *testing.T) {
 	t.Cleanup(s.Close)
 	junit, json := filepath.Join(t.TempDir(), "junit.xml"), filepath.Join(t.TempDir(), "report.json")
 	cmd, _, out, stderr := begin(t, "run", s.URL, "--junit", junit, "--json", json)
-	if code := interrupt(t, cmd, out); code != exitNotDone || stderr.String() != "finwait: interrupted by interrupt\n" {
+	if code := interrupt(t, cmd, out); code != exitNotDone || stderr.String() != interrupted {
 		t.Errorf("exit status %d, %q", code, stderr)
 	}
 	if err := fits(json, "report"); err != nil {
@@ -117,7 +166,7 @@ func TestExecInterrupted(t *testing.T) {
 	if err := held.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if code := interrupt(t, cmd, out); code != exitNotDone || stderr.String() != "finwait: interrupted by interrupt\n" {
+	if code := interrupt(t, cmd, out); code != exitNotDone || stderr.String() != interrupted {
 		t.Errorf("exit status %d, %q", code, stderr)
 	}
 	if _, err := io.ReadAll(held); err != nil {
