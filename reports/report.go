@@ -121,7 +121,9 @@ func (f Finding) Grading() string { return f.measured().Grading() }
 
 // measured is the finding as the harness had it, as far as a breach weighs.
 func (f Finding) measured() harness.Finding {
-	out := harness.Finding{Rule: harness.Rule{Grade: harness.Grade(f.Grade)}, Weight: harness.Weight(f.Weight), Outcome: harness.Outcome(f.Outcome)}
+	out := harness.Finding{
+		Rule: harness.Rule{Grade: harness.Grade(f.Grade)}, Weight: harness.Weight(f.Weight), Outcome: harness.Outcome(f.Outcome),
+	}
 	if f.Excused != "" {
 		out.Known = &harness.KnownFailure{Reason: f.Excused}
 	}

@@ -76,5 +76,6 @@ func login(ts *testscript.TestScript, _ bool, args []string) {
 // answers STATUS is a program that serves HTTP at $PORT and answers with the status.
 func answers() {
 	status, _ := strconv.Atoi(os.Args[1])
-	_ = http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	answer := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
+	_ = http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), http.HandlerFunc(answer))
 }

@@ -56,7 +56,8 @@ check-target take from it what neither the command line nor the environment
 				return err
 			}
 			if secret.Mask(url+" "+exec) != url+" "+exec {
-				say(c.OutOrStdout(), "%s holds what looks like a secret: keep it out of the repository, or give that by $FINWAIT_URL or $FINWAIT_EXEC instead", configFile)
+				say(c.OutOrStdout(), "%s holds what looks like a secret: keep it out of the repository,"+
+					" or give that by $FINWAIT_URL or $FINWAIT_EXEC instead", configFile)
 			}
 			say(c.OutOrStdout(), "wrote %s; now: finwait run", configFile)
 			return nil
@@ -161,7 +162,7 @@ func writeSchema(w io.Writer) error {
 			"additionalProperties": object{"enum": []harness.Weight{harness.Fails, harness.Warns, harness.Off}},
 		},
 		knownFailures: object{
-			"description": "rules that scenarios are known to break: that does not fail the run, and that none of them breaks the rule any more does",
+			"description": "rules that scenarios are known to break: that does not fail the run; that none breaks the rule any more does",
 			"type":        "array",
 			"items": object{
 				"type": "object", "additionalProperties": false, "required": []string{"id", "rule", "reason"},

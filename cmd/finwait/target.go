@@ -51,7 +51,8 @@ func (t *targetFlags) addLimits(c *cobra.Command) {
 	limitVar(f, &p.Patience, "patience", 0, 0, "how long to look, from the trigger; 0s is 35s, or more where the close timeout needs it")
 	limitVar(f, &p.PingInterval, "ping-interval", 0, 0, "declared keepalive interval, 0s for none; a vanished peer must be let go of within two")
 	f.BoolVar(&p.Strict, "strict", false, "a breached SHOULD fails")
-	f.Var(scenarios.WeightFlag{To: &p.Weights}, "rule", "what a breach of this rule does, before its grade and --strict: fail, warn, or off where it is not judged, such as R36=off (repeatable)")
+	f.Var(scenarios.WeightFlag{To: &p.Weights}, "rule", "what a breach of this rule does, before its grade and --strict: fail, warn,"+
+		" or off where it is not judged, such as R36=off (repeatable)")
 	f.BoolVar(&p.Orphans, "orphans", false, "look on until the kernel freed the socket, not only until the process let go")
 }
 
