@@ -19,24 +19,30 @@ const (
 // capacity tells, in one line, whether this host has the files and ports for the
 // plays of the scenarios that may be under way at the same time.
 func (b *Batch) capacity(scenarios []*Scenario) error {
-	var sizes []int      // of each play, in peers
-	keepers, own := 0, 0 // peers that keep their ports, plays that have servers of their own
+	var shared, own []int // plays on the shared server, and on servers of their own: in peers
+	keepers := 0          // peers that keep their ports
 	for _, s := range scenarios {
-		sizes = append(sizes, slices.Repeat([]int{s.others() + 1}, b.repeat)...)
-		if s.Alone || s.Stops {
-			own += b.repeat
+		plays := slices.Repeat([]int{s.others() + 1}, b.repeat)
+		if b.given.Process != nil && s.ownsServer() {
+			own = append(own, plays...)
+		} else {
+			shared = append(shared, plays...)
 		}
 		if slices.ContainsFunc(s.Script, func(step peers.Step) bool { c, ok := step.(peers.Connect); return ok && c.KeepPort }) {
 			keepers += b.repeat
 		}
 	}
-	slices.SortFunc(sizes, func(a, b int) int { return cmp.Compare(b, a) })
+	largest := func(sizes []int, n int) []int {
+		slices.SortFunc(sizes, func(a, b int) int { return cmp.Compare(b, a) })
+		return sizes[:min(n, len(sizes))]
+	}
+	own = largest(own, serversAtOnce(len(own)/b.repeat))
 	connections, servers := 0, 0
-	for _, size := range sizes[:b.atOnce] {
+	for _, size := range largest(slices.Concat(shared, own), b.atOnce) {
 		connections += size
 	}
 	if b.given.Process != nil {
-		servers = 1 + min(own, b.atOnce)
+		servers = 1 + min(len(own), b.atOnce)
 	}
 	what := fmt.Sprintf("%d plays at once, with %d peers and %d server processes,", b.atOnce, connections, servers)
 	err := cmp.Or(

@@ -2,6 +2,7 @@ package harness_test
 
 import (
 	"context"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -35,6 +36,23 @@ func TestCapacity(t *testing.T) {
 	_, err := harness.Start(t.Context(), target, scenarios.All(), harness.Options{})
 	setFiles(t, before)
 	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "open files, the limit is 64: raise it with ulimit -n") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestCapacityOfRepeats: plays that wait for a server of their own need nothing yet.
+func TestCapacityOfRepeats(t *testing.T) {
+	list, err := scenarios.Selection{Only: []string{"kick/one-of-50"}}.Apply(scenarios.All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := &harness.Target{
+		URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:{port}"}, Profile: profile, Process: &harness.Process{Args: []string{"false"}},
+	}
+	before := setFiles(t, 1024)
+	_, err = harness.Start(t.Context(), target, list, harness.Options{Repeat: 100})
+	setFiles(t, before)
+	if err == nil || !strings.Contains(err.Error(), "ended before it was ready") {
 		t.Errorf("%v", err)
 	}
 }

@@ -67,6 +67,9 @@ func (s *Scenario) Clauses() []string {
 	return out
 }
 
+// ownsServer tells whether each play gets a server of its own, where finwait starts it.
+func (s *Scenario) ownsServer() bool { return s.Alone || s.Stops }
+
 // judgedBy are the rules of a scenario that leaves the server to others.
 func (s *Scenario) judgedBy() []Rule { return append(slices.Clone(s.Rules), Alive) }
 

@@ -12,8 +12,9 @@ import (
 	"github.com/finwait/finwait/peers"
 )
 
-// ownAtOnce is how many servers of single plays run at the same time at least.
-const ownAtOnce = 8
+// serversAtOnce is how many servers of single plays run at the same time: one play of
+// each scenario is never held up.
+func serversAtOnce(scenarios int) int { return max(scenarios, 8, 2*runtime.NumCPU()) }
 
 // place is a server that one play of a scenario has for itself.
 type place struct {
@@ -61,24 +62,22 @@ func (b *Batch) startServers(ctx context.Context, scenarios []*Scenario) (err er
 		return err
 	}
 	var places []*place // in the order of the plays
-	for n := range b.repeat {
+	for range b.repeat {
 		for _, s := range scenarios {
-			if s.Alone || s.Stops {
+			if s.ownsServer() {
 				places = append(places, &place{})
 				b.own[s.ID] = append(b.own[s.ID], places[len(places)-1])
 			}
 		}
-		if n == 0 { // one play of each is never held up
-			most := max(len(places), ownAtOnce, 2*runtime.NumCPU())
-			b.rooms = &rooms{running: make(chan struct{}, most), starting: make(chan struct{}, runtime.NumCPU())}
-		}
 	}
-	if most := cap(b.rooms.running); len(places) > most && b.atOnce > most {
+	most := serversAtOnce(len(places) / b.repeat)
+	b.rooms = &rooms{running: make(chan struct{}, most), starting: make(chan struct{}, runtime.NumCPU())}
+	if len(places) > most && b.atOnce > most {
 		b.run.Notes = append(b.run.Notes, fmt.Sprintf("%d plays need a server of their own: %d of these run at the same time, the others start as they end", len(places), most))
 	}
 	if b.atOnce >= b.repeat*len(scenarios) {
 		var starting sync.WaitGroup
-		for _, p := range places[:min(len(places), cap(b.rooms.running))] {
+		for _, p := range places[:min(len(places), most)] {
 			starting.Go(func() { p.start(ctx, b.given, b.rooms) })
 		}
 		starting.Wait()
