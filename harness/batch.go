@@ -112,6 +112,7 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 	if plays := o.Repeat * len(scenarios); o.AtOnce <= 0 || o.AtOnce > plays {
 		o.AtOnce = plays
 	}
+	t = t.forRun()
 	b := &Batch{
 		given: t, target: t, atOnce: o.AtOnce, repeat: o.Repeat, profile: profile, known: o.Known, has: map[Capability]bool{}, lies: map[Capability]string{}, refused: map[Capability]string{},
 		turns:     make(chan struct{}, turns),
@@ -271,6 +272,7 @@ func (b *Batch) close() {
 			}
 		}
 	}
+	b.given.commands.End()
 	if b.observer != nil {
 		_ = b.observer.Close()
 	}

@@ -33,6 +33,8 @@ func CheckTarget(ctx context.Context, t *Target) (*Conformance, error) {
 	if err != nil {
 		return nil, err
 	}
+	t = t.forRun()
+	defer t.commands.End()
 	b := &Batch{target: t, profile: profile, has: map[Capability]bool{CanEvents: true}, turns: make(chan struct{}, turns), short: make(chan error, 1)}
 	r := b.talk(ctx, "", peers.Send{peers.Text(probeText), peers.Command(hello), {Opcode: peers.OpBinary, Payload: []byte(probeBytes)}},
 		peers.AwaitText{Text: probeText}, peers.AwaitAnswer{Prefix: "finwait:"}, peers.AwaitBinary{Payload: probeBytes})

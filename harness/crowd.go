@@ -59,6 +59,8 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 	if err := swarm.Check(t.URL.Hostname()); err != nil {
 		return nil, err
 	}
+	t = t.forRun()
+	defer t.commands.End()
 	run := &CrowdRun{Target: t.String(), Then: o.Then, Patience: patience}
 	target := t
 	var server *Server
@@ -78,7 +80,7 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 		return nil, err
 	}
 	var began time.Time // the trigger
-	switch stop := server.stopper(t.StopExec); o.Then {
+	switch stop := t.stopper(server); o.Then {
 	case ServerStops:
 		swarm.Trigger = func(ctx context.Context) (time.Time, error) { began = time.Now(); return began, stop(ctx) }
 	case ServerKicks:
@@ -229,11 +231,11 @@ func (run *CrowdRun) clip() {
 }
 
 // stopper is what stops the server: its process, or the user's command.
-func (s *Server) stopper(line string) func(context.Context) error {
+func (t *Target) stopper(s *Server) func(context.Context) error {
 	if s != nil {
 		return s.Stop
 	}
-	return shell(line)
+	return shell(t.commands, t.StopExec)
 }
 
 // kickAll makes the server's application close all connections, from one that

@@ -80,7 +80,7 @@ func (e *execs) command(line string) func(context.Context) error {
 	code, reason, _ := strings.Cut(rest, " ")
 	filled := strings.NewReplacer("{token}", quote(e.token), "{code}", quote(code), "{reason}", quote(reason)).Replace(template)
 	return func(ctx context.Context) error {
-		out, err := process.Shell(ctx, filled).CombinedOutput()
+		out, err := e.target.commands.Run(process.Shell(ctx, filled))
 		var exit *exec.ExitError
 		switch {
 		case err == nil:
@@ -90,15 +90,15 @@ func (e *execs) command(line string) func(context.Context) error {
 		case errors.As(err, &exit) && exit.ExitCode() == unsupported:
 			e.refused.Store(true)
 		}
-		return fmt.Errorf("%s: %w: %+.200q", secret.Mask(template), err, secret.Mask(strings.TrimSpace(string(out))))
+		return fmt.Errorf("%s: %w: %+.200q", secret.Mask(template), err, secret.Mask(strings.TrimSpace(out)))
 	}
 }
 
 // shell runs a command line of the user's.
-func shell(line string) func(context.Context) error {
+func shell(commands *process.Commands, line string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		if out, err := process.Shell(ctx, line).CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w: %+.200q", secret.Mask(line), err, secret.Mask(strings.TrimSpace(string(out))))
+		if out, err := commands.Run(process.Shell(ctx, line)); err != nil {
+			return fmt.Errorf("%s: %w: %+.200q", secret.Mask(line), err, secret.Mask(strings.TrimSpace(out)))
 		}
 		return nil
 	}

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,9 +43,10 @@ const readyDefault = 30 * time.Second
 // Server is a process of a target, under way.
 type Server struct {
 	*process.Server
-	URL  *url.URL
-	how  *Process
-	port int
+	URL      *url.URL
+	how      *Process
+	port     int
+	commands *process.Commands
 
 	shell atomic.Bool // when it was asked to stop, the process was the shell of its command line
 }
@@ -66,7 +68,7 @@ func (t *Target) StartProcess(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{how: p, port: port}
+	s := &Server{how: p, port: port, commands: cmp.Or(t.commands, process.NewCommands())}
 	u := *t.URL
 	u.Host = strings.ReplaceAll(u.Host, "{port}", strconv.Itoa(port))
 	u.Path = strings.ReplaceAll(u.Path, "{port}", strconv.Itoa(port))
@@ -140,7 +142,7 @@ func final(status int) bool {
 func (s *Server) Stop(ctx context.Context) error {
 	s.shell.Store(s.how.Line != "" && s.AsStarted())
 	if s.how.StopExec != "" {
-		return shell(s.fill(s.how.StopExec))(ctx)
+		return shell(s.commands, s.fill(s.how.StopExec))(ctx)
 	}
 	if err := s.Signal(s.how.stopSignal()); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("signal the server: %w", err)

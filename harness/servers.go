@@ -109,7 +109,7 @@ func (b *Batch) at(ctx context.Context, s *Scenario, n int) (*Batch, error) {
 			timer := time.NewTimer(100 * time.Millisecond)
 			<-timer.C
 		}
-		own.stop = shell(b.target.StopExec)
+		own.stop = shell(b.target.commands, b.target.StopExec)
 	}
 	return &own, nil
 }

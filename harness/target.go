@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/internal/flags"
+	"github.com/finwait/finwait/internal/process"
 	"github.com/finwait/finwait/internal/secret"
 )
 
@@ -31,6 +32,15 @@ type Target struct {
 	// something else starts it again.
 	Process  *Process
 	StopExec string
+
+	commands *process.Commands // run these command lines
+}
+
+// forRun is the target with what runs its command lines, for one run.
+func (t *Target) forRun() *Target {
+	own := *t
+	own.commands = process.NewCommands()
+	return &own
 }
 
 // String is the target's name for a reader, without what looks like a secret: the one

@@ -37,17 +37,17 @@ func (t *Target) checkVersion(ctx context.Context) error {
 const lineMost = 300
 
 // run runs a shell command in the target's folder and gives the last line that
-// it wrote.
+// it wrote. What the command leaves behind ends.
 func (t *Target) run(ctx context.Context, line string) (string, error) {
 	cmd := process.Shell(ctx, line)
 	cmd.Dir = t.dir
-	out := &process.Tail{}
-	cmd.Stdout, cmd.Stderr = out, out
-	err := cmd.Run()
+	commands := process.NewCommands()
+	defer commands.End()
+	out, err := commands.Run(cmd)
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	}
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
 	last := reports.Clip(lines[len(lines)-1], lineMost)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w: %s", secret.Mask(line), err, secret.Mask(last))

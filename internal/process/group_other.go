@@ -14,7 +14,7 @@ func alive(int, string) (string, bool) { return "", false }
 
 func hold(int) *exec.Cmd { return nil }
 
-func guard(int, mark) *exec.Cmd { return nil }
+func guard(string, mark) *exec.Cmd { return nil }
 
 // EndedBy is not known here.
 func (s *Server) EndedBy() (signal syscall.Signal, name string) { return 0, "" }

@@ -67,10 +67,10 @@ func hold(leader int) *exec.Cmd {
 }
 
 // guardianScript waits for the end of a pipe that only finwait holds, and then kills
-// the group $1 and who has the variable $2 or the limit $3: again, as one may start
+// the group $1, if any, and who has the variable $2 or the limit $3: again, as one may start
 // another before it ends.
 const guardianScript = `read -r _
-kill -s KILL -- "-$1"
+[ "$1" ] && kill -s KILL -- "-$1"
 for _ in 1 2 3; do
 	found=$(grep -lsF -e "$2" /proc/[0-9]*/environ; grep -lsF -e "$3" /proc/[0-9]*/limits)
 	for file in $found; do file=${file#/proc/}; kill -s KILL "${file%%/*}"; done
@@ -79,8 +79,8 @@ done`
 
 // guard starts the process that does that when finwait has gone. Nil where it cannot
 // be had.
-func guard(leader int, m mark) *exec.Cmd {
-	cmd := exec.Command("sh", "-c", guardianScript, "sh", strconv.Itoa(leader), m.variable, m.limit.String())
+func guard(leader string, m mark) *exec.Cmd {
+	cmd := exec.Command("sh", "-c", guardianScript, "sh", leader, m.variable, m.limit.String())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's interrupt is not for it
 	if _, err := cmd.StdinPipe(); err != nil {
 		return nil

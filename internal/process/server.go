@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -22,6 +23,7 @@ type Server struct {
 	killed  sync.Once
 	exited  chan struct{}
 	at      time.Time
+	err     error // of the exit
 	output  *os.File
 	read    chan struct{} // closed when nobody can write to output any more
 }
@@ -29,24 +31,36 @@ type Server struct {
 // Start starts cmd, which [Command] or [Shell] made. Where finwait itself is
 // killed, a guardian ends what it started.
 func Start(cmd *exec.Cmd) (*Server, error) {
+	var helpers []*exec.Cmd
+	m := newMark()
+	s, err := start(cmd, m, func(pid int) { helpers = []*exec.Cmd{hold(pid), guard(strconv.Itoa(pid), m)} })
+	if err == nil {
+		s.helpers = helpers
+	}
+	return s, err
+}
+
+// start starts cmd with the mark, when prepare is over.
+func start(cmd *exec.Cmd, m mark, prepare func(pid int)) (*Server, error) {
 	output, w, err := os.Pipe() // of its own: Wait must not wait for what the program started and left behind
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cmd: cmd, args: cmd.Args, mark: newMark(), Output: &Tail{}, exited: make(chan struct{}), output: output, read: make(chan struct{})}
+	s := &Server{cmd: cmd, args: cmd.Args, mark: m, Output: &Tail{}, exited: make(chan struct{}), output: output, read: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr, cmd.Env = w, w, append(cmd.Environ(), s.mark.variable)
-	err = s.mark.start(cmd, func(pid int) { s.Pid, s.helpers = pid, []*exec.Cmd{hold(pid), guard(pid, s.mark)} })
+	err = m.start(cmd, prepare)
 	_ = w.Close()
 	if err != nil {
 		_ = output.Close()
 		return nil, err
 	}
+	s.Pid = cmd.Process.Pid
 	go func() {
 		_, _ = io.Copy(s.Output, output)
 		close(s.read)
 	}()
 	go func() {
-		_ = cmd.Wait()
+		s.err = cmd.Wait()
 		s.at = time.Now()
 		close(s.exited)
 	}()
@@ -109,19 +123,33 @@ func (s *Server) Kill() {
 		<-s.exited
 		s.mark.killStrays()
 		for _, helper := range s.helpers {
-			if helper != nil {
-				_ = helper.Process.Kill()
-				_ = helper.Wait()
-			}
+			stop(helper)
 		}
-		timer := time.NewTimer(time.Second)
-		defer timer.Stop()
-		select {
-		case <-s.read:
-		case <-timer.C:
+		if !s.readAll(time.Second) {
+			_ = s.output.Close()
 		}
-		_ = s.output.Close()
 	})
+}
+
+// readAll waits until the output has been read to its end, and closes it then.
+func (s *Server) readAll(most time.Duration) bool {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-s.read:
+		_ = s.output.Close()
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// stop ends a helper, if there is one.
+func stop(helper *exec.Cmd) {
+	if helper != nil {
+		_ = helper.Process.Kill()
+		_ = helper.Wait()
+	}
 }
 
 // Tail keeps the last of what is written to it.
