@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -14,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -64,7 +62,7 @@ func (s *Server) target(t *Target) *Target {
 // the process wrote. The process ends with ctx, and by Kill.
 func (t *Target) StartProcess(ctx context.Context) (*Server, error) {
 	p := t.Process
-	port, err := freePort()
+	port, err := freePort(t.URL.Hostname())
 	if err != nil {
 		return nil, err
 	}
@@ -225,32 +223,4 @@ func (s *Server) lastWords() string {
 		return fmt.Sprintf(": it wrote %+.200q", last)
 	}
 	return ""
-}
-
-// handed are the ports that servers were told to listen on. The kernel may give
-// a port again until its server listens, which can take seconds.
-var handed struct {
-	sync.Mutex
-	ports map[int]bool
-}
-
-// freePort gives a loopback port that nobody listens on, each only once.
-func freePort() (int, error) {
-	handed.Lock()
-	defer handed.Unlock()
-	if len(handed.ports) > 10_000 || handed.ports == nil {
-		handed.ports = map[int]bool{}
-	}
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return 0, err
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
-		if !handed.ports[port] {
-			handed.ports[port] = true
-			return port, nil
-		}
-	}
 }

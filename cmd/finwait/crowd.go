@@ -66,7 +66,7 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 			}
 			embedded := len(args) == 0 && p.line == ""
 			if len(args) == 0 {
-				args = []string{embeddedURL}
+				args = []string{ownURL()}
 			}
 			if embedded {
 				if err := p.embedded(); err != nil {

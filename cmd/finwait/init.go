@@ -48,7 +48,7 @@ check-target take from it what neither the command line nor the environment
 			url := strings.Join(args, "")
 			if url != "" || exec != "" { // the same checks as run's
 				p := processFlags{line: exec, signal: "TERM"}
-				if _, err := p.target(&targetFlags{}, cmp.Or(url, embeddedURL)); err != nil {
+				if _, err := p.target(&targetFlags{}, cmp.Or(url, ownURL())); err != nil {
 					return err
 				}
 			}

@@ -33,7 +33,7 @@ func (p *processFlags) add(c *cobra.Command) {
 // embedded makes the reference server of this program the one that is started.
 func (p *processFlags) embedded() error {
 	program, err := os.Executable()
-	p.args = []string{program, "serve", "--listen", "127.0.0.1:{port}", "--ping-interval", embeddedPing.String()}
+	p.args = []string{program, "serve", "--listen", ownAddress(), "--ping-interval", embeddedPing.String()}
 	return err
 }
 

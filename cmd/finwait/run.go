@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -70,7 +71,7 @@ processes of their own.`,
 			}
 			embedded := len(args) == 0 && p.line == ""
 			if len(args) == 0 {
-				args = []string{embeddedURL}
+				args = []string{ownURL()}
 			}
 			if embedded {
 				if err := p.embedded(); err != nil {
@@ -174,9 +175,18 @@ func hint(scheme string, err error) string {
 	return ""
 }
 
-// embeddedURL is where a server listens that finwait starts, where no URL says
-// otherwise.
-const embeddedURL = "ws://127.0.0.1:{port}/"
+// ownAddress is where a server listens that finwait starts, where no URL says otherwise:
+// at the loopback address of IPv4, or of IPv6 on a host that has that alone.
+func ownAddress() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "[::1]:{port}"
+	}
+	_ = l.Close()
+	return "127.0.0.1:{port}"
+}
+
+func ownURL() string { return "ws://" + ownAddress() + "/" }
 
 // embeddedPing is the ping interval of the embedded server, and so its
 // declared one.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -63,5 +64,26 @@ func TestRunTakesItsLongestHang(t *testing.T) {
 	}
 	if most := patience + 8*time.Second; took > most {
 		t.Errorf("%s, want less than %s", took, most)
+	}
+}
+
+// A host may have IPv6 alone: the embedded server listens there, and the port of another
+// one is free at the address that the URL names.
+func TestIPv6Alone(t *testing.T) {
+	const alone = "ip link set lo up && ip addr del 127.0.0.1/8 dev lo && ip addr show dev lo | grep -q ::1 && exec \"$@\""
+	in := func(args ...string) *exec.Cmd { // a network namespace of its own
+		return exec.CommandContext(t.Context(), "unshare", append([]string{"-rn", "sh", "-c", alone, "sh"}, args...)...)
+	}
+	if out, err := in("true").CombinedOutput(); err != nil {
+		t.Skipf("no network namespace without IPv4: %v %s", err, out)
+	}
+	for name, args := range map[string][]string{
+		"embedded": {"finwait", "run", "--only", "sanity"},
+		"--exec":   {"finwait", "run", "--exec", "finwait serve --listen [::1]:{port}", "ws://[::1]:{port}/", "--only", "sanity"},
+		"no URL":   {"finwait", "run", "--exec", "finwait serve --listen [::1]:$PORT", "--only", "sanity"},
+	} {
+		if out, err := in(args...).CombinedOutput(); err != nil || !strings.Contains(string(out), "2 passed") {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
 	}
 }
