@@ -53,7 +53,7 @@ func (b *Batch) askAgain(ctx context.Context, scenarios []*Scenario) {
 			slot.mu.Lock()
 			defer slot.mu.Unlock()
 			slot.plays = plays
-			slot.conclude()
+			slot.result = worst(slot.plays)
 			slot.result.Corrected = true
 			b.run.Results[i] = slot.result
 			b.results <- slot.result

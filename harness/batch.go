@@ -63,32 +63,6 @@ type Batch struct {
 	stop  func(context.Context) error // how the scenario stops its server; nil: it does not
 }
 
-// slot is where one scenario's result comes to stand.
-type slot struct {
-	done   chan struct{}
-	result *Result
-
-	mu    sync.Mutex
-	plays []*Result
-}
-
-// add takes the result of one play; the last of n makes the scenario's.
-func (s *slot) add(r *Result, n int) (complete bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.plays = append(s.plays, r); len(s.plays) < n {
-		return false
-	}
-	s.conclude()
-	close(s.done)
-	return true
-}
-
-// conclude makes the scenario's result of its plays, with the lock held.
-func (s *slot) conclude() {
-	s.result = worst(s.plays)
-}
-
 // Start checks the target with one connection, finds out what it and this host
 // can do, and starts all scenarios at the same time. It blocks for the check
 // only; its error is one line: the target is not reachable, or not a WebSocket
