@@ -51,7 +51,7 @@ func knownFailure(file string, entry *yaml.Node) (*harness.KnownFailure, error) 
 			return nil, at(file, key, "there is no %.40q in %s%s", key.Value, knownFailures, nearest.Hint(key.Value, keys))
 		case seen[key.Value] != nil:
 			return nil, at(file, key, "%s stands twice in an entry of %s", key.Value, knownFailures)
-		case value.Kind != yaml.ScalarNode && !(key.Value == "rule" && value.Kind == yaml.SequenceNode):
+		case value.Kind != yaml.ScalarNode && (key.Value != "rule" || value.Kind != yaml.SequenceNode):
 			return nil, at(file, value, "%s takes one value", key.Value)
 		}
 		if seen[key.Value] = value; unset(value) {
