@@ -32,7 +32,15 @@ var (
 func Mask(text string) string {
 	text = userinfo.ReplaceAllString(text, "${1}"+hidden+"@")
 	text = header.ReplaceAllString(text, "${1}${2}"+hidden)
-	text = pair.ReplaceAllStringFunc(text, func(found string) string {
+	text = maskPairs(text)
+	text = bearer.ReplaceAllString(text, "${1}"+hidden)
+	return jwt.ReplaceAllString(text, hidden)
+}
+
+// maskPairs hides the values of queries, options and assignments, also of those that
+// stand in quotes as the value of another.
+func maskPairs(text string) string {
+	return pair.ReplaceAllStringFunc(text, func(found string) string {
 		parts := pair.FindStringSubmatch(found)
 		name := parts[2]
 		if plain, err := url.QueryUnescape(name); err == nil {
@@ -45,8 +53,10 @@ func Mask(text string) string {
 		if telling.MatchString(name) || query && code.MatchString(name) {
 			return parts[1] + parts[2] + "=" + hidden
 		}
-		return found
+		value := parts[3]
+		if quote := value[:1]; len(value) > 1 && strings.Contains(`"'`, quote) {
+			value = quote + maskPairs(value[1:len(value)-1]) + quote
+		}
+		return parts[1] + parts[2] + "=" + value
 	})
-	text = bearer.ReplaceAllString(text, "${1}"+hidden)
-	return jwt.ReplaceAllString(text, hidden)
 }
