@@ -42,8 +42,14 @@ func (b *Batch) askAgain(ctx context.Context, scenarios []*Scenario) {
 		asking.Go(func() {
 			slot, late := b.slots[s.ID], false
 			plays := slices.Clone(slot.plays)
+			corrected := make([]*Result, len(plays))
+			var correcting sync.WaitGroup
 			for n, play := range plays {
-				if again := b.correct(ctx, play, gate); again != nil {
+				correcting.Go(func() { corrected[n] = b.correct(ctx, play, gate) })
+			}
+			correcting.Wait()
+			for n, again := range corrected {
+				if again != nil {
 					plays[n], late = again, true
 				}
 			}
@@ -69,13 +75,22 @@ func (b *Batch) correct(ctx context.Context, was *Result, gate chan struct{}) *R
 	}
 	record, late := *was.Record, false
 	record.Crowd = slices.Clone(record.Crowd)
-	for n, one := range record.everyone() {
-		if len(one.Events.List) == 0 {
-			continue // none came while it was due, and that is the finding
+	everyone := record.everyone()
+	answers := make([]AppEvents, len(everyone))
+	var asking sync.WaitGroup
+	for n, one := range everyone {
+		if one.GaveUp || len(one.Events.List) == 0 {
+			continue // finwait's RST may bring one about; or none came while it was due, and that is the finding
 		}
-		gate <- struct{}{}
-		again := b.events(ctx, one.token, time.Now())
-		<-gate
+		asking.Go(func() {
+			gate <- struct{}{}
+			answers[n] = b.events(ctx, one.token, time.Now())
+			<-gate
+		})
+	}
+	asking.Wait()
+	for n, one := range everyone {
+		again := answers[n]
 		if len(again.List) <= len(one.Events.List) {
 			continue
 		}

@@ -287,8 +287,8 @@ func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally)
 		r.Record.Alive = b.probe(ctx)
 	}
 	askEach(r.Record, func(i int, one *Record) {
-		if len(one.Events.List) == 0 && (i > 0 || one.GaveUp) {
-			return // when it would be asked depends on the size of the crowd; or finwait's RST may bring one about
+		if one.GaveUp || i > 0 && len(one.Events.List) == 0 {
+			return // finwait's RST may bring one about; or when it would be asked depends on the size of the crowd
 		}
 		if again := b.events(ctx, one.token, time.Now()); len(again.List) > len(one.Events.List) {
 			one.Events = again // a second event came later
@@ -349,7 +349,7 @@ func (b *Batch) judge(r *Result, rules []Rule) {
 		f.excuse(b.known, r.Scenario.ID, time.Now())
 		r.Findings = append(r.Findings, f)
 	}
-	r.Verdict, r.Missing = verdict(r.Findings)
+	r.Verdict, r.Missing = verdict(r.Findings, r.Scenario.Asks)
 }
 
 // dead tells, after a probe has failed, whether the target answers nobody any

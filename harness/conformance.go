@@ -53,6 +53,7 @@ func CheckTarget(ctx context.Context, t *Target) (*Conformance, error) {
 			c.Hello = payload
 		}
 	}
+	b.has[Echo] = text.Works
 	known := []string{"close", "terminate", "fill", "kick-all", "events"}
 	claimed := strings.Fields(strings.TrimPrefix(c.Hello, greeting))
 	greeted := &Check{Command: helloCheck, Claimed: true, Works: c.Hello != "", Got: fmt.Sprintf("%+.200q", c.Hello)}

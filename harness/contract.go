@@ -151,8 +151,8 @@ func (b *Batch) tryTerminate(ctx context.Context, c *Check) {
 
 func (b *Batch) tryFill(ctx context.Context, c *Check) {
 	const bytes = 200_000
-	r := b.trial(ctx, newToken(), "", peers.Ask{Command: fmt.Sprintf("fill %d", bytes)}, peers.AwaitBytes{N: bytes})
-	c.Works, c.Got = r.BytesRead >= bytes, fmt.Sprintf("asked for %d bytes: %d came", bytes, r.BytesRead)
+	r := b.trial(ctx, newToken(), "", append(b.greeted(), peers.Ask{Command: fmt.Sprintf("fill %d", bytes)}, peers.AwaitBytes{N: bytes}, peers.Reset{})...)
+	c.Works, c.Got = r.PeerRST != nil, fmt.Sprintf("asked for %d bytes: %d came", bytes, r.BytesRead)
 }
 
 func (b *Batch) tryOpen(ctx context.Context, c *Check) {
@@ -246,7 +246,8 @@ func (e AppEvent) String() string {
 
 // AppEvents are the close events that the application had for one connection.
 type AppEvents struct {
-	Asked bool // the target was asked
+	Asked bool      // the target was asked
+	Came  time.Time // when its answer came
 	List  []AppEvent
 	Err   string // the answer was none, or malformed
 }
@@ -274,32 +275,47 @@ func (b *Batch) fetchEvents(ctx context.Context, token string, limit time.Time) 
 func (b *Batch) askEvents(ctx context.Context, token string) AppEvents {
 	opt := b.options(b.profile.CloseTimeout, goodbye)
 	opt.Keep = 64 << 10
-	r := peers.Run(ctx, peers.Opened(peers.Ask{Command: "events " + token}, peers.AwaitAnswer{Prefix: "["},
-		peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{}), opt)
-	e := AppEvents{Asked: true}
+	answered := &peers.AwaitMatch{What: "the events", Accepts: func(m peers.Message) bool { _, err := eventsOf(m); return err == nil }}
+	r := peers.Run(ctx, peers.Opened(append(b.greeted(), peers.Ask{Command: "events " + token}, answered,
+		peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})...), opt)
+	e := AppEvents{Asked: true, Came: time.Now()}
 	b.isShort(r)
-	switch {
-	case r.Err != "":
-		e.Err = "finwait:events: " + r.Err
-	default:
-		i := slices.IndexFunc(r.Messages, func(m peers.Message) bool { return bytes.HasPrefix(m.Payload, []byte("[")) })
-		if i < 0 {
-			break // the run is ending
-		}
-		answer := r.Messages[i].Payload
-		if err := json.Unmarshal(answer, &e.List); err != nil || !allWithCode(answer) {
-			e.List, e.Err = nil, fmt.Sprintf("finwait:events was answered with %+.80q, not with a JSON array of events, each with a code or null", answer)
+	last := slices.IndexFunc(r.Messages, func(m peers.Message) bool { return bytes.HasPrefix(m.Payload, []byte("[")) })
+	for _, m := range slices.Backward(r.Messages) {
+		if list, err := eventsOf(m); err == nil {
+			e.List = list
+			return e
 		}
 	}
-	return e
+	switch {
+	case r.Err != "" && last >= 0:
+		e.Err = fmt.Sprintf("finwait:events was answered with %+.80q, not with a JSON array of events, each with a code or null", r.Messages[last].Payload)
+	case r.Err != "":
+		e.Err = "finwait:events: " + r.Err
+	}
+	return e // without either the run is ending
 }
 
-// allWithCode tells whether every element is an object that has a code, if only
-// null: what the library does not tell is not left out.
-func allWithCode(answer []byte) bool {
-	var list []map[string]json.RawMessage
-	err := json.Unmarshal(answer, &list)
-	return err == nil && !slices.ContainsFunc(list, func(e map[string]json.RawMessage) bool { return e["code"] == nil })
+// greeted are steps after which a server that echoes has said what it says to
+// everybody: what comes then is an answer.
+func (b *Batch) greeted() []peers.Step {
+	if !b.has[Echo] {
+		return nil
+	}
+	return []peers.Step{peers.Send{peers.Text(probeText)}, peers.AwaitText{Text: probeText}}
+}
+
+// eventsOf reads an array of events, each with a code, if only null: what the library
+// does not tell is not left out.
+func eventsOf(m peers.Message) (list []AppEvent, err error) {
+	var keys []map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal(m.Payload, &list), json.Unmarshal(m.Payload, &keys)); err != nil {
+		return nil, err
+	}
+	if !m.Text || slices.ContainsFunc(keys, func(e map[string]json.RawMessage) bool { return e["code"] == nil }) {
+		return nil, errors.New("an event has no code")
+	}
+	return list, nil
 }
 
 // newToken names a connection for finwait:events.

@@ -26,6 +26,7 @@ type contractServer struct {
 	greet func(s *contractServer, c net.Conn)                          // after the handshake; nil: it says nothing
 	reads func(s *contractServer, c net.Conn, text []byte) (done bool) // takes a message that is no command; nil: it is echoed
 	fails func(s *contractServer)                                      // where a read fails, with s.mu held; nil: nothing more
+	twice bool                                                         // each close is told twice
 	lost  int                                                          // the code that is told where a read fails; 0: 1006
 
 	mu     sync.Mutex
@@ -106,6 +107,9 @@ func (s *contractServer) told(token string, err error) {
 		s.fails(s)
 	}
 	s.events[token] = append(s.events[token], event)
+	if s.twice {
+		s.events[token] = append(s.events[token], event)
+	}
 }
 
 func (s *contractServer) obey(c net.Conn, line string) {

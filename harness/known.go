@@ -104,13 +104,13 @@ func (k *KnownFailure) kept(rule string, results map[string]*Result) (kept []str
 			return nil
 		}
 		for _, p := range r.plays() {
-			if p.Verdict == Errored {
+			if p.Verdict == Errored || p.Verdict == Skip {
 				return nil
 			}
 			for _, f := range p.Findings {
 				switch {
 				case f.Rule.ID != rule:
-				case f.Outcome == Breached:
+				case f.Outcome == Breached, f.Outcome == Unmeasured:
 					return nil
 				case f.Outcome == Kept && !slices.Contains(kept, id):
 					kept = append(kept, id)

@@ -79,15 +79,16 @@ func TestDisprove(t *testing.T) {
 		runs []plays // of a/0, a/1 and so on; nil: it was not selected
 		want string  // what fails, and what is told of it
 	}{
-		"kept everywhere":             {[]plays{{Kept}, {Kept}}, "a/0: R36 is kept in a/0, a/1: take it out of the known failures"},
-		"kept in one, judged nowhere": {[]plays{{Moot}, {Kept}, {Unmeasured}}, "a/0: R36 is kept in a/1: take it out of the known failures"},
-		"kept in many":                {[]plays{{Kept}, {Kept}, {Kept}, {Kept}, {Kept}}, "a/0: R36 is kept in a/0, a/1, a/2 and 2 more: take it out of the known failures"},
-		"broken in one":               {[]plays{{Kept}, {Breached}}, ""},
-		"broken in one play":          {[]plays{{Kept, Kept, Breached}}, ""},
-		"kept in each play":           {[]plays{{Kept, Kept}}, "a/0: R36 is kept in a/0: take it out of the known failures"},
-		"judged nowhere":              {[]plays{{Moot}, {Unmeasured}, {NotJudged}}, ""},
-		"one was not selected":        {[]plays{{Kept}, nil}, ""},
-		"one was not carried out":     {[]plays{{Kept}, {""}}, ""},
+		"kept everywhere":              {[]plays{{Kept}, {Kept}}, "a/0: R36 is kept in a/0, a/1: take it out of the known failures"},
+		"kept in one, moot in another": {[]plays{{Moot}, {Kept}, {NotJudged}}, "a/0: R36 is kept in a/1: take it out of the known failures"},
+		"kept in many":                 {[]plays{{Kept}, {Kept}, {Kept}, {Kept}, {Kept}}, "a/0: R36 is kept in a/0, a/1, a/2 and 2 more: take it out of the known failures"},
+		"broken in one":                {[]plays{{Kept}, {Breached}}, ""},
+		"broken in one play":           {[]plays{{Kept, Kept, Breached}}, ""},
+		"kept in each play":            {[]plays{{Kept, Kept}}, "a/0: R36 is kept in a/0: take it out of the known failures"},
+		"judged nowhere":               {[]plays{{Moot}, {Unmeasured}, {NotJudged}}, ""},
+		"unmeasured in one":            {[]plays{{Kept}, {Unmeasured}}, ""},
+		"one was not selected":         {[]plays{{Kept}, nil}, ""},
+		"one was not carried out":      {[]plays{{Kept}, {""}}, ""},
 	} {
 		b := &Batch{run: &Run{}, slots: map[string]*slot{}, results: make(chan *Result, 10)}
 		k := &KnownFailure{Pattern: "a/*", Rules: []string{"R36"}, Reason: "why", Where: "finwait.yaml:3"}

@@ -52,7 +52,9 @@ func (b *Batch) peer(ctx context.Context, script peers.Script, query, token stri
 	opt.Query, opt.Rally = query, rally
 	execs := b.commanded(&opt, token)
 	var before AppEvents // the RST with which the peer gives up
-	opt.GivingUp = func(ctx context.Context, until time.Time) { before = b.events(ctx, token, until) }
+	if token != "" {
+		opt.GivingUp = func(ctx context.Context, until time.Time) { before = b.events(ctx, token, until) }
+	}
 	if token != "" && (b.has[CanEvents] || opt.Command != nil) {
 		opt.Query = strings.TrimPrefix(query+"&finwait="+token, "&")
 	}

@@ -21,6 +21,14 @@ type Record struct {
 	refused bool   // a command of the user's exited with 127
 }
 
+// Opened is when the peer was connected, where that was after the trigger; else 0.
+func (r *Record) Opened() time.Duration {
+	if r.Connected == nil {
+		return 0
+	}
+	return max(0, *r.Connected)
+}
+
 // everyone is the record with those of its crowd.
 func (r *Record) everyone() []*Record { return append([]*Record{r}, r.Crowd...) }
 

@@ -39,7 +39,11 @@ type Scenario struct {
 	Alone  bool    // it disturbs others: they start when its peers have left the rally
 	Stops  bool    // it stops the server, and so has one of its own or comes last
 	Rules  []Rule
+	Asks   string // id of the rule without which it is no pass: where that is moot, it is measured; empty: any rule makes it one
 }
+
+// Connecting is the kind of a peer that connects while the server is being stopped.
+const Connecting = "connecting"
 
 // Crowd is a number of peers that do the same.
 type Crowd struct {

@@ -158,6 +158,60 @@ func TestRefusedCode(t *testing.T) {
 	}
 }
 
+// A refusal excuses the chosen code alone: another rule that is broken fails, and a
+// code that no library refuses is owed.
+func TestRefusalExcusesNothingElse(t *testing.T) {
+	refuses := func(_ *contractServer, _ net.Conn, name, args string) bool { return name == "close" && strings.Contains(args, "why not") }
+	for _, c := range []struct{ name, id, rule string }{
+		{"two events", "server-close/code-1001", "R25"},
+		{"a code that no library refuses", "server-close/code-3000", "R14"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := &contractServer{hello: everything, lie: refuses, twice: true}
+			r := startOne(t, serveContract(t, s), c.id).Wait().Results[0]
+			if f := outcomes(r)[c.rule]; r.Verdict != harness.Fail || f.Outcome != harness.Breached {
+				t.Errorf("%s: %s, %s", r.Verdict, f.Outcome, f.Got)
+			}
+		})
+	}
+}
+
+// A second event that finwait's own RST brings about counts as none.
+func TestSecondEventBroughtAboutByGivingUp(t *testing.T) {
+	t.Parallel()
+	s := &contractServer{hello: everything, greet: func(s *contractServer, c net.Conn) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for token, own := range s.conns {
+			if own == c && !strings.Contains(token, ":") {
+				s.events[token] = append(s.events[token], map[string]any{"code": 1006})
+			}
+		}
+	}}
+	r := startOne(t, serveContract(t, s), "keepalive/no-pong").Wait().Results[0]
+	if f := outcomes(r)["R25"]; f.Outcome != harness.Kept || len(r.Record.Events.List) != 1 {
+		t.Errorf("%s: %s, %d events", r.Verdict, f.Got, len(r.Record.Events.List))
+	}
+}
+
+// A greeting that looks like the answer to a command is none.
+func TestGreetingIsNoAnswer(t *testing.T) {
+	for name, greeting := range map[string]string{"no events": "[]", "a chat": `[{"user":"bob"}]`, "a list": `["joined",1]`, "many bytes": strings.Repeat("f", 300_000)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &contractServer{hello: everything, greet: func(_ *contractServer, c net.Conn) { _, _ = c.Write(text(greeting)) }, lie: silent("fill")}
+			target := serveContract(t, s)
+			if r := startOne(t, target, "abnormal/fin").Wait().Results[0]; r.Verdict != harness.Pass {
+				t.Errorf("%s %s", r.Verdict, r.Err)
+			}
+			if r := startOne(t, target, "terminate/stops-reading").Wait().Results[0]; r.Verdict != harness.Errored || !strings.Contains(r.Err, "claims finwait:fill") {
+				t.Errorf("%s %s", r.Verdict, r.Err)
+			}
+		})
+	}
+}
+
 // What the patience cuts short is not carried out, and is said.
 func TestPatienceTooShortForTheScript(t *testing.T) {
 	t.Parallel()

@@ -40,8 +40,8 @@ type Result struct {
 // end; the result then is that this was not carried out.
 func (r *Result) cutShort() bool {
 	for _, one := range r.Record.everyone() {
-		if len(one.CutShort) == 0 {
-			continue
+		if len(one.CutShort) == 0 || one.Kind == Connecting {
+			continue // whether a newcomer came in time, its rules tell
 		}
 		r.Verdict, r.Missing = Skip, []Capability{Patience}
 		r.Err = fmt.Sprintf("the patience was over in %q", one.CutShort[0])
@@ -76,8 +76,10 @@ func worst(plays []*Result) *Result {
 	return &out
 }
 
-// verdict sums up findings.
-func verdict(findings []Finding) (Verdict, []Capability) {
+// verdict sums up findings. asks is the rule that has to be judged for a pass; empty:
+// any.
+func verdict(findings []Finding, asks string) (Verdict, []Capability) {
+	asked := asks == ""
 	var judged, measured, unmeasured, warned, known bool
 	var missing []Capability
 	for _, f := range findings {
@@ -90,6 +92,7 @@ func verdict(findings []Finding) (Verdict, []Capability) {
 			known = true
 		case f.Outcome == Kept:
 			judged = judged || f.Rule.ID != Alive.ID
+			asked = asked || f.Rule.ID == asks
 		case f.Outcome == Measured:
 			measured = true
 		case f.Outcome == Unmeasured && f.Rule.Grade != Info:
@@ -104,7 +107,7 @@ func verdict(findings []Finding) (Verdict, []Capability) {
 		return Known, nil
 	case warned:
 		return Warn, nil
-	case judged:
+	case judged && asked:
 		return Pass, nil
 	case unmeasured, len(missing) > 0 && !measured: // the event is checked too where there is one
 		return Skip, missing

@@ -42,8 +42,8 @@ func TestVerdict(t *testing.T) {
 				}
 				return list
 			}
-			got, missing := verdict(weighed(false))
-			strict, _ := verdict(weighed(true))
+			got, missing := verdict(weighed(false), "")
+			strict, _ := verdict(weighed(true), "")
 			if got != c.want || strict != c.strict || !slices.Equal(missing, c.missing) {
 				t.Errorf("%s, strict %s, missing %q; want %s, %s, %q", got, strict, missing, c.want, c.strict, c.missing)
 			}

@@ -23,6 +23,7 @@ func (s Ask) Do(ctx context.Context, p *Peer) error {
 	if p.opt.Command != nil {
 		run = p.opt.Command(s.Command)
 	}
+	p.update(func() { p.asked, p.askedAt = true, p.rec.BytesRead })
 	if run == nil {
 		return append(Send{Command(s.Command)}, s.Then...).Do(ctx, p)
 	}
@@ -40,12 +41,14 @@ func (p *Peer) carryOut(ctx context.Context, s Ask, run func(context.Context) er
 	p.update(func() {
 		p.note(p.now(), Local, "run the command for "+s.Command)
 		deadline = p.deadline
+		p.underWay++
 	})
 	p.commands.Go(func() {
 		timed, cancel := context.WithDeadline(ctx, deadline)
 		defer cancel()
 		err := run(timed)
 		p.update(func() {
+			p.underWay--
 			switch seen := len(p.rec.Closes) > 0 || p.rec.Ending != Open; {
 			case err == nil:
 				p.note(p.now(), Local, "the command is done")
@@ -94,6 +97,19 @@ func (s AwaitBinary) matches(m Message) bool {
 
 func (s AwaitBinary) String() string { return fmt.Sprintf("await binary %+q", s.Payload) }
 
+// AwaitMatch waits for a message that came after [Ask] and that Accepts takes.
+type AwaitMatch struct {
+	What    string // in a script
+	Accepts func(Message) bool
+}
+
+// Do implements [Step].
+func (s *AwaitMatch) Do(ctx context.Context, p *Peer) error { return p.awaitMessage(ctx, s) }
+
+func (s *AwaitMatch) matches(m Message) bool { return s.Accepts(m) }
+
+func (s *AwaitMatch) String() string { return "await " + s.What }
+
 // SlowReading reads from now on Bytes at most, then nothing for Every.
 type SlowReading struct {
 	Bytes int
@@ -109,13 +125,13 @@ func (s SlowReading) Do(_ context.Context, p *Peer) error {
 
 func (s SlowReading) String() string { return fmt.Sprintf("read %d bytes every %s", s.Bytes, s.Every) }
 
-// AwaitBytes waits until the server has sent N bytes since the handshake
-// began.
+// AwaitBytes waits until the server has sent N bytes since it was asked for
+// something, see [Ask], or since the handshake began.
 type AwaitBytes struct{ N int }
 
 // Do implements [Step].
 func (s AwaitBytes) Do(ctx context.Context, p *Peer) error {
-	return p.await(ctx, func() bool { return p.rec.BytesRead >= uint64(s.N) || p.over() })
+	return p.await(ctx, func() bool { return p.rec.BytesRead-p.askedAt >= uint64(s.N) || p.over() })
 }
 
 func (s AwaitBytes) String() string { return fmt.Sprintf("await %d bytes", s.N) }

@@ -73,7 +73,9 @@ func (s AwaitText) String() string { return fmt.Sprintf("await text %+q", s.Text
 
 // AwaitClose waits for the server's Close frame.
 type AwaitClose struct {
-	For time.Duration // at most, and then the script goes on; 0: until the patience is over
+	// For bounds the wait, and then the script goes on; it counts from the end of the
+	// commands that Ask has started. 0: until the patience is over.
+	For time.Duration
 }
 
 // Do implements [Step].
@@ -81,6 +83,9 @@ func (s AwaitClose) Do(ctx context.Context, p *Peer) error {
 	closed := func() bool { return len(p.rec.Closes) > 0 || p.over() }
 	if s.For == 0 {
 		return p.await(ctx, closed)
+	}
+	if err := p.await(ctx, func() bool { return p.underWay == 0 || closed() }); err != nil {
+		return err
 	}
 	limit := time.Now().Add(s.For)
 	err := p.awaitUntil(ctx, earlier(limit, p.until()), closed)
@@ -158,8 +163,8 @@ func (s Pause) Do(ctx context.Context, p *Peer) error {
 func (s Pause) String() string { return "pause " + s.For.String() }
 
 // pauseUntil lets time pass until the instant, at most until the deadline in
-// force. After the trigger that is errCutShort, unless the server's socket is
-// gone by then; else errOver.
+// force. After the trigger that is errCutShort, unless the end of the server's
+// socket has shortened the deadline; else errOver.
 func (p *Peer) pauseUntil(ctx context.Context, until time.Time) error {
 	err := p.awaitUntil(ctx, earlier(until, p.until()), func() bool { return false })
 	p.mu.Lock()
@@ -169,7 +174,7 @@ func (p *Peer) pauseUntil(ctx context.Context, until time.Time) error {
 		return err
 	case until.Before(p.deadline):
 		return nil
-	case p.rec.Triggered && !p.vanished:
+	case p.rec.Triggered && (!p.vanished || p.blind()):
 		return errCutShort
 	}
 	return errOver

@@ -48,7 +48,11 @@ func (p *Peer) expect(script Script) {
 // p.mu is held.
 func (p *Peer) take(m Message) (first bool) {
 	for i := range p.expected {
-		if e := &p.expected[i]; !e.came && e.matches(m) {
+		e := &p.expected[i]
+		if _, answer := e.awaited.(*AwaitMatch); answer && !p.asked {
+			continue
+		}
+		if !e.came && e.matches(m) {
 			e.came, first = true, true
 		}
 	}

@@ -105,6 +105,9 @@ type Peer struct {
 	noPong   bool
 	frames   int         // that are, or would be, in the trace
 	messages int         // data messages of the server
+	asked    bool        // Ask has asked for something
+	askedAt  uint64      // how many bytes had come by then
+	underWay int         // commands that Ask has started
 	expected []expected  // messages that steps of the script await
 	ping     *[]byte     // the payload of the latest Ping, while it is to be answered
 	hungUp   bool        // the peer closed its own descriptor

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -176,8 +177,8 @@ func (s Knock) Do(ctx context.Context, p *Peer) error {
 			return err
 		}
 		p.update(func() {
-			p.rec.Refused = true
-			p.note(p.now(), Local, "connection refused: "+errno(err))
+			p.rec.Refused = errors.Is(err, syscall.ECONNREFUSED) || isReset(err)
+			p.note(p.now(), Local, "no connection: "+errno(err))
 		})
 		return errOver
 	}

@@ -54,6 +54,7 @@ var lines = []struct {
 	{Ask{Command: "close 1001 bye"}, "ask close 1001 bye"},
 	{Ask{"close 1000", []Frame{CloseFrame(1001, "")}}, "ask close 1000, and send close 1001"},
 	{AwaitBinary{"\x00\xff"}, `await binary "\x00\xff"`},
+	{&AwaitMatch{What: "the events"}, "await the events"},
 	{AwaitAnswer{"finwait:v1"}, `await text "finwait:v1"…`},
 	{SlowReading{1, 100 * time.Millisecond}, "read 1 bytes every 100ms"},
 	{AwaitBytes{100}, "await 100 bytes"},
@@ -98,6 +99,7 @@ func TestString(t *testing.T) {
 			t.Errorf("not one line of its own: %q", l.line)
 		}
 		seen[l.line] = true
+		kinds[strings.TrimPrefix(reflect.TypeOf(l.step).String(), "*peers.")] = true
 		kinds[reflect.TypeOf(l.step).Name()] = true
 	}
 	for _, name := range stepTypes(t) {
@@ -127,7 +129,11 @@ func stepTypes(t *testing.T) (names []string) {
 		}
 		for _, d := range file.Decls {
 			if f, ok := d.(*ast.FuncDecl); ok && f.Recv != nil && f.Name.Name == "Do" {
-				names = append(names, f.Recv.List[0].Type.(*ast.Ident).Name)
+				receiver := f.Recv.List[0].Type
+				if pointer, ok := receiver.(*ast.StarExpr); ok {
+					receiver = pointer.X
+				}
+				names = append(names, receiver.(*ast.Ident).Name)
 			}
 		}
 	}

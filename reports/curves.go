@@ -33,7 +33,7 @@ func Curves(r *harness.Result) []KindCurve {
 	for _, p := range plays {
 		if rec := p.Record; rec != nil && rec.Err == "" { // what was not carried out has no figures
 			for _, c := range rec.Crowd {
-				if c.Kind != "" && !c.Refused {
+				if c.Kind != "" && !c.Refused && (c.Kind != harness.Connecting || c.Connected != nil) {
 					l.add(c.Kind, !c.Socket.Observed, life(c), bound(c))
 				}
 			}
@@ -58,19 +58,21 @@ func Repeated(r *harness.Result) *KindCurve {
 	return &l.curves()[0]
 }
 
-// life is how long the server's socket was held, or TCP was open.
+// life is how long the server's socket was held, or TCP was open, since the trigger
+// or, where the peer came later, since it was connected.
 func life(rec *harness.Record) survival.Observation {
+	opened := rec.Opened()
 	if held := rec.Socket.Held; rec.Socket.Observed {
-		return survival.Observation{Time: held.Until.Seconds(), Censored: held.Censored}
+		return survival.Observation{Time: (held.Until - opened).Seconds(), Censored: held.Censored}
 	}
-	return survival.Observation{Time: rec.EndedAt.Seconds(), Censored: rec.Ending == peers.Open || rec.Ending == peers.Unseen}
+	return survival.Observation{Time: (rec.EndedAt - opened).Seconds(), Censored: rec.Ending == peers.Open || rec.Ending == peers.Unseen}
 }
 
 // bound is how much earlier the server's socket may have been let go, not
 // before the trigger.
 func bound(rec *harness.Record) time.Duration {
 	if held := rec.Socket.Held; rec.Socket.Observed && !held.Censored {
-		return min(held.Bound, max(held.Until, 0))
+		return min(held.Bound, max(held.Until-rec.Opened(), 0))
 	}
 	return 0
 }

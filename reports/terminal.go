@@ -134,7 +134,7 @@ const sparkWidth = 32
 func (t *Terminal) crowds(results []*harness.Result) {
 	head := false
 	for _, r := range results {
-		if !r.Scenario.Stops || r.Record == nil {
+		if !r.Scenario.Stops || r.Record == nil || r.Verdict == harness.Skip {
 			continue
 		}
 		curves := Curves(r)
@@ -315,8 +315,10 @@ func longest(results []*harness.Result) (out *harness.Result, held harness.Survi
 			continue
 		}
 		for _, rec := range append(r.Record.Crowd[:len(r.Record.Crowd):len(r.Record.Crowd)], r.Record) {
-			if rec.Socket.Observed && (out == nil || rec.Socket.Held.Until > held.Until) {
-				out, held = r, rec.Socket.Held
+			own := rec.Socket.Held
+			own.Until -= rec.Opened()
+			if rec.Socket.Observed && (out == nil || own.Until > held.Until) {
+				out, held = r, own
 			}
 		}
 	}

@@ -80,13 +80,17 @@ func ServerClose() []*harness.Scenario {
 	// 1 s is a close timeout in use.
 	const refusal = 750 * time.Millisecond
 	for _, c := range []int{1000, 1001, 1008, 1011, 1012, 1013, 3000, 4999} {
-		closed := slices.Concat([]harness.Rule{rules.SendsCode(c, "why not")}, ends, bounded, rules.IfClosed(rules.Told(rules.EventCode)...), rules.CloseFrames())
+		chosen := rules.SendsCode(c, "why not")
+		if c > 1000 && c < 3000 {
+			chosen = rules.SendsCodeUnlessRefused(c, "why not")
+		}
 		out = append(out, &harness.Scenario{
 			ID: fmt.Sprintf("server-close/code-%d", c), Title: fmt.Sprintf("answers a server that closes with %d and a reason, or closes where the library refuses that", c),
 			Needs: []harness.Capability{harness.CanClose, harness.ChosenCode, harness.ChosenReason},
 			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: fmt.Sprintf("close %d why not", c)}, peers.AwaitClose{For: refusal},
 				peers.AnswerClose{Else: peers.Send{peers.CloseFrame(4000, "")}}, peers.AwaitEnd{}, peers.Finish{}),
-			Rules: append(rules.UnlessRefused(c, closed...), rules.SentCode),
+			Rules: slices.Concat([]harness.Rule{chosen, rules.SentCode}, ends, bounded, rules.IfClosed(rules.Told(rules.EventCode)...), rules.CloseFrames()),
+			Asks:  chosen.ID,
 		})
 	}
 	add("no-code", "answers a server that closes without a code", []harness.Capability{harness.ChosenCode}, nil,

@@ -36,7 +36,7 @@ func Shutdown(n int) []*harness.Scenario {
 	knocking := func(n int) []harness.Crowd {
 		var out []harness.Crowd
 		for i := range n {
-			out = append(out, member("connecting", 1, append(peers.Script{peers.Knock{After: time.Duration(i+1) * 20 * time.Millisecond}}, polite...)))
+			out = append(out, member(harness.Connecting, 1, append(peers.Script{peers.Knock{After: time.Duration(i+1) * 20 * time.Millisecond}}, polite...)))
 		}
 		return out
 	}

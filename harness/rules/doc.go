@@ -103,7 +103,11 @@ func heldSeen(r *harness.Record) string {
 	if s.Held.Censored {
 		return fmt.Sprintf("server socket %s, still held by the process after %s", s.State, harness.Format(s.Held.Until))
 	}
-	return "the process let go of the server socket at " + harness.Format(s.Held.Until)
+	got := "the process let go of the server socket at " + harness.Format(s.Held.Until)
+	if s.Held.Bound > 100*time.Millisecond { // finwait, or its host, did not look for a while
+		got += ", " + harness.Format(s.Held.Bound) + " earlier at most"
+	}
+	return got
 }
 
 // unseen tells why it is not known how long the process held the socket; empty:
@@ -118,6 +122,12 @@ func unseen(s harness.Socket) string {
 	return ""
 }
 
+// lateFor tells whether a life is known to have lasted beyond the limit: also its
+// earliest possible end was later.
+func lateFor(s harness.Survival, limit time.Duration) bool {
+	return s.Censored || s.Until-s.Bound > limit
+}
+
 // letsGo judges how long the process held the socket, from the trigger.
 func letsGo(limit func(harness.Profile) time.Duration) check {
 	return func(r *harness.Record, p harness.Profile) harness.Finding {
@@ -127,7 +137,6 @@ func letsGo(limit func(harness.Profile) time.Duration) check {
 		if r.Socket.Held.Censored && r.Socket.Held.Until < limit(p) {
 			return moot(heldSeen(r) + ", and the limit is " + harness.Format(limit(p)) + ": raise --patience")
 		}
-		return judged(!r.Socket.Held.Censored && r.Socket.Held.Until <= limit(p),
-			"the process lets go "+within(limit(p)), heldSeen(r))
+		return judged(!lateFor(r.Socket.Held, limit(p)), "the process lets go "+within(limit(p)), heldSeen(r))
 	}
 }

@@ -93,7 +93,7 @@ func crowdReleased(r *harness.Record, p harness.Profile) harness.Finding {
 		if why := unseen(c.Socket); why != "" {
 			return unmeasured(harness.Local, "of the crowd: "+why)
 		}
-		if c.Socket.Held.Censored || c.Socket.Held.Until > p.CloseLimit() {
+		if lateFor(c.Socket.Held, p.CloseLimit()) {
 			late++
 		}
 		if c.Socket.Held.Until > last.Until {

@@ -82,18 +82,18 @@ func SendsCode(code int, reason string) harness.Rule {
 	}
 }
 
-// UnlessRefused judges only where the library did not refuse to close with this
-// code: then no Close frame comes until the peer closes by itself, and the server
-// answers that. The application of such a library is told, as a browser's is
-// (close() throws InvalidAccessError for all but 1000 and 3000 to 4999).
-func UnlessRefused(code int, list ...harness.Rule) []harness.Rule {
-	return only(list, fmt.Sprintf("the library refused to close with %d, and the connection went on", code), func(r *harness.Record) bool {
+// SendsCodeUnlessRefused is R14 for a code that a library may refuse: then no Close
+// frame comes until the peer closes by itself, and the server answers that. The
+// application of such a library is told, as a browser's is (close() throws
+// InvalidAccessError for all but 1000 and 3000 to 4999).
+func SendsCodeUnlessRefused(code int, reason string) harness.Rule {
+	return only([]harness.Rule{SendsCode(code, reason)}, fmt.Sprintf("the library refused to close with %d, and the connection went on", code), func(r *harness.Record) bool {
 		if len(r.Closes) == 0 || len(r.CloseSent) == 0 || r.Closes[0].At <= r.CloseSent[0].At {
 			return true
 		}
 		got, _ := r.Closes[0].Code()
 		return got == code
-	})
+	})[0]
 }
 
 func boundedWait(r *harness.Record, p harness.Profile) harness.Finding {
@@ -110,6 +110,9 @@ func gone(limit func(harness.Profile) time.Duration) check {
 	return func(r *harness.Record, p harness.Profile) harness.Finding {
 		if r.Socket.Observed || r.Ending == peers.Unseen {
 			return held(r, p)
+		}
+		if late := !ended(r) || r.EndedAt > limit(p); late && r.Dropped > 0 {
+			return unmeasured(harness.Local, "the peer was dark, and could not see whether TCP had ended before: "+endSeen(r))
 		}
 		return judged(ended(r) && r.EndedAt <= limit(p), "the end of TCP "+within(limit(p)), endSeen(r)+" (the socket was not observed)")
 	}

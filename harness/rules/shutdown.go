@@ -60,7 +60,7 @@ func everyoneWarned(r *harness.Record, _ harness.Profile) harness.Finding {
 	open, told := 0, 0
 	ends := map[string]int{}
 	for _, c := range everyone(r) {
-		if !sees(c) || c.Kind == "connecting" {
+		if !sees(c) || c.Kind == harness.Connecting {
 			continue
 		}
 		open++
@@ -167,10 +167,12 @@ func noneForgotten(r *harness.Record, p harness.Profile) harness.Finding {
 	outcomes := map[string]int{}
 	forgotten := 0
 	for _, c := range r.Crowd {
-		if c.Kind != "connecting" {
+		if c.Kind != harness.Connecting {
 			continue
 		}
 		switch {
+		case len(c.CutShort) > 0:
+			outcomes["not come when the patience was over"]++
 		case c.Refused:
 			outcomes["refused"]++
 		case c.Status != 0 && c.Status != 101:

@@ -21,10 +21,45 @@ func TestLatecomer(t *testing.T) {
 		{"late, and cut at once", 2 * time.Second, 2001 * time.Millisecond, harness.Kept},
 		{"early, and cut late", 20 * time.Millisecond, time.Second, harness.Breached},
 	} {
+		never := &harness.Record{Kind: harness.Connecting, Record: &peers.Record{CutShort: peers.Script{peers.Knock{}}, Ending: peers.Open}}
 		cut := &harness.Record{Kind: "connecting", Record: &peers.Record{Connected: &c.connected, Ending: peers.RST, EndedAt: c.ended}}
-		if f := NoneForgotten.Check(&harness.Record{Crowd: []*harness.Record{cut}}, profile); f.Outcome != c.want {
+		if f := NoneForgotten.Check(&harness.Record{Crowd: []*harness.Record{cut, never}}, profile); f.Outcome != c.want {
 			t.Errorf("%s: %s, %s", c.name, f.Outcome, f.Got)
 		}
+	}
+}
+
+// A life whose end is not known exactly breaks a limit only if its earliest possible
+// end does; finwait may not have looked for a while.
+func TestEarliestEnd(t *testing.T) {
+	profile := harness.Profile{CloseTimeout: time.Second} // 2.2 s with its tolerance
+	for _, c := range []struct {
+		held harness.Survival
+		want harness.Outcome
+	}{
+		{harness.Survival{Until: 2 * time.Second}, harness.Kept},
+		{harness.Survival{Until: 3 * time.Second, Bound: time.Second}, harness.Kept},
+		{harness.Survival{Until: 3 * time.Second, Bound: time.Millisecond}, harness.Breached},
+		{harness.Survival{Until: 3 * time.Second, Censored: true}, harness.Breached},
+	} {
+		r := &harness.Record{Record: &peers.Record{}, Socket: harness.Socket{Observed: true, Held: c.held}}
+		if f := LetsGoOfDead.Check(r, profile); f.Outcome != c.want {
+			t.Errorf("%+v: %s, %s", c.held, f.Outcome, f.Got)
+		}
+		if f := CrowdReleased.Check(&harness.Record{Crowd: []*harness.Record{r}}, profile); f.Outcome != c.want {
+			t.Errorf("a crowd, %+v: %s, %s", c.held, f.Outcome, f.Got)
+		}
+	}
+}
+
+// An event is not dated later than the answer that has it.
+func TestEventOfTheFuture(t *testing.T) {
+	start := time.Now()
+	at := start.Add(time.Hour)
+	r := &harness.Record{Record: &peers.Record{Trigger: start}, Socket: harness.Socket{Observed: true}}
+	r.Events = harness.AppEvents{Asked: true, Came: start.Add(time.Second), List: []harness.AppEvent{{At: &at}}}
+	if f := EventInTime.Check(r, harness.Profile{CloseTimeout: time.Second}); f.Outcome != harness.Moot {
+		t.Errorf("%s, %s", f.Outcome, f.Got)
 	}
 }
 
