@@ -161,7 +161,9 @@ func TestRefusedCode(t *testing.T) {
 // A refusal excuses the chosen code alone: another rule that is broken fails, and a
 // code that no library refuses is owed.
 func TestRefusalExcusesNothingElse(t *testing.T) {
-	refuses := func(_ *contractServer, _ net.Conn, name, args string) bool { return name == "close" && strings.Contains(args, "why not") }
+	refuses := func(_ *contractServer, _ net.Conn, name, args string) bool {
+		return name == "close" && strings.Contains(args, "why not")
+	}
 	for _, c := range []struct{ name, id, rule string }{
 		{"two events", "server-close/code-1001", "R25"},
 		{"a code that no library refuses", "server-close/code-3000", "R14"},
