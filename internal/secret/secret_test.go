@@ -12,10 +12,13 @@ func TestMask(t *testing.T) {
 		"ws://h/":                                      "ws://h/",
 		"ws://user:S3CRET@h/":                          "ws://user:xxxxx@h/",
 		"ws://:S3CRET@h/":                              "ws://:xxxxx@h/",
-		"ws://user@h:80/@":                             "ws://user@h:80/@",
+		"ws://S3CRET@h:80/@":                           "ws://xxxxx@h:80/@", // a token may stand alone
+		"ws://user:S3'CRET@h/":                         "ws://user:xxxxx@h/",
+		"ws://h:80/a@b":                                "ws://h:80/a@b",
+		"ws://h?a=b@c":                                 "ws://h?a=b@c",
 		"ws://h/p?room=1&token=S3CRET&x=2":             "ws://h/p?room=1&token=xxxxx&x=2",
 		"(no WebSocket at /p?access_token=xxxxx?)":     "(no WebSocket at /p?access_token=xxxxx?)",
-		"/?API_KEY=S3CRET;Passwd=S3CRET&pwd=S3CRET":    "/?API_KEY=xxxxx;Passwd=xxxxx&pwd=xxxxx",
+		"/?API_KEY=S3CRET;Passwd=S3CRET&pwd=S3CRET":    "/?API_KEY=xxxxx&pwd=xxxxx",
 		"/?X-Amz-Signature=S3CRET&sig=S3CRET":          "/?X-Amz-Signature=xxxxx&sig=xxxxx",
 		"/?%74oken=S3CRET&code=S3CRET&authCode=S3CRET": "/?%74oken=xxxxx&code=xxxxx&authCode=xxxxx",
 		"/?sessionId=S3CRET&client_secret=S3CRET":      "/?sessionId=xxxxx&client_secret=xxxxx",
@@ -32,6 +35,33 @@ func TestMask(t *testing.T) {
 		"/?finwait=abc&finwait-open=def":               "/?finwait=abc&finwait-open=def",
 		"ws://h/#access_token=S3CRET":                  "ws://h/#access_token=xxxxx",
 		"--threshold=20 %":                             "--threshold=20 %",
+		"GET /?token=abc;S3CRET 200":                   "GET /?token=xxxxx 200",
+		"/?token=abc'S3CRET&x=2":                       "/?token=xxxxx&x=2",
+		`/?token=a"S3CRET`:                             "/?token=xxxxx",
+		`/?token="S3CRET`:                              "/?token=xxxxx",
+		`GET "/?token=S3CRET"`:                         `GET "/?token=xxxxx"`,
+		"/?room=1;token=S3CRET":                        "/?room=1;token=xxxxx",
+		"/?next=/x?token=S3CRET":                       "/?next=/x?token=xxxxx",
+		"run --token S3CRET --port 1":                  "run --token xxxxx --port 1",
+		"--api-key 'S3CRET S3CRET' x":                  "--api-key xxxxx x",
+		"curl -u user:S3CRET http://h/":                "curl -u user:xxxxx http://h/",
+		"curl --user 'user:S3 CRET' http://h/":         "curl --user xxxxx http://h/",
+		`sh -c "x --token S3CRET" y`:                   `sh -c "x --token xxxxx" y`,
+		`{"token":"S3C\"RET","room":"1"}`:              `{"token":xxxxx,"room":"1"}`,
+		`{ 'x-api-key': 'S3CRET', a: 'b' }`:            `{ 'x-api-key': xxxxx, a: 'b' }`,
+		`{ cookie: 'sid=S3CRET', a: 'b' }`:             `{ cookie: xxxxx, a: 'b' }`,
+		`{ password: 'S3CRET' }`:                       `{ password: xxxxx }`,
+		`Cookie: a="S3CRET"; b=S3CRET`:                 "Cookie: xxxxx",
+		"SMTP_PASS=S3CRET2 REDIS_PW=x ./run":           "SMTP_PASS=xxxxx REDIS_PW=xxxxx ./run",
+		`TOKEN="S3"CRET ./run`:                         "TOKEN=xxxxx ./run",
+		`TOKEN='S3CRET S3CRET`:                         "TOKEN=xxxxx",
+		"accessKey=S3CRET apikey=S3CRET":               "accessKey=xxxxx apikey=xxxxx",
+		"--tokenize fast --token --port 1":             "--tokenize fast --token --port 1",
+		"monkey=1 keyboard=us author=me":               "monkey=1 keyboard=us author=me",
+		"passed=3 design=4 signal=TERM":                "passed=3 design=4 signal=TERM",
+		"keys: a, b":                                   "keys: a, b",
+		`close 4001 "session over"`:                    `close 4001 "session over"`,
+		"-u root":                                      "-u root",
 	} {
 		if got := secret.Mask(text); got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
@@ -43,10 +73,13 @@ func TestMask(t *testing.T) {
 
 func FuzzMask(f *testing.F) {
 	f.Add("a", "b")
+	f.Add(`-u 'a:b' "cookie": "c"`, "x=1;token='a b' --key k")
 	f.Fuzz(func(t *testing.T, before, after string) {
 		text := before + " ws://h/?token=S3CRET " + after
 		if got := secret.Mask(text); strings.Contains(got, "S3CRET") && strings.Count(text, "S3CRET") == 1 {
 			t.Errorf("%q: %q", text, got)
+		} else if again := secret.Mask(got); again != got {
+			t.Errorf("%q: %q, masked again %q", text, got, again)
 		}
 	})
 }
