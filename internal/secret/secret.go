@@ -36,10 +36,17 @@ var (
 // objects whose names say that they are secret, the headers that hold credentials, and
 // what looks like a JSON Web Token or a bearer token. The text may hold anything else.
 func Mask(text string) string {
-	text = userinfo.ReplaceAllString(text, "${1}${2}"+hidden+"@")
-	text = maskNamed(text)
-	text = bearer.ReplaceAllString(text, "${1}"+hidden)
-	return jwt.ReplaceAllString(text, hidden)
+	for range 4 { // where one secret is hidden, what surrounds it may look like another
+		before := text
+		text = userinfo.ReplaceAllString(text, "${1}${2}"+hidden+"@")
+		text = bearer.ReplaceAllString(text, "${1}"+hidden)
+		text = maskNamed(text)
+		text = jwt.ReplaceAllString(text, hidden)
+		if text == before {
+			break
+		}
+	}
+	return text
 }
 
 // maskNamed hides the values whose names say that they are secret.
@@ -117,6 +124,8 @@ func field(before, name, parting, rest string, tells bool) int {
 	switch {
 	case !credential && (!tells || !quotedName && !quoted), quotedName && !quoted && strings.HasPrefix(rest, "{"):
 		return 0
+	case credential && strings.HasPrefix(rest, "["):
+		return until(rest, "]\n")
 	case quotedName, !credential:
 		return word(rest, "", ends)
 	case before == `"` || before == "'":

@@ -61,6 +61,9 @@ func TestMask(t *testing.T) {
 		"passed=3 design=4 signal=TERM":                "passed=3 design=4 signal=TERM",
 		"keys: a, b":                                   "keys: a, b",
 		`close 4001 "session over"`:                    `close 4001 "session over"`,
+		`{"cookie":["a=S3CRET","b=S3CRET"],"x":1}`:     `{"cookie":xxxxx],"x":1}`,
+		"/?token=Bearer S3CRET":                        "/?token=xxxxx xxxxx",
+		`ws://b:;TOKEN="/";@`:                          "ws://b:xxxxx@",
 		"-u root":                                      "-u root",
 	} {
 		if got := secret.Mask(text); got != want {
