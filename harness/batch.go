@@ -125,6 +125,9 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 		return c == CanEvents || slices.ContainsFunc(scenarios, func(s *Scenario) bool { return slices.Contains(s.Needs, c) })
 	}
 	if err := b.preflight(ctx, wanted); err != nil {
+		if ended := b.serverEnded(); ended != nil && ctx.Err() == nil {
+			err = ended
+		}
 		b.close()
 		return nil, err
 	}
@@ -362,11 +365,14 @@ func (b *Batch) dead(ctx context.Context) bool {
 	}
 	again := b.probe(ctx)
 	if again.Tried && !again.OK {
-		advice := ""
+		why, advice := error(errors.New(again.Err)), ""
+		if ended := b.serverEnded(); ended != nil {
+			why = ended
+		}
 		if b.atOnce > 1 {
 			advice = "; what killed it shows when the scenarios run one at a time"
 		}
-		b.cancel(fmt.Errorf("the target is gone: %s%s", again.Err, advice))
+		b.cancel(fmt.Errorf("the target is gone: %w%s", why, advice))
 	}
 	return ctx.Err() != nil
 }

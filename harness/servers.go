@@ -191,3 +191,20 @@ func (r *Record) clip() {
 		}
 	}
 }
+
+// serverEnded tells how the server ended that finwait started and the scenarios share; nil:
+// it runs, or is another. Its sockets close shortly before its end is told.
+func (b *Batch) serverEnded() error {
+	if b.main == nil || b.target.URL != b.main.URL {
+		return nil
+	}
+	timer := time.NewTimer(goodbye)
+	defer timer.Stop()
+	select {
+	case <-b.main.Exited():
+	case <-timer.C:
+		return nil
+	}
+	_, words := b.main.Status()
+	return fmt.Errorf("the server ended (%s)%s", words, b.main.lastWords())
+}

@@ -56,8 +56,9 @@ Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
 		SilenceErrors: true,
 	}
 	root.AddCommand(runCommand(), listCommand(), serveCommand(), checkTargetCommand(), crowdCommand(), matrixCommand(), diffCommand(), initCommand(), generateCommand())
+	out := &output{Writer: stdout}
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	command, _, _ := root.Find(args)
 	defer interruptible(cancel, func() {
@@ -65,7 +66,11 @@ Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
 			fmt.Fprintln(stderr, "finwait: interrupted: writing the reports; once more to give up")
 		}
 	})()
-	switch err := root.ExecuteContext(ctx); {
+	err := root.ExecuteContext(ctx)
+	if lost := out.lost(); lost != nil && (err == nil || errors.Is(err, errFailed)) {
+		err = lost
+	}
+	switch {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errFailed):
@@ -75,6 +80,31 @@ Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
 		fmt.Fprintf(stderr, "finwait: %s\n", reports.OneLine(secret.Mask(text)))
 		return exitNotDone
 	}
+}
+
+// output is standard output, which keeps the first error of a write: what is printed
+// must not be lost in silence.
+type output struct {
+	io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (o *output) Write(b []byte) (int, error) {
+	n, err := o.Writer.Write(b)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
+// lost is why something could not be printed; nil: all was, or the reader of a pipe
+// had enough.
+func (o *output) lost() error {
+	if o.err == nil || errors.Is(o.err, syscall.EPIPE) {
+		return nil
+	}
+	return fmt.Errorf("the summary could not be printed: %w", o.err)
 }
 
 // second is how long after the first signal another one is the same: timeout(1) sends

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -94,14 +94,13 @@ processes of their own.`,
 				return fmt.Errorf("%s: %w%s", target, err, hint(target.URL.Scheme, err))
 			}
 			run := show(c.OutOrStdout(), batch, len(chosen), verbose)
-			return cmp.Or( // one report that fails does not cost the other
+			return unwritten(outcome(c.Context(), run), // one report that fails does not cost the other
 				write(junit, func(w io.Writer) error { return reports.JUnit(w, run, junitStrict) }),
 				write(json, func(w io.Writer) error { return reports.JSON(w, run) }),
 				write(markdown, func(w io.Writer) error { return reports.Markdown(w, run, reports.CommentMost) }),
 				write(html, func(w io.Writer) error { return page.Report(w, reports.New(run)) }),
 				reports.Append(summary, func(w io.Writer) error { return reports.Markdown(w, run, reports.SummaryMost) }),
-				annotate(c.OutOrStdout(), run, github),
-				outcome(c.Context(), run))
+				annotate(c.OutOrStdout(), run, github))
 		},
 	}
 	t.add(c)
@@ -218,6 +217,9 @@ func show(w io.Writer, batch *harness.Batch, total int, verbose bool) *harness.R
 // terminal tells what w can show.
 func terminal(w io.Writer) reports.TerminalOptions {
 	o := reports.TerminalOptions{Width: 100}
+	if out, ok := w.(*output); ok {
+		w = out.Writer
+	}
 	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		o.Live = os.Getenv("TERM") != "dumb"
 		o.Color = o.Live && os.Getenv("NO_COLOR") == ""
@@ -257,6 +259,23 @@ func write(file string, report func(io.Writer) error) error {
 		return nil
 	}
 	return reports.WriteFile(file, report)
+}
+
+// unwritten is the command's result where reports could not be written: one line that
+// names them all, behind what interrupted the run; else that of the run.
+func unwritten(result error, reports ...error) error {
+	reports = slices.DeleteFunc(reports, func(err error) bool { return err == nil })
+	if len(reports) == 0 {
+		return result
+	}
+	if result != nil && !errors.Is(result, errFailed) {
+		reports = append([]error{result}, reports...)
+	}
+	texts := make([]string, len(reports))
+	for i, err := range reports {
+		texts[i] = err.Error()
+	}
+	return errors.New(strings.Join(texts, "; "))
 }
 
 // outcome turns a run into the command's result.
