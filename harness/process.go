@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -106,7 +105,9 @@ func (s *Server) ready(ctx context.Context, t *Target, limit time.Time) error {
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("was not ready: %w", context.Cause(ctx))
-		case final(try.Status):
+		case errors.Is(try.Failure, syscall.ENETUNREACH):
+			return fmt.Errorf("cannot be reached: %w: bring the network up (the loopback: ip link set lo up)", try.Failure)
+		case !try.Triggered && final(try.Status):
 			return fmt.Errorf("runs, but takes no WebSocket: %s", try.Err)
 		case try.Triggered:
 			select {
@@ -129,11 +130,16 @@ func (s *Server) ready(ctx context.Context, t *Target, limit time.Time) error {
 	}
 }
 
-// final tells whether a server that answered a handshake with this HTTP status answers
-// it so again: not where it is starting (5xx), or says to try again.
+// final tells whether a server that refused a handshake with this HTTP status, or broke it
+// (101), does so again: not where it is starting (5xx), or says to try again.
 func final(status int) bool {
-	again := []int{http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests}
-	return status >= 400 && status < 500 && !slices.Contains(again, status)
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return false
+	case http.StatusSwitchingProtocols, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return true
+	}
+	return status >= 200 && status < 500
 }
 
 // Stop asks the process to stop, and returns when it has been asked.
