@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/harness/sockets"
-	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/peers"
 )
 
@@ -240,7 +239,7 @@ func (b *Batch) partition(scenarios []*Scenario) (alone, rest, last []int) {
 func (b *Batch) close() {
 	if b.main != nil {
 		b.main.Kill()
-		b.run.Output = secret.Mask(b.main.Output.String())
+		b.run.Output = b.main.written()
 	}
 	for _, places := range b.own {
 		for _, p := range places {

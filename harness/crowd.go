@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/harness/sockets"
-	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/peers"
 )
 
@@ -141,7 +140,7 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 			run.clip()
 		}
 		server.Kill()
-		run.Output = secret.Mask(server.Output.String())
+		run.Output = server.written()
 	}
 	run.Took = time.Since(run.Started)
 	return run, nil

@@ -44,6 +44,7 @@ type Server struct {
 	how      *Process
 	port     int
 	commands *process.Commands
+	secrets  secret.Known // of the requests that it gets
 
 	shell atomic.Bool // when it was asked to stop, the process was the shell of its command line
 }
@@ -65,7 +66,7 @@ func (t *Target) StartProcess(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{how: p, port: port, commands: cmp.Or(t.commands, process.NewCommands())}
+	s := &Server{how: p, port: port, commands: cmp.Or(t.commands, process.NewCommands()), secrets: secret.Sent(t.URL, t.Header)}
 	u := *t.URL
 	u.Host = strings.ReplaceAll(u.Host, "{port}", strconv.Itoa(port))
 	u.Path = strings.ReplaceAll(u.Path, "{port}", strconv.Itoa(port))
@@ -212,13 +213,16 @@ func (s *Server) fill(line string) string {
 	return strings.NewReplacer("{port}", strconv.Itoa(s.port), "{pid}", pid).Replace(line)
 }
 
+// written is the last that the process wrote, without secrets.
+func (s *Server) written() string { return s.secrets.Mask(s.Output.String()) }
+
 // telling are words of a line that says why a server did not start.
 var telling = regexp.MustCompile(`(?i)error|cannot|not found|refused|in use`)
 
 // lastWords are the last line that the process wrote of those that tell why, or
 // the last of all: a stack trace follows.
 func (s *Server) lastWords() string {
-	lines := strings.Split(strings.TrimSpace(secret.Mask(s.Output.String())), "\n")
+	lines := strings.Split(strings.TrimSpace(s.written()), "\n")
 	last := lines[len(lines)-1]
 	for _, line := range lines {
 		if telling.MatchString(line) {

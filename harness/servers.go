@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/peers"
 )
 
@@ -173,7 +172,7 @@ func (s *Server) exit(ctx context.Context, trigger time.Time, patience time.Dura
 	}
 	s.Kill()
 	e.Status, e.Words = s.Status()
-	e.Output = secret.Mask(s.Output.String())
+	e.Output = s.written()
 	return e
 }
 

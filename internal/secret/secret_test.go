@@ -1,6 +1,8 @@
 package secret_test
 
 import (
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -71,6 +73,30 @@ func TestMask(t *testing.T) {
 		} else if again := secret.Mask(got); again != got {
 			t.Errorf("%s: masked again %s", got, again)
 		}
+	}
+}
+
+// TestKnown: what was sent is hidden wherever a server writes it.
+func TestKnown(t *testing.T) {
+	u, _ := url.Parse("ws://user:Pass%20word@h/")
+	k := secret.Sent(u, http.Header{
+		"Authorization":          {"Bearer B3ARER"},
+		"Cookie":                 {"a=C00KIE; b=1"},
+		"X-Api-Key":              {"K3YS"},
+		"X-Room":                 {"lobby"},
+		"Sec-Websocket-Protocol": {"graphql-ws, S3CRETS3CRETS3CRET"},
+	})
+	for text, want := range map[string]string{
+		"got Pass word, B3ARER, C00KIE, K3YS": "got xxxxx, xxxxx, xxxxx, xxxxx",
+		"graphql-ws S3CRETS3CRETS3CRET":       "graphql-ws xxxxx",
+		"user 1 in lobby: TOKEN=S3CRET":       "user 1 in lobby: TOKEN=xxxxx",
+	} {
+		if got := k.Mask(text); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+	if got := (secret.Known{}).Mask("TOKEN=S3CRET"); got != "TOKEN=xxxxx" {
+		t.Error(got)
 	}
 }
 
