@@ -364,7 +364,7 @@ func (b *Batch) dead(ctx context.Context) bool {
 	}
 	again := b.probe(ctx)
 	if again.Tried && !again.OK {
-		why, advice := error(errors.New(again.Err)), ""
+		why, advice := errors.New(again.Err), ""
 		if ended := b.serverEnded(); ended != nil {
 			why = ended
 		}
