@@ -280,7 +280,7 @@ func (b *Batch) askEvents(ctx context.Context, token string) AppEvents {
 		peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})...), opt)
 	e := AppEvents{Asked: true, Came: time.Now()}
 	b.isShort(r)
-	last := slices.IndexFunc(r.Messages, func(m peers.Message) bool { return bytes.HasPrefix(m.Payload, []byte("[")) })
+	array := slices.IndexFunc(r.Messages, isArray)
 	for _, m := range slices.Backward(r.Messages) {
 		if list, err := eventsOf(m); err == nil {
 			e.List = list
@@ -288,8 +288,8 @@ func (b *Batch) askEvents(ctx context.Context, token string) AppEvents {
 		}
 	}
 	switch {
-	case r.Err != "" && last >= 0:
-		e.Err = fmt.Sprintf("finwait:events was answered with %+.80q, not with a JSON array of events, each with a code or null", r.Messages[last].Payload)
+	case r.Err != "" && array >= 0:
+		e.Err = fmt.Sprintf("finwait:events was answered with %+.80q, not with a JSON array of events, each with a code or null", r.Messages[array].Payload)
 	case r.Err != "":
 		e.Err = "finwait:events: " + r.Err
 	}
@@ -309,14 +309,20 @@ func (b *Batch) greeted() []peers.Step {
 // does not tell is not left out.
 func eventsOf(m peers.Message) (list []AppEvent, err error) {
 	var keys []map[string]json.RawMessage
+	if !isArray(m) {
+		return nil, errors.New("it is no array")
+	}
 	if err := errors.Join(json.Unmarshal(m.Payload, &list), json.Unmarshal(m.Payload, &keys)); err != nil {
 		return nil, err
 	}
-	if !m.Text || slices.ContainsFunc(keys, func(e map[string]json.RawMessage) bool { return e["code"] == nil }) {
+	if slices.ContainsFunc(keys, func(e map[string]json.RawMessage) bool { return e["code"] == nil }) {
 		return nil, errors.New("an event has no code")
 	}
 	return list, nil
 }
+
+// isArray tells whether a message is a text that begins as a JSON array does.
+func isArray(m peers.Message) bool { return m.Text && bytes.HasPrefix(m.Payload, []byte("[")) }
 
 // newToken names a connection for finwait:events.
 func newToken() string { return rand.Text() }

@@ -199,7 +199,7 @@ func TestSecondEventBroughtAboutByGivingUp(t *testing.T) {
 
 // A greeting that looks like the answer to a command is none.
 func TestGreetingIsNoAnswer(t *testing.T) {
-	for name, greeting := range map[string]string{"no events": "[]", "a chat": `[{"user":"bob"}]`, "a list": `["joined",1]`, "many bytes": strings.Repeat("f", 300_000)} {
+	for name, greeting := range map[string]string{"no events": "[]", "a chat": `[{"user":"bob"}]`, "a list": `["joined",1]`, "nothing": "null", "many bytes": strings.Repeat("f", 300_000)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := &contractServer{hello: everything, greet: func(_ *contractServer, c net.Conn) { _, _ = c.Write(text(greeting)) }, lie: silent("fill")}

@@ -80,7 +80,7 @@ func value(before, name, parting, rest string) (start, end int) {
 	tells := telling.MatchString(ordinary.ReplaceAllString(name, ""))
 	switch {
 	case parting == "":
-		if strings.HasPrefix(name, "-") {
+		if strings.HasPrefix(name, "-") && strings.TrimLeft(name, "-") != "key" { // which names a file, as finwait's own
 			return argument(name, rest, tells)
 		}
 	case parting != "=":
