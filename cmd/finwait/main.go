@@ -61,8 +61,9 @@ Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
 	root.SetOut(out)
 	root.SetErr(stderr)
 	command, _, _ := root.Find(args)
+	writes := command.Flags().Lookup("json") != nil // asked now: cobra adds flags while the command runs
 	defer interruptible(cancel, func() {
-		if command.Flags().Lookup("json") != nil {
+		if writes {
 			fmt.Fprintln(stderr, "finwait: interrupted: writing the reports; once more to give up")
 		}
 	})()
