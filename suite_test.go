@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/signal"
+	"syscall"
 	"testing"
 	"time"
 
@@ -115,7 +117,10 @@ var _ = BeforeSuite(func() {
 	u, err := url.Parse(raw)
 	Expect(err).NotTo(HaveOccurred(), "-target")
 	var ctx context.Context
-	ctx, interrupt = context.WithCancelCause(context.Background())
+	// Of a signal between two specs no spec is told.
+	signalled, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	DeferCleanup(stop)
+	ctx, interrupt = context.WithCancelCause(signalled)
 	batch, err = harness.Start(ctx, &harness.Target{URL: u, Header: header, TLS: secure, Profile: profile}, chosen, harness.Options{})
 	Expect(err).NotTo(HaveOccurred(), "the target cannot be tested")
 	DeferCleanup(batch.Wait)
