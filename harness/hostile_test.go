@@ -55,7 +55,7 @@ func startAt(ctx context.Context, u *url.URL, list []*harness.Scenario) (*harnes
 
 // A run may take this long at most: ten seconds until the trigger, the patience
 // after it, a probe, and a second one that finds the target dead.
-var longest = 10*time.Second + profile.Patience + 2*(profile.CloseTimeout+profile.Response) + time.Second
+var longest = slower * (10*time.Second + profile.Patience + 2*(profile.CloseTimeout+profile.Response) + time.Second)
 
 // brokenTLS is what a run says of a server whose TLS goes wrong.
 var brokenTLS = map[string]string{
