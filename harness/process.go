@@ -84,6 +84,9 @@ func (t *Target) StartProcess(ctx context.Context) (*Server, error) {
 	cmd.Dir = p.Dir
 	cmd.Env = append(os.Environ(), fmt.Sprintf("PORT=%d", port))
 	if s.Server, err = process.Start(cmd); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return nil, fmt.Errorf("the server could not be started: %w", peers.AsShortage(err))
 	}
 	limit := p.Ready
@@ -92,6 +95,9 @@ func (t *Target) StartProcess(ctx context.Context) (*Server, error) {
 	}
 	if err := s.ready(ctx, t, time.Now().Add(limit)); err != nil {
 		s.Kill()
+		if ctx.Err() != nil { // its end killed the server
+			err = fmt.Errorf("was not ready: %w", context.Cause(ctx))
+		}
 		return nil, fmt.Errorf("the server %w%s", err, s.lastWords())
 	}
 	return s, nil
@@ -217,7 +223,10 @@ func (s *Server) fill(line string) string {
 func (s *Server) written() string { return s.secrets.Mask(s.Output.String()) }
 
 // telling are words of a line that says why a server did not start.
-var telling = regexp.MustCompile(`(?i)error|cannot|not found|refused|in use`)
+var telling = regexp.MustCompile(`(?i)error|cannot|not found|refused|in use|panic|fatal|failed|denied|unavailable`)
+
+// goPanic is the line that begins a Go trace, which may hold telling words too.
+var goPanic = regexp.MustCompile(`^(panic|fatal error): `)
 
 // lastWords are the last line that the process wrote of those that tell why, or
 // the last of all: a stack trace follows.
@@ -227,6 +236,9 @@ func (s *Server) lastWords() string {
 	for _, line := range lines {
 		if telling.MatchString(line) {
 			last = line
+		}
+		if goPanic.MatchString(line) {
+			break
 		}
 	}
 	if last = strings.TrimSpace(last); last != "" {
