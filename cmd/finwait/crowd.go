@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -106,10 +105,9 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 				return fmt.Errorf("%s: %w%s", target, err, hint(target.URL.Scheme, err))
 			}
 			reports.CrowdText(out, run, screen)
-			return cmp.Or(
+			return unwritten(crowdOutcome(c.Context(), run),
 				write(json, func(w io.Writer) error { return reports.CrowdJSON(w, run) }),
-				write(svg, func(w io.Writer) error { return reports.CrowdSVG(w, run) }),
-				crowdOutcome(c.Context(), run))
+				write(svg, func(w io.Writer) error { return reports.CrowdSVG(w, run) }))
 		},
 	}
 	t.addReach(c)

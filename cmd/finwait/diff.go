@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
@@ -52,7 +51,7 @@ Exit status: 0 nothing is worse, 1 something is, 2 not carried out.`,
 				}
 			}
 			d := reports.Compare(both[0], both[1], th)
-			err := cmp.Or(d.Text(c.OutOrStdout()), write(json, d.JSON), write(markdown, d.Markdown))
+			err := unwritten(d.Text(c.OutOrStdout()), write(json, d.JSON), write(markdown, d.Markdown))
 			if err == nil && d.Regressed() {
 				return errFailed
 			}

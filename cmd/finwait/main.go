@@ -68,9 +68,7 @@ Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
 		}
 	})()
 	err := root.ExecuteContext(ctx)
-	if lost := out.lost(); lost != nil && (err == nil || errors.Is(err, errFailed)) {
-		err = lost
-	}
+	err = unwritten(err, out.lost())
 	switch {
 	case err == nil:
 		return exitOK
@@ -90,13 +88,13 @@ type output struct {
 	err error
 }
 
-// Write implements io.Writer.
+// Write implements io.Writer. It never fails: lost tells of all that is printed.
 func (o *output) Write(b []byte) (int, error) {
-	n, err := o.Writer.Write(b)
+	_, err := o.Writer.Write(b)
 	if o.err == nil {
 		o.err = err
 	}
-	return n, err
+	return len(b), nil
 }
 
 // lost is why something could not be printed; nil: all was, or the reader of a pipe
