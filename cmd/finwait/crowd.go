@@ -98,7 +98,12 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 			screen := terminal(out)
 			fmt.Fprintf(out, "%s against %s: %s, then %s\n", reports.Peers(n), reports.OneLine(target.String()), mix, o.Then)
 			progress, end := counter(out, screen, n)
-			o.Progress = progress
+			o.Progress = func(opened, failed int) {
+				reporting(out)
+				if progress != nil {
+					progress(opened, failed)
+				}
+			}
 			run, err := target.Crowd(c.Context(), o)
 			end()
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -63,8 +64,11 @@ Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
 	command, _, _ := root.Find(args)
 	writes := command.Flags().Lookup("json") != nil // asked now: cobra adds flags while the command runs
 	defer interruptible(cancel, func() {
-		if writes {
+		switch {
+		case out.measured.Load():
 			fmt.Fprintln(stderr, "finwait: interrupted: writing the reports; once more to give up")
+		case writes:
+			fmt.Fprintln(stderr, "finwait: interrupted; once more to give up")
 		}
 	})()
 	err := root.ExecuteContext(ctx)
@@ -85,7 +89,15 @@ Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
 // must not be lost in silence.
 type output struct {
 	io.Writer
-	err error
+	err      error
+	measured atomic.Bool // there is something to report, also after an interrupt
+}
+
+// reporting says to standard output that reports follow, also after an interrupt.
+func reporting(w io.Writer) {
+	if out, ok := w.(*output); ok {
+		out.measured.Store(true)
+	}
 }
 
 // Write implements io.Writer. It never fails: lost tells of all that is printed.

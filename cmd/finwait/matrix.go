@@ -90,6 +90,7 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 			}
 			o.Done = func(done *matrix.Outcome) error { // so that nothing is lost
 				kept.Put(done)
+				reporting(c.OutOrStdout())
 				return write(file, kept.JSON)
 			}
 			m, err := matrix.Run(c.Context(), targets, before, o)

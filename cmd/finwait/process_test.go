@@ -174,6 +174,28 @@ func TestExecInterrupted(t *testing.T) {
 	}
 }
 
+// An interrupt while the server starts is told as such, and promises no report.
+func TestInterruptedAtStart(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), "finwait", "run", "--exec", "echo >"+pipe+"; exec sleep 60", "--only", "sanity")
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.ReadFile(pipe); err != nil { // until the server has started
+		t.Error(err)
+	}
+	code := interrupt(t, cmd, strings.NewReader(""))
+	text := stderr.String()
+	if code != exitNotDone || !strings.HasPrefix(text, "finwait: interrupted; once more to give up\n") || !strings.HasSuffix(text, ": the server was not ready: interrupted by interrupt\n") {
+		t.Errorf("exit status %d, %q", code, text)
+	}
+}
+
 // Nothing that finwait started is left, however that came to its end: nobody holds
 // the pipe any more that all of it had open.
 func TestNothingIsLeft(t *testing.T) {

@@ -93,6 +93,7 @@ processes of their own.`,
 			if err != nil {
 				return fmt.Errorf("%s: %w%s", target, err, hint(target.URL.Scheme, err))
 			}
+			reporting(c.OutOrStdout())
 			run := show(c.OutOrStdout(), batch, len(chosen), verbose)
 			return unwritten(outcome(c.Context(), run), // one report that fails does not cost the other
 				write(junit, func(w io.Writer) error { return reports.JUnit(w, run, junitStrict) }),
