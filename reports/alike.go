@@ -69,7 +69,7 @@ func Group(results []*harness.Result) []*Alike {
 	var out []*Alike
 	byKey := map[string]*Alike{}
 	for _, r := range results {
-		if r.Verdict != harness.Fail && r.Verdict != harness.Errored && r.Verdict != harness.Warn {
+		if v := listedAs(r); v != harness.Fail && v != harness.Errored && v != harness.Warn {
 			continue
 		}
 		pattern := pattern(r.Scenario.ID)
@@ -83,6 +83,15 @@ func Group(results []*harness.Result) []*Alike {
 		g.ids = append(g.ids, r.Scenario.ID)
 	}
 	return out
+}
+
+// listedAs is the verdict that a result is listed under: a warning beside a known
+// failure is a warning.
+func listedAs(r *harness.Result) harness.Verdict {
+	if r.Verdict == harness.Known && breach(r) != nil {
+		return harness.Warn
+	}
+	return r.Verdict
 }
 
 // pattern is the id without the part that a family varies: family/*/variant,

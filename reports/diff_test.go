@@ -2,6 +2,7 @@ package reports_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -253,6 +254,32 @@ func TestExcuses(t *testing.T) {
 	}
 	if !strings.Contains(junit.String(), `message="want the process lets go within 13.0 s; got the process let go of the server socket at 20.0 s (close timeout)"`) {
 		t.Error("the failure's message in JUnit is not of a breach that counts")
+	}
+}
+
+// TestWarningBesideKnown: a warning of another rule is listed beside a known failure.
+func TestWarningBesideKnown(t *testing.T) {
+	run := example()
+	for _, r := range run.Results {
+		if r.Scenario.ID != "violation/opcode-5/ignores" {
+			continue
+		}
+		warning := r.Findings[0]
+		warning.Rule.ID, warning.Weight, warning.Got = "R36", harness.Warns, "exit status 3"
+		for i := range r.Findings {
+			r.Findings[i].Known = &harness.KnownFailure{Reason: "it is so"}
+		}
+		r.Findings, r.Verdict = append(r.Findings, warning), harness.Known
+	}
+	var markdown, github bytes.Buffer
+	if err := errors.Join(reports.Markdown(&markdown, run, reports.CommentMost), reports.GitHub(&github, run)); err != nil {
+		t.Fatal(err)
+	}
+	text := string(terminal(run, reports.TerminalOptions{Width: 100}))
+	for name, text := range map[string]string{"terminal": text, "Markdown": markdown.String(), "annotations": github.String()} {
+		if !strings.Contains(text, "exit status 3") {
+			t.Errorf("%s: no warning is told:\n%s", name, text)
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ func Markdown(w io.Writer, run *harness.Run, most int) error {
 	}{{harness.Fail, "Failed"}, {harness.Errored, "Not carried out"}, {harness.Warn, "Warned"}} {
 		began := false
 		for _, g := range groups {
-			if g.Result.Verdict != part.verdict {
+			if listedAs(g.Result) != part.verdict {
 				continue
 			}
 			if !began {
@@ -144,7 +144,7 @@ func GitHub(w io.Writer, run *harness.Run) error {
 	commands := map[harness.Verdict]string{harness.Fail: "error", harness.Errored: "error", harness.Warn: "warning"}
 	shown := map[string]int{}
 	for _, g := range Group(run.Results) {
-		command := commands[g.Result.Verdict]
+		command := commands[listedAs(g.Result)]
 		if shown[command]++; shown[command] > annotations {
 			continue
 		}

@@ -93,7 +93,7 @@ func (t *Terminal) End(run *harness.Run) {
 	groups := Group(run.Results)
 	for _, verdict := range []harness.Verdict{harness.Fail, harness.Errored, harness.Warn} {
 		for _, g := range groups {
-			if g.Result.Verdict == verdict {
+			if listedAs(g.Result) == verdict {
 				t.entry(g)
 			}
 		}
