@@ -32,7 +32,7 @@ cross: ## the platforms finwait builds on
 	GOOS=linux $(GO) build ./... && GOOS=darwin $(GO) build ./... && GOOS=windows $(GO) build ./...
 
 golden: ## rewrite the golden files of the reports
-	$(GO) test ./reports/... ./matrix -update
+	$(GO) test ./reports ./page ./matrix -update
 
 docs: ## rewrite what is generated: the catalogue, the command line, the schema of finwait.yaml
 	$(GO) run ./cmd/finwait list --markdown > docs/scenarios.md

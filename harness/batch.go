@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/finwait/finwait/harness/sockets"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/sockets"
 )
 
 // All scenarios are under way at the same time, and nearly all of their time

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/finwait/finwait/harness/sockets"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/sockets"
 )
 
 // CrowdEnd is what a held crowd waits for.

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/finwait/finwait/harness/sockets"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/sockets"
 )
 
 // play runs the scenario's script, and its crowd at the same time; token gives

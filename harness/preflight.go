@@ -6,8 +6,8 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/finwait/finwait/harness/sockets"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/sockets"
 )
 
 // preflight opens one connection: a dead target is one clear error. It finds

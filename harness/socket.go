@@ -3,8 +3,8 @@ package harness
 import (
 	"time"
 
-	"github.com/finwait/finwait/harness/sockets"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/sockets"
 )
 
 // socket turns what the kernel told into times since the trigger, and ends the

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/harness"
-	"github.com/finwait/finwait/harness/rules"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/rules"
 )
 
 // Abnormal is the family in which TCP ends, or goes dark, without a Close frame.

@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"github.com/finwait/finwait/harness"
-	"github.com/finwait/finwait/harness/rules"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/rules"
 )
 
 // BadClose is the family of malformed Close frames: each fails the connection.

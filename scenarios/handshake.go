@@ -2,8 +2,8 @@ package scenarios
 
 import (
 	"github.com/finwait/finwait/harness"
-	"github.com/finwait/finwait/harness/rules"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/rules"
 )
 
 // Handshake is the family in which the connection stops in its opening.

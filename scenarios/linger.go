@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/harness"
-	"github.com/finwait/finwait/harness/rules"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/rules"
 )
 
 // Linger is the family in which both Close frames have passed and the peer

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/harness"
-	"github.com/finwait/finwait/harness/rules"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/rules"
 )
 
 // ServerClose is the family in which the server's application closes.

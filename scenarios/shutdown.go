@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/harness"
-	"github.com/finwait/finwait/harness/rules"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/rules"
 )
 
 // CrowdSize is how many peers a shutdown scenario has where nothing is said.

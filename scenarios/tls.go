@@ -4,8 +4,8 @@ import (
 	"slices"
 
 	"github.com/finwait/finwait/harness"
-	"github.com/finwait/finwait/harness/rules"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/rules"
 )
 
 // TLS is the family in which TLS and TCP do not end together, on wss targets.

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/harness"
-	"github.com/finwait/finwait/harness/rules"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/rules"
 )
 
 // offence is something for which the server must fail the connection.

@@ -16,8 +16,8 @@ import (
 
 	"github.com/finwait/finwait/internal/input"
 	"github.com/finwait/finwait/matrix"
+	"github.com/finwait/finwait/page"
 	"github.com/finwait/finwait/reports"
-	"github.com/finwait/finwait/reports/page"
 	"github.com/finwait/finwait/scenarios"
 )
 

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/term"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/page"
 	"github.com/finwait/finwait/reports"
-	"github.com/finwait/finwait/reports/page"
 	"github.com/finwait/finwait/scenarios"
 )
 

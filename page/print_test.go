@@ -11,8 +11,8 @@ import (
 	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"github.com/finwait/finwait/page"
 	"github.com/finwait/finwait/reports"
-	"github.com/finwait/finwait/reports/page"
 )
 
 // printed is how many rows of tables a page has on paper: those that the tagged

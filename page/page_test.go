@@ -15,8 +15,8 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/finwait/finwait/matrix"
+	"github.com/finwait/finwait/page"
 	"github.com/finwait/finwait/reports"
-	"github.com/finwait/finwait/reports/page"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -28,7 +28,7 @@ const injection = "\"'`><img src=//127.0.0.1:9/x onerror=\"document.title='owned
 // itself, and a shutdown.
 func example(t *testing.T) *reports.Report {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "testdata", "report.json"))
+	f, err := os.Open(filepath.Join("..", "reports", "testdata", "report.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

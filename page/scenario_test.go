@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/finwait/finwait/page"
 	"github.com/finwait/finwait/reports"
-	"github.com/finwait/finwait/reports/page"
 )
 
 // lines are the rows of the tables that the page of a scenario has: its cells

@@ -24,9 +24,9 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/page"
 	"github.com/finwait/finwait/reference"
 	"github.com/finwait/finwait/reports"
-	"github.com/finwait/finwait/reports/page"
 	"github.com/finwait/finwait/scenarios"
 )
 
