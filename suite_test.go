@@ -22,6 +22,7 @@ import (
 	"github.com/finwait/finwait/internal/flags"
 	"github.com/finwait/finwait/reference"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
 )
 
@@ -55,8 +56,8 @@ func headerFlag(name, usage string) http.Header {
 	return h
 }
 
-func ruleFlag(name, usage string) *harness.Weights {
-	weights := new(harness.Weights)
+func ruleFlag(name, usage string) *rules.Weights {
+	weights := new(rules.Weights)
 	flag.Var(scenarios.WeightFlag{To: weights}, name, usage)
 	return weights
 }
@@ -102,7 +103,7 @@ func selected(preview Report) []*harness.Scenario {
 
 var _ = BeforeSuite(func() {
 	raw := *target
-	profile := harness.Profile{Strict: *strict, Weights: *rule, CloseTimeout: *closeTimeout, Response: *response, Patience: *patience}
+	profile := rules.Profile{Strict: *strict, Weights: *rule, CloseTimeout: *closeTimeout, Response: *response, Patience: *patience}
 	secure, err := flags.TLS{CA: *ca, Cert: *cert, Key: *key, Insecure: *insecure}.Config()
 	Expect(err).NotTo(HaveOccurred())
 	if raw == "" {

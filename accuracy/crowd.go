@@ -22,6 +22,7 @@ import (
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reference"
+	"github.com/finwait/finwait/rules"
 )
 
 // What a crowd must reach: on the 99th percentile, per second, and in bytes of
@@ -69,7 +70,7 @@ func crowdOf(n int, then harness.CrowdEnd, w io.Writer) (bool, error) {
 			held = resident()
 		}
 	}
-	target := &harness.Target{URL: server.url, Profile: harness.Profile{CloseTimeout: 10 * time.Second, Patience: 15 * time.Second}, StopExec: fmt.Sprintf("kill %d", server.cmd.Process.Pid)}
+	target := &harness.Target{URL: server.url, Profile: rules.Profile{CloseTimeout: 10 * time.Second, Patience: 15 * time.Second}, StopExec: fmt.Sprintf("kill %d", server.cmd.Process.Pid)}
 	run, err := target.Crowd(context.Background(), o)
 	if err != nil {
 		return false, err

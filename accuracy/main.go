@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reference"
 	"github.com/finwait/finwait/scenarios"
@@ -172,9 +173,9 @@ func compare(t *table, r *harness.Result, captured connections, released *log) {
 			t.add(figure, r.Scenario.ID, off)
 			t.add(wholeWire, r.Scenario.ID, off)
 		case own != nil:
-			t.missing("%s: finwait has the %s at %s, the capture has not", r.Scenario.ID, figure, harness.Format(*own))
+			t.missing("%s: finwait has the %s at %s, the capture has not", r.Scenario.ID, figure, figures.Format(*own))
 		case !wire.IsZero() && wire.Before(rec.Trigger.Add(until-time.Millisecond)):
-			t.missing("%s: the capture has the %s at %s, finwait has not", r.Scenario.ID, figure, harness.Format(wire.Sub(rec.Trigger)))
+			t.missing("%s: the capture has the %s at %s, finwait has not", r.Scenario.ID, figure, figures.Format(wire.Sub(rec.Trigger)))
 		}
 	}
 	var own *time.Duration

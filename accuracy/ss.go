@@ -14,8 +14,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/matrix"
+	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
 )
 
@@ -60,7 +63,7 @@ func shutdowns(folder string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	target, err := targets[0].Server(harness.Profile{})
+	target, err := targets[0].Server(rules.Profile{})
 	if err != nil {
 		return err
 	}
@@ -151,8 +154,8 @@ func (l *ssLog) looked(from, to time.Time) bool {
 }
 
 // accepted is when finwait first saw a socket in the hands of a process.
-func accepted(r *harness.Record) time.Time {
-	i := slices.IndexFunc(r.Socket.States, func(s harness.State) bool { return s.Held })
+func accepted(r *evidence.Record) time.Time {
+	i := slices.IndexFunc(r.Socket.States, func(s evidence.State) bool { return s.Held })
 	if i < 0 {
 		return r.Start
 	}
@@ -185,13 +188,13 @@ func (l *ssLog) compare(w io.Writer, r *harness.Result) bool {
 		t := kinds[kind]
 		good = good && t.agree > 0
 		sortDifferences(t.lives)
-		fmt.Fprintf(w, "%-26s %-14s %6d %7d %7d %10s %10s\n", r.Scenario.ID, kind, t.n, t.agree, t.between, harness.Format(percentile(t.lives, 50)), harness.Format(t.widest))
+		fmt.Fprintf(w, "%-26s %-14s %6d %7d %7d %10s %10s\n", r.Scenario.ID, kind, t.n, t.agree, t.between, figures.Format(percentile(t.lives, 50)), figures.Format(t.widest))
 	}
 	return good
 }
 
 // one compares the socket of one peer, and tells what disagrees.
-func (l *ssLog) one(w io.Writer, t *tally, m *harness.Record) bool {
+func (l *ssLog) one(w io.Writer, t *tally, m *evidence.Record) bool {
 	s := m.Socket.Held
 	t.lives = append(t.lives, difference{off: s.Until})
 	latest := m.Trigger.Add(s.Until)

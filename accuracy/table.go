@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/figures"
 )
 
 // wholeWire is the figure of all that is on the wire.
@@ -66,13 +66,13 @@ func (t *table) print(w io.Writer) bool {
 		p99 := percentile(off, 99)
 		mark, allowed := "", "-"
 		if limit > 0 {
-			allowed = harness.Format(limit)
+			allowed = figures.Format(limit)
 			if p99 > limit {
 				ok, mark = false, "  over"
 			}
 		}
-		fmt.Fprintf(w, "%-20s %6d %10s %10s %10s %10s  %s\n", figure, len(off), harness.Format(percentile(off, 50)), harness.Format(p99),
-			harness.Format(worst.off), allowed, worst.id+mark)
+		fmt.Fprintf(w, "%-20s %6d %10s %10s %10s %10s  %s\n", figure, len(off), figures.Format(percentile(off, 50)), figures.Format(p99),
+			figures.Format(worst.off), allowed, worst.id+mark)
 	}
 	for _, line := range t.absent {
 		fmt.Fprintln(w, line)

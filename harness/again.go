@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/finwait/finwait/evidence"
 )
 
 // askedAtOnce is how many connections ask for events again at the same time:
@@ -16,10 +18,10 @@ const askedMeanwhile = 8
 
 // askEach lets ask ask for the events of everyone of the record: some at the same
 // time, as each may take a [goodbye], which a crowd would add up to seconds.
-func askEach(r *Record, ask func(i int, one *Record)) {
+func askEach(r *evidence.Record, ask func(i int, one *evidence.Record)) {
 	var asking sync.WaitGroup
 	gate := make(chan struct{}, askedMeanwhile)
-	for i, one := range r.everyone() {
+	for i, one := range r.Everyone() {
 		gate <- struct{}{}
 		asking.Go(func() {
 			defer func() { <-gate }()
@@ -36,7 +38,7 @@ func (b *Batch) askAgain(ctx context.Context, scenarios []*Scenario) {
 	var asking sync.WaitGroup
 	gate := make(chan struct{}, askedAtOnce)
 	for i, s := range scenarios {
-		if b.own[s.ID] != nil || !b.has[CanEvents] {
+		if b.own[s.ID] != nil || !b.has[evidence.CanEvents] {
 			continue // its server has ended
 		}
 		asking.Go(func() {
@@ -75,8 +77,8 @@ func (b *Batch) correct(ctx context.Context, was *Result, gate chan struct{}) *R
 	}
 	record, late := *was.Record, false
 	record.Crowd = slices.Clone(record.Crowd)
-	everyone := record.everyone()
-	answers := make([]AppEvents, len(everyone))
+	everyone := record.Everyone()
+	answers := make([]evidence.AppEvents, len(everyone))
 	var asking sync.WaitGroup
 	for n, one := range everyone {
 		if one.GaveUp || len(one.Events.List) == 0 {
@@ -84,7 +86,7 @@ func (b *Batch) correct(ctx context.Context, was *Result, gate chan struct{}) *R
 		}
 		asking.Go(func() {
 			gate <- struct{}{}
-			answers[n] = b.events(ctx, one.token, time.Now())
+			answers[n] = b.events(ctx, one.Token, time.Now())
 			<-gate
 		})
 	}

@@ -5,26 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/peers"
 )
-
-// Alive is judged after every scenario, on a new connection.
-var Alive = Rule{
-	ID: "alive", Req: "alive", Grade: Must, Clause: "operational",
-	Text: "afterwards the server still accepts and answers",
-	Check: func(r *Record, p Profile) Finding {
-		f := Finding{Outcome: Kept, Want: "a new connection that works, within " + Format(p.CloseTimeout), Got: "answered in " + Format(r.Alive.Took)}
-		switch {
-		case r.Alive.Short:
-			f.Outcome, f.Got = Moot, "not tried: "+r.Alive.Err
-		case !r.Alive.Tried:
-			f.Outcome, f.Got = Moot, "not tried: the run was ending"
-		case !r.Alive.OK:
-			f.Outcome, f.Got = Breached, r.Alive.Err
-		}
-		return f
-	},
-}
 
 // probeText is what liveness probes and the preflight send to be echoed.
 const probeText = "are you there? asks finwait"
@@ -37,9 +20,9 @@ const probeBytes = "\x00\xff"
 const goodbye = 100 * time.Millisecond
 
 // probe opens a connection, lets it echo where the target echoes, and closes it.
-func (b *Batch) probe(ctx context.Context) Liveness {
+func (b *Batch) probe(ctx context.Context) evidence.Liveness {
 	var steps []peers.Step
-	if b.has[Echo] {
+	if b.has[evidence.Echo] {
 		steps = append(steps, peers.Send{peers.Text(probeText)}, peers.AwaitText{Text: probeText})
 	}
 	steps = append(steps, peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
@@ -51,7 +34,7 @@ func (b *Batch) probe(ctx context.Context) Liveness {
 		took = rec.Trigger.Sub(start)
 	}
 	short := b.isShort(rec)
-	return Liveness{Tried: ctx.Err() == nil && !short, Short: short, OK: rec.Err == "", Took: took, Err: rec.Err}
+	return evidence.Liveness{Tried: ctx.Err() == nil && !short, Short: short, OK: rec.Err == "", Took: took, Err: rec.Err}
 }
 
 // isShort tells whether a script failed for want of what finwait's host lacks; the

@@ -9,7 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/sockets"
 )
 
@@ -29,7 +31,7 @@ const (
 type Options struct {
 	AtOnce int // how many plays of scenarios run at the same time; 0: all
 	Repeat int // how often each scenario is played; 0: once
-	Known  []*KnownFailure
+	Known  []*rules.KnownFailure
 }
 
 // Batch is a run under way.
@@ -38,12 +40,12 @@ type Batch struct {
 	target   *Target // as it is reached
 	atOnce   int
 	repeat   int
-	profile  Profile
-	known    []*KnownFailure
-	has      map[Capability]bool
-	lies     map[Capability]string // commands of the contract that are claimed and not obeyed
-	refused  map[Capability]string // those whose command line exits with 127, and with what words
-	observer *sockets.Observer     // nil: sockets are not observed, unseen says why
+	profile  rules.Profile
+	known    []*rules.KnownFailure
+	has      map[evidence.Capability]bool
+	lies     map[evidence.Capability]string // commands of the contract that are claimed and not obeyed
+	refused  map[evidence.Capability]string // those whose command line exits with 127, and with what words
+	observer *sockets.Observer              // nil: sockets are not observed, unseen says why
 	unseen   string
 	run      *Run
 
@@ -87,7 +89,7 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 	}
 	t = t.forRun()
 	b := &Batch{
-		given: t, target: t, atOnce: o.AtOnce, repeat: o.Repeat, profile: profile, known: o.Known, has: map[Capability]bool{}, lies: map[Capability]string{}, refused: map[Capability]string{},
+		given: t, target: t, atOnce: o.AtOnce, repeat: o.Repeat, profile: profile, known: o.Known, has: map[evidence.Capability]bool{}, lies: map[evidence.Capability]string{}, refused: map[evidence.Capability]string{},
 		turns:     make(chan struct{}, turns),
 		results:   make(chan *Result, 3*len(scenarios)), // each may be corrected, twice
 		slots:     map[string]*slot{},
@@ -118,10 +120,10 @@ func Start(ctx context.Context, t *Target, scenarios []*Scenario, o Options) (*B
 	if b.observer, err = sockets.Open(); err != nil {
 		b.unseen = err.Error()
 	}
-	b.has[CanStop] = t.Process != nil || t.StopExec != ""
-	b.has[ChosenCode], b.has[ChosenReason] = t.chosen()
-	wanted := func(c Capability) bool {
-		return c == CanEvents || slices.ContainsFunc(scenarios, func(s *Scenario) bool { return slices.Contains(s.Needs, c) })
+	b.has[evidence.CanStop] = t.Process != nil || t.StopExec != ""
+	b.has[evidence.ChosenCode], b.has[evidence.ChosenReason] = t.chosen()
+	wanted := func(c evidence.Capability) bool {
+		return c == evidence.CanEvents || slices.ContainsFunc(scenarios, func(s *Scenario) bool { return slices.Contains(s.Needs, c) })
 	}
 	if err := b.preflight(ctx, wanted); err != nil {
 		if ended := b.serverEnded(); ended != nil && ctx.Err() == nil {
@@ -284,20 +286,20 @@ func (b *Batch) one(ctx context.Context, s *Scenario, n int, rally *peers.Rally)
 		return b.stopped(ctx, s, n, r, rally)
 	}
 	r.Record = b.play(ctx, s, newToken, rally)
-	askEach(r.Record, func(_ int, one *Record) { one.Events = b.eventsAfter(ctx, one) })
+	askEach(r.Record, func(_ int, one *evidence.Record) { one.Events = b.eventsAfter(ctx, one) })
 	if ctx.Err() == nil {
 		r.Record.Alive = b.probe(ctx)
 	}
-	askEach(r.Record, func(i int, one *Record) {
+	askEach(r.Record, func(i int, one *evidence.Record) {
 		if one.GaveUp || i > 0 && len(one.Events.List) == 0 {
 			return // finwait's RST may bring one about; or when it would be asked depends on the size of the crowd
 		}
-		if again := b.events(ctx, one.token, time.Now()); len(again.List) > len(one.Events.List) {
+		if again := b.events(ctx, one.Token, time.Now()); len(again.List) > len(one.Events.List) {
 			one.Events = again // a second event came later
 		}
 	})
 	switch dead := r.Record.Alive.Tried && !r.Record.Alive.OK && b.dead(ctx); {
-	case r.Record.refused:
+	case r.Record.Refused:
 		r.Verdict, r.Err = Skip, r.Record.Err
 		for _, c := range s.Needs {
 			if b.target.has(c) {
@@ -345,10 +347,10 @@ func (r *Result) date() {
 }
 
 // judge checks the rules on the record.
-func (b *Batch) judge(r *Result, rules []Rule) {
+func (b *Batch) judge(r *Result, rules []rules.Rule) {
 	for _, rule := range rules {
-		f := rule.judge(r.Record, b.profile)
-		f.excuse(b.known, r.Scenario.ID, time.Now())
+		f := rule.Judge(r.Record, b.profile)
+		f.Excuse(b.known, r.Scenario.ID, time.Now())
 		r.Findings = append(r.Findings, f)
 	}
 	r.Verdict, r.Missing = verdict(r.Findings, r.Scenario.Asks)

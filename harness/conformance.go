@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/peers"
 )
 
@@ -19,9 +21,9 @@ type Conformance struct {
 
 // The checks that are no command.
 const (
-	echoText   Capability = "echo of a text"
-	echoBinary Capability = "echo of a binary message"
-	helloCheck Capability = "finwait:hello"
+	echoText   evidence.Capability = "echo of a text"
+	echoBinary evidence.Capability = "echo of a binary message"
+	helloCheck evidence.Capability = "finwait:hello"
 )
 
 // CheckTarget tries everything that the control contract asks of a server,
@@ -35,7 +37,7 @@ func CheckTarget(ctx context.Context, t *Target) (*Conformance, error) {
 	}
 	t = t.forRun()
 	defer t.commands.End()
-	b := &Batch{target: t, profile: profile, has: map[Capability]bool{CanEvents: true}, turns: make(chan struct{}, turns), short: make(chan error, 1)}
+	b := &Batch{target: t, profile: profile, has: map[evidence.Capability]bool{evidence.CanEvents: true}, turns: make(chan struct{}, turns), short: make(chan error, 1)}
 	r := b.talk(ctx, "", peers.Send{peers.Text(probeText), peers.Command(hello), {Opcode: peers.OpBinary, Payload: []byte(probeBytes)}},
 		peers.AwaitText{Text: probeText}, peers.AwaitAnswer{Prefix: "finwait:"}, peers.AwaitBinary{Payload: probeBytes})
 	if r.Failure != nil {
@@ -53,7 +55,7 @@ func CheckTarget(ctx context.Context, t *Target) (*Conformance, error) {
 			c.Hello = payload
 		}
 	}
-	b.has[Echo] = text.Works
+	b.has[evidence.Echo] = text.Works
 	known := []string{"close", "terminate", "fill", "kick-all", "events"}
 	claimed := strings.Fields(strings.TrimPrefix(c.Hello, greeting))
 	greeted := &Check{Command: helloCheck, Claimed: true, Works: c.Hello != "", Got: fmt.Sprintf("%+.200q", c.Hello)}
@@ -67,15 +69,15 @@ func CheckTarget(ctx context.Context, t *Target) (*Conformance, error) {
 	}
 	c.Checks = []*Check{text, binary, greeted}
 	examinations := []struct {
-		command Capability
+		command evidence.Capability
 		try     func(context.Context, *Check)
 	}{
-		{CanClose, b.examineClose}, {CanTerminate, b.tryTerminate}, {CanFill, b.examineFill},
-		{CanEvents, b.examineEvents}, {CanOpen, b.examineOpen}, {CanKickAll, b.examineKickAll},
+		{evidence.CanClose, b.examineClose}, {evidence.CanTerminate, b.tryTerminate}, {evidence.CanFill, b.examineFill},
+		{evidence.CanEvents, b.examineEvents}, {evidence.CanOpen, b.examineOpen}, {evidence.CanKickAll, b.examineKickAll},
 	}
 	for _, e := range examinations { // one after another: kick-all ends the others
 		check := &Check{Command: e.command, Got: "not claimed by hello"}
-		check.Claimed = e.command == CanOpen || slices.Contains(claimed, strings.TrimPrefix(string(e.command), "finwait:"))
+		check.Claimed = e.command == evidence.CanOpen || slices.Contains(claimed, strings.TrimPrefix(string(e.command), "finwait:"))
 		if check.Claimed {
 			e.try(ctx, check)
 		}
@@ -99,7 +101,7 @@ func (c *Check) judge(ok bool, right, wrong string) {
 }
 
 // talk runs steps on a connection of its own, which is closed afterwards.
-func (b *Batch) talk(ctx context.Context, token string, steps ...peers.Step) *Record {
+func (b *Batch) talk(ctx context.Context, token string, steps ...peers.Step) *evidence.Record {
 	return b.trial(ctx, token, "", append(steps, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})...)
 }
 
@@ -118,7 +120,7 @@ func (b *Batch) examineClose(ctx context.Context, c *Check) {
 		return
 	}
 	if r = b.trial(ctx, newToken(), "", polite(peers.Ask{Command: "close"})...); len(r.Closes) == 0 {
-		c.judge(false, "", "asked to close without a code: no Close frame within "+Format(b.profile.CloseTimeout))
+		c.judge(false, "", "asked to close without a code: no Close frame within "+figures.Format(b.profile.CloseTimeout))
 		return
 	}
 	c.Got += "; without a code: " + r.Closes[0].String()
@@ -131,7 +133,7 @@ func (b *Batch) examineClose(ctx context.Context, c *Check) {
 
 // has4321 tells whether the server's first Close frame has the code that an
 // examination asks for.
-func has4321(r *Record) bool {
+func has4321(r *evidence.Record) bool {
 	code, _ := r.Closes[0].Code()
 	return code == 4321
 }
@@ -158,7 +160,7 @@ func (b *Batch) examineFill(ctx context.Context, c *Check) {
 		c.judge(r.Err == "" && took < b.profile.Response+goodbye, c.Got+", and others are served meanwhile",
 			"while it fills a peer that does not read, nobody else is served: fill must not wait for the peer")
 	case <-time.After(b.profile.CloseTimeout):
-		c.judge(false, "", "asked for 8388608 bytes: not even 65536 came within "+Format(b.profile.CloseTimeout))
+		c.judge(false, "", "asked for 8388608 bytes: not even 65536 came within "+figures.Format(b.profile.CloseTimeout))
 	}
 	unstick()
 	running.Wait()
@@ -195,13 +197,13 @@ func (b *Batch) examineOpen(ctx context.Context, c *Check) {
 }
 
 func (b *Batch) examineKickAll(ctx context.Context, c *Check) {
-	ready, other := make(chan struct{}), make(chan *Record, 1)
+	ready, other := make(chan struct{}), make(chan *evidence.Record, 1)
 	go func() {
 		opt := b.options(b.profile.CloseTimeout, b.profile.CloseTimeout)
 		opt.Triggered = func() { close(ready) }
-		other <- &Record{Record: peers.Run(ctx, peers.Opened(append([]peers.Step{peers.Send{peers.Text(probeText)}, peers.AwaitText{Text: probeText}, peers.Trigger{}}, polite()...)...), opt)}
+		other <- &evidence.Record{Record: peers.Run(ctx, peers.Opened(append([]peers.Step{peers.Send{peers.Text(probeText)}, peers.AwaitText{Text: probeText}, peers.Trigger{}}, polite()...)...), opt)}
 	}()
-	var o *Record
+	var o *evidence.Record
 	select {
 	case <-ready:
 	case o = <-other: // it never came so far

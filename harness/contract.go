@@ -14,17 +14,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/peers"
-)
-
-// The commands of the control contract, v1 (docs/contract.md), as capabilities.
-const (
-	CanClose     Capability = "finwait:close"
-	CanTerminate Capability = "finwait:terminate"
-	CanFill      Capability = "finwait:fill"
-	CanKickAll   Capability = "finwait:kick-all"
-	CanEvents    Capability = "finwait:events"
-	CanOpen      Capability = "?finwait-open"
 )
 
 // hello is the command that asks for the others, and greeting what its answer
@@ -36,7 +28,7 @@ const (
 
 // Check is what became of one command of the contract on trial.
 type Check struct {
-	Command Capability
+	Command evidence.Capability
 	Claimed bool   // hello named it; ?finwait-open is not named there and is always tried
 	Works   bool   // it was obeyed
 	Refused bool   // its command line exits with 127: not supported
@@ -47,12 +39,12 @@ type Check struct {
 // for which the user gave a command line. A claim alone is not believed: what
 // does not work is told in Check.Got. Where hello was not answered, claimed is
 // nil.
-func (b *Batch) contract(ctx context.Context, claimed []string, wanted func(Capability) bool) []*Check {
+func (b *Batch) contract(ctx context.Context, claimed []string, wanted func(evidence.Capability) bool) []*Check {
 	trials := []struct {
-		command Capability
+		command evidence.Capability
 		try     func(context.Context, *Check)
 	}{
-		{CanClose, b.tryClose}, {CanTerminate, b.tryTerminate}, {CanFill, b.tryFill}, {CanEvents, b.tryEvents}, {CanOpen, b.tryOpen}, {CanKickAll, b.tryKickAll},
+		{evidence.CanClose, b.tryClose}, {evidence.CanTerminate, b.tryTerminate}, {evidence.CanFill, b.tryFill}, {evidence.CanEvents, b.tryEvents}, {evidence.CanOpen, b.tryOpen}, {evidence.CanKickAll, b.tryKickAll},
 	}
 	var checks []*Check
 	var trying sync.WaitGroup
@@ -62,8 +54,8 @@ func (b *Batch) contract(ctx context.Context, claimed []string, wanted func(Capa
 		}
 		name := strings.TrimPrefix(string(t.command), "finwait:")
 		c := &Check{Command: t.command, Got: "not claimed by hello"}
-		c.Claimed = slices.Contains(claimed, name) || b.target.has(t.command) || t.command == CanOpen && claimed != nil
-		if c.Claimed && t.command == CanKickAll {
+		c.Claimed = slices.Contains(claimed, name) || b.target.has(t.command) || t.command == evidence.CanOpen && claimed != nil
+		if c.Claimed && t.command == evidence.CanKickAll {
 			trying.Wait() // it closes every connection
 		}
 		if c.Claimed {
@@ -77,15 +69,15 @@ func (b *Batch) contract(ctx context.Context, claimed []string, wanted func(Capa
 
 // trial runs a script with short patience on a connection with the token and,
 // if any, a command on opening.
-func (b *Batch) trial(ctx context.Context, token, open string, steps ...peers.Step) *Record {
+func (b *Batch) trial(ctx context.Context, token, open string, steps ...peers.Step) *evidence.Record {
 	opt := b.options(0, b.profile.CloseTimeout)
 	opt.Query, opt.Keep = "finwait="+token, 64<<10
 	if open != "" {
 		opt.Query += "&finwait-open=" + url.PathEscape(open)
 	}
 	execs := b.commanded(&opt, token)
-	r := &Record{Record: peers.Run(ctx, peers.Opened(append([]peers.Step{peers.Trigger{}}, steps...)...), opt)}
-	r.refused = execs.refused.Load()
+	r := &evidence.Record{Record: peers.Run(ctx, peers.Opened(append([]peers.Step{peers.Trigger{}}, steps...)...), opt)}
+	r.Refused = execs.refused.Load()
 	b.isShort(r.Record)
 	return r
 }
@@ -118,30 +110,32 @@ func (b *Batch) tryClose(ctx context.Context, c *Check) {
 }
 
 // ended tells whether TCP ended where the script itself did not fail.
-func ended(r *Record) bool { return r.Err == "" && (r.Ending == peers.FIN || r.Ending == peers.RST) }
+func ended(r *evidence.Record) bool {
+	return r.Err == "" && (r.Ending == peers.FIN || r.Ending == peers.RST)
+}
 
 // closed takes over whether the server sent a Close frame.
-func (c *Check) closed(b *Batch, r *Record) {
+func (c *Check) closed(b *Batch, r *evidence.Record) {
 	switch {
 	case len(r.Closes) > 0:
 		c.Works, c.Got = true, r.Closes[0].String()
-	case r.refused:
+	case r.Refused:
 		c.Claimed, c.Refused, c.Got = false, true, r.Err
 	case r.Err != "":
 		c.Got = r.Err
 	case ended(r):
-		c.Got = "no Close frame; " + strings.ToUpper(string(r.Ending)) + " at " + Format(r.EndedAt)
+		c.Got = "no Close frame; " + strings.ToUpper(string(r.Ending)) + " at " + figures.Format(r.EndedAt)
 	default:
-		c.Got = "no Close frame within " + Format(b.profile.CloseTimeout)
+		c.Got = "no Close frame within " + figures.Format(b.profile.CloseTimeout)
 	}
 }
 
 func (b *Batch) tryTerminate(ctx context.Context, c *Check) {
 	r := b.trial(ctx, newToken(), "", peers.Ask{Command: "terminate"}, peers.AwaitEnd{})
-	seen := strings.ToUpper(string(r.Ending)) + " at " + Format(r.EndedAt)
+	seen := strings.ToUpper(string(r.Ending)) + " at " + figures.Format(r.EndedAt)
 	switch {
 	case r.Ending != peers.FIN && r.Ending != peers.RST:
-		c.judge(false, "", "TCP still open after "+Format(b.profile.CloseTimeout))
+		c.judge(false, "", "TCP still open after "+figures.Format(b.profile.CloseTimeout))
 	case len(r.Closes) > 0:
 		c.judge(false, "", r.Closes[0].String()+" was sent: a hard kill sends no Close frame; "+seen)
 	default:
@@ -166,9 +160,9 @@ func (b *Batch) tryKickAll(ctx context.Context, c *Check) {
 // tryEvents closes a connection and asks for its event, and for that of a
 // connection that never was.
 func (b *Batch) tryEvents(ctx context.Context, c *Check) {
-	own := b.ownEvents(ctx, c, b.has[Local])
+	own := b.ownEvents(ctx, c, b.has[evidence.Local])
 	if c.Works {
-		b.has[TellsCode] = len(own) > 0 && own[0].Code != nil // what they say is for the rules
+		b.has[evidence.TellsCode] = len(own) > 0 && own[0].Code != nil // what they say is for the rules
 	}
 }
 
@@ -176,7 +170,7 @@ func (b *Batch) tryEvents(ctx context.Context, c *Check) {
 // events, for the second's first, and for those of a connection that never was.
 // It gives the first's; c tells whether each token had its own and, where the
 // target's clock is to be this host's, whether the times are right.
-func (b *Batch) ownEvents(ctx context.Context, c *Check, clock bool) []AppEvent {
+func (b *Batch) ownEvents(ctx context.Context, c *Check, clock bool) []evidence.AppEvent {
 	began, codes, tokens := time.Now(), [2]int{4321, 4567}, [2]string{newToken(), newToken()}
 	var closing sync.WaitGroup
 	for i, code := range codes {
@@ -185,7 +179,7 @@ func (b *Batch) ownEvents(ctx context.Context, c *Check, clock bool) []AppEvent 
 		})
 	}
 	closing.Wait()
-	var told [2]AppEvents
+	var told [2]evidence.AppEvents
 	limit := time.Now().Add(b.profile.CloseTimeout)
 	for _, i := range []int{1, 0} {
 		told[i] = b.fetchEvents(ctx, tokens[i], limit)
@@ -216,46 +210,10 @@ func (b *Batch) ownEvents(ctx context.Context, c *Check, clock bool) []AppEvent 
 	return told[0].List
 }
 
-// AppEvent is one close event of the server's application, as it reports it.
-// What its library does not tell is nil.
-type AppEvent struct {
-	Code   *int       `json:"code"`
-	Reason *string    `json:"reason"`
-	Clean  *bool      `json:"clean"`
-	At     *time.Time `json:"at"`
-	Error  string     `json:"error,omitempty"`
-}
-
-// String is the event in one line.
-func (e AppEvent) String() string {
-	parts := []string{"code null"}
-	if e.Code != nil {
-		parts[0] = fmt.Sprintf("code %d", *e.Code)
-	}
-	if e.Reason != nil && *e.Reason != "" {
-		parts = append(parts, fmt.Sprintf("reason %+q", *e.Reason))
-	}
-	if e.Clean != nil {
-		parts = append(parts, map[bool]string{true: "clean", false: "not clean"}[*e.Clean])
-	}
-	if e.Error != "" {
-		parts = append(parts, fmt.Sprintf("error %+q", e.Error))
-	}
-	return strings.Join(parts, ", ")
-}
-
-// AppEvents are the close events that the application had for one connection.
-type AppEvents struct {
-	Asked bool      // the target was asked
-	Came  time.Time // when its answer came
-	List  []AppEvent
-	Err   string // the answer was none, or malformed
-}
-
 // fetchEvents asks for the close events of a token until there is one, or the
 // limit has passed. There is no event for the event: it asks again at growing
 // intervals of 20 ms to 1 s.
-func (b *Batch) fetchEvents(ctx context.Context, token string, limit time.Time) AppEvents {
+func (b *Batch) fetchEvents(ctx context.Context, token string, limit time.Time) evidence.AppEvents {
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		asked := time.Now()
 		e := b.askEvents(ctx, token)
@@ -272,13 +230,13 @@ func (b *Batch) fetchEvents(ctx context.Context, token string, limit time.Time) 
 	}
 }
 
-func (b *Batch) askEvents(ctx context.Context, token string) AppEvents {
+func (b *Batch) askEvents(ctx context.Context, token string) evidence.AppEvents {
 	opt := b.options(b.profile.CloseTimeout, goodbye)
 	opt.Keep = 64 << 10
 	answered := &peers.AwaitMatch{What: "the events", Accepts: func(m peers.Message) bool { _, err := eventsOf(m); return err == nil }}
 	r := peers.Run(ctx, peers.Opened(append(b.greeted(), peers.Ask{Command: "events " + token}, answered,
 		peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})...), opt)
-	e := AppEvents{Asked: true, Came: time.Now()}
+	e := evidence.AppEvents{Asked: true, Came: time.Now()}
 	b.isShort(r)
 	array := slices.IndexFunc(r.Messages, isArray)
 	for _, m := range slices.Backward(r.Messages) {
@@ -299,7 +257,7 @@ func (b *Batch) askEvents(ctx context.Context, token string) AppEvents {
 // greeted are steps after which a server that echoes has said what it says to
 // everybody: what comes then is an answer.
 func (b *Batch) greeted() []peers.Step {
-	if !b.has[Echo] {
+	if !b.has[evidence.Echo] {
 		return nil
 	}
 	return []peers.Step{peers.Send{peers.Text(probeText)}, peers.AwaitText{Text: probeText}}
@@ -307,7 +265,7 @@ func (b *Batch) greeted() []peers.Step {
 
 // eventsOf reads an array of events, each with a code, if only null: what the library
 // does not tell is not left out.
-func eventsOf(m peers.Message) (list []AppEvent, err error) {
+func eventsOf(m peers.Message) (list []evidence.AppEvent, err error) {
 	var keys []map[string]json.RawMessage
 	if !isArray(m) {
 		return nil, errors.New("it is no array")
@@ -329,9 +287,9 @@ func newToken() string { return rand.Text() }
 
 // events asks for the application's close events of a connection until there is
 // one, or the limit has passed.
-func (b *Batch) events(ctx context.Context, token string, limit time.Time) AppEvents {
-	if !b.has[CanEvents] || ctx.Err() != nil {
-		return AppEvents{}
+func (b *Batch) events(ctx context.Context, token string, limit time.Time) evidence.AppEvents {
+	if !b.has[evidence.CanEvents] || ctx.Err() != nil {
+		return evidence.AppEvents{}
 	}
 	return b.fetchEvents(ctx, token, limit)
 }
@@ -340,12 +298,12 @@ func (b *Batch) events(ctx context.Context, token string, limit time.Time) AppEv
 // patience is over, so that a late event is a figure, or once where none is due,
 // because the handshake was never complete. Where finwait's own RST ended it, those
 // that came before that stand: see [peers.Options.GivingUp].
-func (b *Batch) eventsAfter(ctx context.Context, r *Record) AppEvents {
+func (b *Batch) eventsAfter(ctx context.Context, r *evidence.Record) evidence.AppEvents {
 	switch {
 	case r.GaveUp:
 		return r.Events
 	case r.Status == http.StatusSwitchingProtocols:
-		return b.events(ctx, r.token, r.Trigger.Add(b.profile.Patience))
+		return b.events(ctx, r.Token, r.Trigger.Add(b.profile.Patience))
 	}
-	return b.events(ctx, r.token, time.Now())
+	return b.events(ctx, r.Token, time.Now())
 }

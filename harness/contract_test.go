@@ -14,8 +14,10 @@ import (
 
 	"github.com/gobwas/ws/wsutil"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
 )
 
@@ -144,7 +146,7 @@ func TestCheckTarget(t *testing.T) {
 	tests := []struct {
 		name, hello  string
 		lie          func(*contractServer, net.Conn, string, string) bool
-		wrong        harness.Capability
+		wrong        evidence.Capability
 		says         string
 		work, absent int
 	}{
@@ -152,8 +154,8 @@ func TestCheckTarget(t *testing.T) {
 		{name: "an echo server", hello: "finwait:hello", wrong: "finwait:hello", says: "no text that begins with", work: 3, absent: 5},
 		{name: "two commands", hello: "finwait:v1 close events", work: 6, absent: 3},
 		{name: "another command", hello: everything + " explode", wrong: "finwait:hello", says: `names "explode"`, work: 8},
-		{name: "another code", hello: everything, lie: text("1000"), wrong: harness.CanClose, says: "sent close 1000", work: 8},
-		{name: "a polite kill", hello: everything, wrong: harness.CanTerminate, says: "close 1001 was sent", work: 8,
+		{name: "another code", hello: everything, lie: text("1000"), wrong: evidence.CanClose, says: "sent close 1000", work: 8},
+		{name: "a polite kill", hello: everything, wrong: evidence.CanTerminate, says: "close 1001 was sent", work: 8,
 			lie: func(_ *contractServer, c net.Conn, name, _ string) bool {
 				if name == "terminate" {
 					closeWith(c, "1001")
@@ -161,7 +163,7 @@ func TestCheckTarget(t *testing.T) {
 				}
 				return name == "terminate"
 			}},
-		{name: "kicks the one that asks", hello: everything, wrong: harness.CanKickAll, says: "another connection that was open was not closed", work: 8,
+		{name: "kicks the one that asks", hello: everything, wrong: evidence.CanKickAll, says: "another connection that was open was not closed", work: 8,
 			lie: func(_ *contractServer, c net.Conn, name, args string) bool {
 				if name == "kick-all" {
 					closeWith(c, args)
@@ -264,12 +266,12 @@ func TestExec(t *testing.T) {
 	}
 	// Nothing can be chosen, and so that is not judged.
 	fixed := fmt.Sprintf("printf '%%s|1000|\\n' {token} > '%s'", pipe)
-	for id, want := range map[string][]harness.Capability{
-		"server-close/code-1001": {harness.ChosenCode, harness.ChosenReason}, "server-close/refused-1005": {harness.ChosenCode}, "server-close/polite": nil,
+	for id, want := range map[string][]evidence.Capability{
+		"server-close/code-1001": {evidence.ChosenCode, evidence.ChosenReason}, "server-close/refused-1005": {evidence.ChosenCode}, "server-close/polite": nil,
 	} {
 		r := run(fixed, "", id)[id]
-		unjudged := slices.ContainsFunc(r.Findings, func(f harness.Finding) bool {
-			return f.Rule.ID == "R14" && f.Outcome == harness.Unmeasured && f.Missing == harness.ChosenCode
+		unjudged := slices.ContainsFunc(r.Findings, func(f rules.Finding) bool {
+			return f.Rule.ID == "R14" && f.Outcome == rules.Unmeasured && f.Missing == evidence.ChosenCode
 		})
 		if !slices.Equal(r.Missing, want) || r.Verdict == harness.Fail || unjudged != (want == nil) {
 			t.Errorf("%s without {code}: %s, missing %q\n%s", id, r.Verdict, r.Missing, reports.Explain(r))

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/sockets"
 )
@@ -42,9 +44,9 @@ type CrowdRun struct {
 	Took     time.Duration // all of it
 	Patience time.Duration
 	Members  []peers.Member
-	Observed bool   // the server's sockets were seen; else only the wire
-	Exit     *Exit  // of a server that finwait started and stopped
-	Output   string // the last that it wrote
+	Observed bool           // the server's sockets were seen; else only the wire
+	Exit     *evidence.Exit // of a server that finwait started and stopped
+	Output   string         // the last that it wrote
 	Notes    []string
 	Stopped  string // why it ended before its time
 }
@@ -169,7 +171,7 @@ func (t *Target) meet(ctx context.Context, then CrowdEnd, swarm *peers.Swarm, ru
 		}
 	}
 	var ask []peers.Step
-	kicks := then == ServerKicks && !t.has(CanKickAll)
+	kicks := then == ServerKicks && !t.has(evidence.CanKickAll)
 	if kicks {
 		ask = []peers.Step{peers.Send{peers.Command(hello)}, peers.AwaitAnswer{Prefix: "finwait:"}}
 	}
@@ -178,7 +180,7 @@ func (t *Target) meet(ctx context.Context, then CrowdEnd, swarm *peers.Swarm, ru
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case kicks && !slices.ContainsFunc(rec.Messages, func(m peers.Message) bool {
-		return strings.HasPrefix(string(m.Payload), greeting) && slices.Contains(strings.Fields(string(m.Payload)), string(CanKickAll)[len("finwait:"):])
+		return strings.HasPrefix(string(m.Payload), greeting) && slices.Contains(strings.Fields(string(m.Payload)), string(evidence.CanKickAll)[len("finwait:"):])
 	}):
 		return errors.New("the server does not claim to obey finwait:kick-all (docs/contract.md): give --kick-exec, or --then close")
 	case rec.Failure != nil:
@@ -207,7 +209,7 @@ func (run *CrowdRun) lostSight(since time.Time, err error) {
 		run.Notes = append(run.Notes, "server sockets are not observed: "+err.Error())
 		return
 	}
-	run.Notes = append(run.Notes, fmt.Sprintf("server sockets were followed until %s after the beginning only: %v", Format(since.Sub(run.Started)), err))
+	run.Notes = append(run.Notes, fmt.Sprintf("server sockets were followed until %s after the beginning only: %v", figures.Format(since.Sub(run.Started)), err))
 	for i := range run.Members {
 		if m := &run.Members[i]; m.Released == 0 {
 			m.Until = min(m.Until, max(m.Trigger, since.Sub(run.Started)))

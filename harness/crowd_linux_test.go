@@ -16,6 +16,7 @@ import (
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reference"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/rules"
 )
 
 // crowdServer is a reference server, and how it is stopped.
@@ -34,7 +35,7 @@ func crowdServer(t *testing.T, o reference.Options) (target *harness.Target, sto
 			t.Error(err)
 		}
 	})
-	return &harness.Target{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}, Profile: harness.Profile{Patience: 3 * time.Second}}, cancel
+	return &harness.Target{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}, Profile: rules.Profile{Patience: 3 * time.Second}}, cancel
 }
 
 // TestCrowd: what each kind of peer is told, how it sees TCP end, and when the
@@ -152,7 +153,7 @@ func TestCrowdHostile(t *testing.T) {
 			t.Parallel()
 			target := &harness.Target{
 				URL:     &url.URL{Scheme: "ws", Host: serve(t, m.Name), Path: "/"},
-				Profile: harness.Profile{CloseTimeout: time.Second, Patience: time.Second},
+				Profile: rules.Profile{CloseTimeout: time.Second, Patience: time.Second},
 			}
 			began := time.Now()
 			run, err := target.Crowd(t.Context(), harness.CrowdOptions{Peers: slices.Repeat(peers.Kinds, 4), Then: harness.PeersClose})

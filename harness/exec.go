@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/internal/process"
 	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/peers"
@@ -30,8 +31,8 @@ type execs struct {
 }
 
 // has tells whether a command line carries out this command of the contract.
-func (t *Target) has(c Capability) bool {
-	return c == CanClose && t.CloseExec != "" || c == CanKickAll && t.KickExec != ""
+func (t *Target) has(c evidence.Capability) bool {
+	return c == evidence.CanClose && t.CloseExec != "" || c == evidence.CanKickAll && t.KickExec != ""
 }
 
 // chosen tells whether what closes the target's connections takes what is to stand
@@ -39,8 +40,8 @@ func (t *Target) has(c Capability) bool {
 // placeholder.
 func (t *Target) chosen() (code, reason bool) {
 	lines := []string{t.CloseExec, t.KickExec}
-	code = !slices.ContainsFunc(lines, func(line string) bool { return line != "" && !strings.Contains(line, string(ChosenCode)) })
-	return code, t.CloseExec == "" || strings.Contains(t.CloseExec, string(ChosenReason)) // no kick has a reason
+	code = !slices.ContainsFunc(lines, func(line string) bool { return line != "" && !strings.Contains(line, string(evidence.ChosenCode)) })
+	return code, t.CloseExec == "" || strings.Contains(t.CloseExec, string(evidence.ChosenReason)) // no kick has a reason
 }
 
 // placeholder is one in a command line, or a parameter of the shell's.

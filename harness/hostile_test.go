@@ -20,12 +20,13 @@ import (
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/hostile"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var profile = harness.Profile{CloseTimeout: 800 * time.Millisecond, Response: 300 * time.Millisecond, Patience: 2500 * time.Millisecond}
+var profile = rules.Profile{CloseTimeout: 800 * time.Millisecond, Response: 300 * time.Millisecond, Patience: 2500 * time.Millisecond}
 
 // serve runs the hostile server until the test ends.
 func serve(t *testing.T, name string) (address string) { return serveURL(t, name).Host }
@@ -133,7 +134,7 @@ func TestHostileServers(t *testing.T) {
 // the server's words is bounded.
 func complete(t *testing.T, run *harness.Run) {
 	t.Helper()
-	known := []harness.Verdict{harness.Pass, harness.Fail, harness.Warn, harness.Noted, harness.Skip, harness.Errored}
+	known := []harness.Verdict{harness.Pass, harness.Fail, harness.Warn, harness.Info, harness.Skip, harness.Errored}
 	for i, s := range scenarios.All() {
 		r := run.Results[i]
 		if r == nil || r.Scenario.ID != s.ID || !slices.Contains(known, r.Verdict) || (r.Verdict == harness.Errored) && r.Err == "" || r.Verdict != harness.Errored && r.Verdict != harness.Skip && r.Err != "" {
@@ -180,7 +181,7 @@ func gone(t *testing.T, run *harness.Run) {
 		t.Errorf("stopped: %q", run.Stopped)
 	}
 	for _, r := range run.Results {
-		if slices.ContainsFunc(r.Findings, func(f harness.Finding) bool { return f.Rule.ID == harness.Alive.ID && f.Outcome == harness.Breached }) {
+		if slices.ContainsFunc(r.Findings, func(f rules.Finding) bool { return f.Rule.ID == rules.Alive.ID && f.Outcome == rules.Breached }) {
 			t.Errorf("%s is blamed for the death", r.Scenario.ID)
 		}
 	}

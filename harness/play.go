@@ -8,13 +8,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/sockets"
 )
 
 // play runs the scenario's script, and its crowd at the same time; token gives
 // each peer the name of its connection, if any.
-func (b *Batch) play(ctx context.Context, s *Scenario, token func() string, rally *peers.Rally) *Record {
+func (b *Batch) play(ctx context.Context, s *Scenario, token func() string, rally *peers.Rally) *evidence.Record {
 	var members []Crowd
 	for _, c := range s.Crowd {
 		members = append(members, slices.Repeat([]Crowd{c}, c.Count)...)
@@ -23,7 +24,7 @@ func (b *Batch) play(ctx context.Context, s *Scenario, token func() string, rall
 		b.gathering.Lock()
 		go func() { rally.Gathered(); b.gathering.Unlock() }()
 	}
-	crowd := make([]*Record, len(members))
+	crowd := make([]*evidence.Record, len(members))
 	var running sync.WaitGroup
 	for i, member := range members {
 		running.Go(func() {
@@ -44,22 +45,22 @@ func (b *Batch) play(ctx context.Context, s *Scenario, token func() string, rall
 
 // peer runs one script with the server's socket in sight; token, if any, names
 // its connection to the application.
-func (b *Batch) peer(ctx context.Context, script peers.Script, query, token string, rally *peers.Rally) *Record {
+func (b *Batch) peer(ctx context.Context, script peers.Script, query, token string, rally *peers.Rally) *evidence.Record {
 	done := b.turn()
 	defer done()
 	var watch *sockets.Watch
 	opt := b.options(0, b.profile.Patience)
 	opt.Query, opt.Rally = query, rally
 	execs := b.commanded(&opt, token)
-	var before AppEvents // the RST with which the peer gives up
+	var before evidence.AppEvents // the RST with which the peer gives up
 	if token != "" {
 		opt.GivingUp = func(ctx context.Context, until time.Time) { before = b.events(ctx, token, until) }
 	}
-	if token != "" && (b.has[CanEvents] || opt.Command != nil) {
+	if token != "" && (b.has[evidence.CanEvents] || opt.Command != nil) {
 		opt.Query = strings.TrimPrefix(query+"&finwait="+token, "&")
 	}
 	opt.Connected = func(peer, server netip.AddrPort) peers.Sight {
-		if !b.has[Local] {
+		if !b.has[evidence.Local] {
 			return peers.Sight{}
 		}
 		watch = b.observer.Watch(server, peer)
@@ -76,8 +77,8 @@ func (b *Batch) peer(ctx context.Context, script peers.Script, query, token stri
 			watch.Urgent()
 		}
 	}
-	rec := &Record{Record: peers.Run(ctx, script, opt), Has: b.has, token: token}
-	rec.refused = execs.refused.Load()
+	rec := &evidence.Record{Record: peers.Run(ctx, script, opt), Has: b.has, Token: token}
+	rec.Refused = execs.refused.Load()
 	rec.Socket = b.socket(watch, rec.Record)
 	rec.Events = before
 	return rec

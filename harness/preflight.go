@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/sockets"
 )
@@ -13,10 +15,10 @@ import (
 // preflight opens one connection: a dead target is one clear error. It finds
 // out whether the target echoes, whether it obeys the control contract, and
 // whether this host shows its sockets.
-func (b *Batch) preflight(ctx context.Context, wanted func(Capability) bool) error {
-	b.has[Dark] = peers.Dark() == nil
-	b.has[TLS] = b.target.URL.Scheme == "wss"
-	b.has[NetAdmin] = peers.NetAdmin() == nil
+func (b *Batch) preflight(ctx context.Context, wanted func(evidence.Capability) bool) error {
+	b.has[evidence.Dark] = peers.Dark() == nil
+	b.has[evidence.TLS] = b.target.URL.Scheme == "wss"
+	b.has[evidence.NetAdmin] = peers.NetAdmin() == nil
 	script := peers.Opened(peers.Trigger{}, peers.Send{peers.Text(probeText), peers.Command(hello)}, peers.AwaitText{Text: probeText}, peers.AwaitAnswer{Prefix: "finwait:"},
 		peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
 	opt := b.options(0, b.profile.Response)
@@ -41,12 +43,12 @@ func (b *Batch) preflight(ctx context.Context, wanted func(Capability) bool) err
 			return rec.Failure
 		}
 		for _, m := range rec.Messages {
-			b.has[Echo] = b.has[Echo] || string(m.Payload) == probeText
+			b.has[evidence.Echo] = b.has[evidence.Echo] || string(m.Payload) == probeText
 			if claims, ok := strings.CutPrefix(string(m.Payload), greeting); ok {
 				claimed = strings.Fields(claims)
 			}
 		}
-		if b.has[Echo] {
+		if b.has[evidence.Echo] {
 			break
 		}
 	}
@@ -56,7 +58,7 @@ func (b *Batch) preflight(ctx context.Context, wanted func(Capability) bool) err
 	case watch.Lifetime().Accepted.IsZero():
 		b.unseen = "server sockets are not observed: the target's end of the connection is not in this host's kernel (or network namespace)"
 	default:
-		b.has[Local] = true
+		b.has[evidence.Local] = true
 	}
 	checks := b.contract(ctx, claimed, wanted)
 	select {
@@ -65,8 +67,8 @@ func (b *Batch) preflight(ctx context.Context, wanted func(Capability) bool) err
 	default:
 	}
 	b.believe(checks)
-	if !b.has[Echo] {
-		b.run.Notes = append(b.run.Notes, fmt.Sprintf("the target did not echo a text within %s: what needs an echo is skipped", Format(b.profile.Response)))
+	if !b.has[evidence.Echo] {
+		b.run.Notes = append(b.run.Notes, fmt.Sprintf("the target did not echo a text within %s: what needs an echo is skipped", figures.Format(b.profile.Response)))
 	}
 	if watch != nil {
 		watch.Stop()
@@ -84,7 +86,7 @@ func (b *Batch) believe(checks []*Check) {
 		if c.Refused {
 			b.refused[c.Command] = c.Got
 		}
-		if c.Claimed && !c.Works && c.Command != CanOpen {
+		if c.Claimed && !c.Works && c.Command != evidence.CanOpen {
 			claim := fmt.Sprintf("the target claims %s", c.Command)
 			if b.target.has(c.Command) {
 				claim = fmt.Sprintf("a command line is given for %s", c.Command)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/scenarios"
@@ -77,8 +78,8 @@ func TestNoEcho(t *testing.T) {
 		t.Errorf("notes: %q", run.Notes)
 	}
 	for _, r := range run.Results {
-		needs := slices.Contains(r.Scenario.Needs, harness.Echo)
-		if skipped := r.Verdict == harness.Skip && slices.Contains(r.Missing, harness.Echo); needs != skipped || !needs && r.Verdict != harness.Pass {
+		needs := slices.Contains(r.Scenario.Needs, evidence.Echo)
+		if skipped := r.Verdict == harness.Skip && slices.Contains(r.Missing, evidence.Echo); needs != skipped || !needs && r.Verdict != harness.Pass {
 			t.Errorf("%s: %s, missing %q\n%s", r.Scenario.ID, r.Verdict, r.Missing, reports.Explain(r))
 		}
 	}

@@ -1,13 +1,18 @@
 package harness
 
-import "time"
+import (
+	"time"
+
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/rules"
+)
 
 // Run is a whole batch with its results: what every report is made from.
 type Run struct {
 	Target  string // URL, credentials removed
-	Profile Profile
-	Has     map[Capability]bool // capabilities found by the preflight
-	Notes   []string            // what the reader must know, e.g. why sockets were not observed
+	Profile rules.Profile
+	Has     map[evidence.Capability]bool // capabilities found by the preflight
+	Notes   []string                     // what the reader must know, e.g. why sockets were not observed
 	Started time.Time
 	Took    time.Duration
 	Results []*Result // in the order of the catalogue; every selected scenario is here

@@ -4,46 +4,25 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/peers"
-)
-
-// Capability is something a scenario or a rule needs of the target or of this
-// host. Where it is missing, the result says so by this name.
-type Capability string
-
-// The capabilities.
-const (
-	Echo      Capability = "echo"          // the target answers a text message with the same text
-	Local     Capability = "local"         // the kernel of this host shows the target's end of the connection
-	Dark      Capability = "vanish"        // this host can drop a connection's incoming segments (IP_MINTTL)
-	TellsCode Capability = "code"          // the close event of a peer that closes with a code has one
-	CanStop   Capability = "process"       // finwait started the server, or was given a command that stops it
-	TLS       Capability = "wss"           // the connection is TLS over TCP
-	NetAdmin  Capability = "CAP_NET_ADMIN" // socket filters on TCP, TCP_REPAIR
-	Sight     Capability = "sight"         // the peer can see what the server does: it is not dark, and has not ended its own side
-	Patience  Capability = "patience"      // time enough for the script: what it pauses for is within the patience
-
-	ChosenCode   Capability = "{code}"   // the server can be made to close with a code that finwait chooses
-	ChosenReason Capability = "{reason}" // and with a reason
+	"github.com/finwait/finwait/rules"
 )
 
 // Scenario is one case of the catalogue: data, never changed by a run.
 type Scenario struct {
 	ID     string // family/name, stable for ever
 	Title  string // one sentence: what the peer does
-	Needs  []Capability
+	Needs  []evidence.Capability
 	Labels []string
 	Query  string // added to the URL's query
 	Script peers.Script
 	Crowd  []Crowd // peers besides the one that Script plays; Gather starts all of them
 	Alone  bool    // it disturbs others: they start when its peers have left the rally
 	Stops  bool    // it stops the server, and so has one of its own or comes last
-	Rules  []Rule
+	Rules  []rules.Rule
 	Asks   string // id of the rule without which it is no pass: where that is moot, it is measured; empty: any rule makes it one
 }
-
-// Connecting is the kind of a peer that connects while the server is being stopped.
-const Connecting = "connecting"
 
 // Crowd is a number of peers that do the same.
 type Crowd struct {
@@ -75,7 +54,7 @@ func (s *Scenario) Clauses() []string {
 func (s *Scenario) ownsServer() bool { return s.Alone || s.Stops }
 
 // judgedBy are the rules of a scenario that leaves the server to others.
-func (s *Scenario) judgedBy() []Rule { return append(slices.Clone(s.Rules), Alive) }
+func (s *Scenario) judgedBy() []rules.Rule { return append(slices.Clone(s.Rules), rules.Alive) }
 
 // others is the size of the crowd.
 func (s *Scenario) others() int {

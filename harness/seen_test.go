@@ -11,15 +11,17 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
 )
 
 // These tests are about verdicts on what was, or was not, seen.
 
 // outcomes are those of a result's findings, by rule.
-func outcomes(r *harness.Result) map[string]harness.Finding {
-	out := map[string]harness.Finding{}
+func outcomes(r *harness.Result) map[string]rules.Finding {
+	out := map[string]rules.Finding{}
 	for _, f := range r.Findings {
 		out[f.Rule.ID] = f
 	}
@@ -34,11 +36,11 @@ func TestEventBroughtAboutByGivingUp(t *testing.T) {
 			t.Parallel()
 			s := &contractServer{hello: everything, lost: code}
 			r := startOne(t, serveContract(t, s), "keepalive/no-pong").Wait().Results[0]
-			if r.Verdict != harness.Noted || len(r.Record.Events.List) > 0 || !r.Record.Events.Asked {
+			if r.Verdict != harness.Info || len(r.Record.Events.List) > 0 || !r.Record.Events.Asked {
 				t.Errorf("%s, events %+v", r.Verdict, r.Record.Events)
 			}
 			for _, f := range r.Findings {
-				if f.Outcome == harness.Kept && f.Rule.ID != harness.Alive.ID {
+				if f.Outcome == rules.Kept && f.Rule.ID != rules.Alive.ID {
 					t.Errorf("%s is kept: %s", f.Rule.ID, f.Got)
 				}
 			}
@@ -88,11 +90,11 @@ func TestServerThatTalks(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := batch.Wait()
-	if !run.Has[harness.Echo] || !run.Has[harness.CanOpen] || run.Stopped != "" || len(run.Notes) > 0 {
+	if !run.Has[evidence.Echo] || !run.Has[evidence.CanOpen] || run.Stopped != "" || len(run.Notes) > 0 {
 		t.Errorf("has %v, notes %q, stopped by %q", run.Has, run.Notes, run.Stopped)
 	}
 	for _, r := range run.Results {
-		if f := outcomes(r)["R28-process"]; r.Verdict == harness.Errored || f.Outcome == harness.Breached {
+		if f := outcomes(r)["R28-process"]; r.Verdict == harness.Errored || f.Outcome == rules.Breached {
 			t.Errorf("%s: %s %s; %s", r.Scenario.ID, r.Verdict, r.Err, f.Got)
 		}
 	}
@@ -117,7 +119,7 @@ func TestEverybodyIsCut(t *testing.T) {
 		}
 	}
 	r := startOne(t, serveContract(t, s), "kick/one-of-50").Wait().Results[0]
-	if f := outcomes(r)["R39"]; r.Verdict != harness.Fail || f.Outcome != harness.Breached || f.Got != "0 got it" {
+	if f := outcomes(r)["R39"]; r.Verdict != harness.Fail || f.Outcome != rules.Breached || f.Got != "0 got it" {
 		t.Errorf("%s: %s, %s", r.Verdict, f.Outcome, f.Got)
 	}
 }
@@ -140,12 +142,12 @@ func TestRefusedCode(t *testing.T) {
 		lie     func(*contractServer, net.Conn, string, string) bool
 		id      string
 		verdict harness.Verdict
-		outcome harness.Outcome
+		outcome rules.Outcome
 		got     string
 	}{
-		{"refused", refuses, "server-close/code-1001", harness.Noted, harness.Moot, "the library refused to close with 1001, and the connection went on: close 4000"},
-		{"hangs", hangs, "server-close/code-1001", harness.Fail, harness.Breached, "no Close frame; TCP still open after"},
-		{"taken", refuses, "server-close/code-1008", "", harness.Kept, `close 1008 "why not"`},
+		{"refused", refuses, "server-close/code-1001", harness.Info, rules.Moot, "the library refused to close with 1001, and the connection went on: close 4000"},
+		{"hangs", hangs, "server-close/code-1001", harness.Fail, rules.Breached, "no Close frame; TCP still open after"},
+		{"taken", refuses, "server-close/code-1008", "", rules.Kept, `close 1008 "why not"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -172,7 +174,7 @@ func TestRefusalExcusesNothingElse(t *testing.T) {
 			t.Parallel()
 			s := &contractServer{hello: everything, lie: refuses, twice: true}
 			r := startOne(t, serveContract(t, s), c.id).Wait().Results[0]
-			if f := outcomes(r)[c.rule]; r.Verdict != harness.Fail || f.Outcome != harness.Breached {
+			if f := outcomes(r)[c.rule]; r.Verdict != harness.Fail || f.Outcome != rules.Breached {
 				t.Errorf("%s: %s, %s", r.Verdict, f.Outcome, f.Got)
 			}
 		})
@@ -192,7 +194,7 @@ func TestSecondEventBroughtAboutByGivingUp(t *testing.T) {
 		}
 	}}
 	r := startOne(t, serveContract(t, s), "keepalive/no-pong").Wait().Results[0]
-	if f := outcomes(r)["R25"]; f.Outcome != harness.Kept || len(r.Record.Events.List) != 1 {
+	if f := outcomes(r)["R25"]; f.Outcome != rules.Kept || len(r.Record.Events.List) != 1 {
 		t.Errorf("%s: %s, %d events", r.Verdict, f.Got, len(r.Record.Events.List))
 	}
 }
@@ -219,7 +221,7 @@ func TestPatienceTooShortForTheScript(t *testing.T) {
 	t.Parallel()
 	r := startOne(t, serveContract(t, &contractServer{hello: everything}), "abnormal/outage-5s").Wait().Results[0]
 	const want = `the patience was over in "pause 5s", before "return": raise --patience`
-	if r.Verdict != harness.Skip || !slices.Equal(r.Missing, []harness.Capability{harness.Patience}) || r.Err != want {
+	if r.Verdict != harness.Skip || !slices.Equal(r.Missing, []evidence.Capability{evidence.Patience}) || r.Err != want {
 		t.Errorf("%s, missing %v, %q", r.Verdict, r.Missing, r.Err)
 	}
 }

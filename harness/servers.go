@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/peers"
 )
 
@@ -142,10 +143,10 @@ func (b *Batch) stopped(ctx context.Context, s *Scenario, n int, r *Result, rall
 	if r.cutShort() {
 		return r
 	}
-	r.Record.Exit = &Exit{}
+	r.Record.Exit = &evidence.Exit{}
 	if p != nil {
 		r.Record.Exit = p.server.exit(ctx, r.Record.Trigger, b.profile.Patience)
-		r.Record.clip()
+		r.Record.ClipToExit()
 	}
 	b.judge(r, s.Rules)
 	return r
@@ -153,10 +154,10 @@ func (b *Batch) stopped(ctx context.Context, s *Scenario, n int, r *Result, rall
 
 // exit waits until the process and what it started have ended, or the patience
 // is over; then they are killed.
-func (s *Server) exit(ctx context.Context, trigger time.Time, patience time.Duration) *Exit {
+func (s *Server) exit(ctx context.Context, trigger time.Time, patience time.Duration) *evidence.Exit {
 	ctx, cancel := context.WithDeadline(ctx, trigger.Add(patience))
 	defer cancel()
-	e := &Exit{Observed: true}
+	e := &evidence.Exit{Observed: true}
 	select {
 	case <-s.Exited():
 	case <-ctx.Done():
@@ -174,21 +175,6 @@ func (s *Server) exit(ctx context.Context, trigger time.Time, patience time.Dura
 	e.Status, e.Words = s.Status()
 	e.Output = s.written()
 	return e
-}
-
-// clip dates the ends of sockets at the exit where they were seen later: a
-// socket is let go of when its last process ends, at the latest.
-func (r *Record) clip() {
-	e := r.Exit
-	if e.Killed || e.Left {
-		return
-	}
-	for _, c := range r.everyone() {
-		h, gone := &c.Socket.Held, r.Trigger.Add(e.Gone).Sub(c.Trigger)
-		if earliest := h.Until - h.Bound; c.Socket.Observed && !h.Censored && earliest <= gone && gone < h.Until {
-			h.Until, h.Bound = gone, gone-earliest
-		}
-	}
 }
 
 // serverEnded tells how the server ended that finwait started and the scenarios share; nil:

@@ -3,6 +3,7 @@ package harness
 import (
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/sockets"
 )
@@ -10,26 +11,26 @@ import (
 // socket turns what the kernel told into times since the trigger, and ends the
 // watch. What came after the peer had stopped looking does not count: the
 // peer's own end was closed by then.
-func (b *Batch) socket(w *sockets.Watch, r *peers.Record) Socket {
+func (b *Batch) socket(w *sockets.Watch, r *peers.Record) evidence.Socket {
 	if w == nil {
-		return Socket{Why: b.unseen}
+		return evidence.Socket{Why: b.unseen}
 	}
 	l := w.Lifetime()
 	w.Stop()
 	if l.Accepted.IsZero() {
-		return Socket{Why: "no process accepted the connection"}
+		return evidence.Socket{Why: "no process accepted the connection"}
 	}
 	stopped := r.Trigger.Add(r.Stopped)
-	survival := func(end time.Time, bound time.Duration) Survival {
+	survival := func(end time.Time, bound time.Duration) evidence.Survival {
 		if end.IsZero() || end.After(stopped) {
-			return Survival{Until: r.Stopped, Censored: true}
+			return evidence.Survival{Until: r.Stopped, Censored: true}
 		}
-		return Survival{Until: end.Sub(r.Trigger), Bound: bound}
+		return evidence.Survival{Until: end.Sub(r.Trigger), Bound: bound}
 	}
-	s := Socket{Observed: true, Accepted: true, TimeWait: l.TimeWait, State: l.State, Lost: l.Lost, Held: survival(l.Released, l.ReleasedBound)}
+	s := evidence.Socket{Observed: true, Accepted: true, TimeWait: l.TimeWait, State: l.State, Lost: l.Lost, Held: survival(l.Released, l.ReleasedBound)}
 	for _, t := range l.Transitions {
 		if !t.At.After(stopped) {
-			s.States = append(s.States, State{At: t.At.Sub(r.Trigger), Name: t.State, Held: t.Held})
+			s.States = append(s.States, evidence.State{At: t.At.Sub(r.Trigger), Name: t.State, Held: t.Held})
 			s.State = t.State
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
 )
 
@@ -17,18 +18,18 @@ func TestProfile(t *testing.T) {
 	second := time.Second
 	for _, c := range []struct {
 		name string
-		p    harness.Profile
-		want harness.Profile // its limits; zero where there is an error
+		p    rules.Profile
+		want rules.Profile // its limits; zero where there is an error
 		err  string
 	}{
-		{"defaults", harness.Profile{}, harness.Profile{CloseTimeout: 10 * second, Response: second, Patience: 35 * second}, ""},
-		{"a long close timeout", harness.Profile{CloseTimeout: 60 * second}, harness.Profile{CloseTimeout: 60 * second, Response: second, Patience: 78 * second}, ""},
-		{"all given", harness.Profile{CloseTimeout: second, Response: 2 * second, Patience: 3 * second}, harness.Profile{CloseTimeout: second, Response: 2 * second, Patience: 3 * second}, ""},
-		{"a negative close timeout", harness.Profile{CloseTimeout: -1}, harness.Profile{}, "a time limit is negative: give positive durations such as 10s"},
-		{"a negative ping interval", harness.Profile{PingInterval: -1}, harness.Profile{}, "a time limit is negative: give positive durations such as 10s"},
-		{"too little patience", harness.Profile{Patience: 5 * second}, harness.Profile{}, "patience 5s does not reach past the close timeout with its tolerance (13s): raise --patience or lower --close-timeout"},
-		{"patience up to the limit", harness.Profile{Patience: 13 * second}, harness.Profile{}, "patience 13s does not reach past the close timeout with its tolerance (13s): raise --patience or lower --close-timeout"},
-		{"a long response", harness.Profile{Response: 60 * second}, harness.Profile{}, "response 1m0s is longer than patience 35s: raise --patience"},
+		{"defaults", rules.Profile{}, rules.Profile{CloseTimeout: 10 * second, Response: second, Patience: 35 * second}, ""},
+		{"a long close timeout", rules.Profile{CloseTimeout: 60 * second}, rules.Profile{CloseTimeout: 60 * second, Response: second, Patience: 78 * second}, ""},
+		{"all given", rules.Profile{CloseTimeout: second, Response: 2 * second, Patience: 3 * second}, rules.Profile{CloseTimeout: second, Response: 2 * second, Patience: 3 * second}, ""},
+		{"a negative close timeout", rules.Profile{CloseTimeout: -1}, rules.Profile{}, "a time limit is negative: give positive durations such as 10s"},
+		{"a negative ping interval", rules.Profile{PingInterval: -1}, rules.Profile{}, "a time limit is negative: give positive durations such as 10s"},
+		{"too little patience", rules.Profile{Patience: 5 * second}, rules.Profile{}, "patience 5s does not reach past the close timeout with its tolerance (13s): raise --patience or lower --close-timeout"},
+		{"patience up to the limit", rules.Profile{Patience: 13 * second}, rules.Profile{}, "patience 13s does not reach past the close timeout with its tolerance (13s): raise --patience or lower --close-timeout"},
+		{"a long response", rules.Profile{Response: 60 * second}, rules.Profile{}, "response 1m0s is longer than patience 35s: raise --patience"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := c.p.WithDefaults()

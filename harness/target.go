@@ -2,15 +2,13 @@ package harness
 
 import (
 	"crypto/tls"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
-	"github.com/finwait/finwait/internal/flags"
 	"github.com/finwait/finwait/internal/process"
 	"github.com/finwait/finwait/internal/secret"
+	"github.com/finwait/finwait/rules"
 )
 
 // Target is the server under test.
@@ -19,7 +17,7 @@ type Target struct {
 	URL     *url.URL // ws or wss
 	Header  http.Header
 	TLS     *tls.Config // nil: the system's roots
-	Profile Profile
+	Profile rules.Profile
 
 	// Commands for sh -c that make the server's application close the connection
 	// that was opened with ?finwait=TOKEN, and all connections. {token}, {code}
@@ -58,86 +56,3 @@ func (t *Target) String() string {
 	}
 	return secret.Mask(name)
 }
-
-// Profile holds the limits a target is judged by. The zero value of a field
-// is replaced by its default.
-type Profile struct {
-	CloseTimeout  time.Duration // declared limit for letting go once a close began; default 10 s, the grace of docker stop
-	Response      time.Duration // limit for what needs no waiting: an answer, an immediate close; default 1 s
-	Patience      time.Duration // how long finwait looks, from the trigger; default 35 s
-	Strict        bool          // a breached SHOULD fails
-	Weights       Weights       // by rule id, before the grade and Strict
-	Orphans       bool          // look on until the kernel freed the socket, not only until the process let go
-	StopTimeout   time.Duration // declared limit for the end of the process once it was asked to stop; default 10 s
-	ShutdownCodes []int         // codes that a stopping server may tell its peers, besides 1001
-	PingInterval  time.Duration // declared keepalive interval; 0: none declared, R32 is measured only
-	NoCode        Convention    // how the application may be told of a Close without a code, besides 1005
-	LostCode      Convention    // how it may be told that TCP was gone without a Close, besides 1006
-	KillUntold    bool          // it may not be told of its own hard kill at all
-}
-
-// Convention is what a library declares to report instead of a code of RFC
-// 6455: another code, or null.
-type Convention struct {
-	Declared bool
-	Code     *int
-}
-
-// String is the code, or null.
-func (c Convention) String() string {
-	if c.Code == nil {
-		return "code null"
-	}
-	return fmt.Sprintf("code %d", *c.Code)
-}
-
-// Tolerance on the close timeout: 20 % and 1 s.
-const (
-	toleranceShare = 5 // a fifth
-	toleranceFixed = time.Second
-)
-
-// WithDefaults fills in what is zero. It fails, in one line, where the limits
-// contradict each other.
-func (p Profile) WithDefaults() (Profile, error) {
-	if max(p.CloseTimeout, p.Response, p.Patience, p.StopTimeout, p.PingInterval) > flags.Longest {
-		return p, fmt.Errorf("a time limit is longer than %s: give durations such as 10s", flags.Longest)
-	}
-	if p.CloseTimeout == 0 {
-		p.CloseTimeout = 10 * time.Second
-	}
-	if p.Response == 0 {
-		p.Response = time.Second
-	}
-	if p.StopTimeout == 0 {
-		p.StopTimeout = 10 * time.Second
-	}
-	if p.Patience == 0 {
-		p.Patience = max(35*time.Second, p.CloseLimit()+5*time.Second, p.StopLimit()+5*time.Second)
-	}
-	switch {
-	case p.CloseTimeout < 0, p.Response < 0, p.Patience < 0, p.StopTimeout < 0, p.PingInterval < 0:
-		return p, fmt.Errorf("a time limit is negative: give positive durations such as 10s")
-	case p.ResponseLimit() > p.Patience:
-		return p, fmt.Errorf("response %s is longer than patience %s: raise --patience", p.Response, p.Patience)
-	case p.CloseLimit() >= p.Patience:
-		return p, fmt.Errorf("patience %s does not reach past the close timeout with its tolerance (%s): raise --patience or lower --close-timeout", p.Patience, p.CloseLimit())
-	}
-	return p, nil
-}
-
-// CloseLimit is the close timeout with its tolerance: +20 % and 1 s.
-func (p Profile) CloseLimit() time.Duration { return limit(p.CloseTimeout) }
-
-// StopLimit is the stop timeout with its tolerance: +20 % and 1 s.
-func (p Profile) StopLimit() time.Duration { return limit(p.StopTimeout) }
-
-// ResponseLimit is the response limit with its tolerance, 20 %: a server whose
-// own timer is as long must not pass and fail in turns.
-func (p Profile) ResponseLimit() time.Duration { return p.Response + p.Response/toleranceShare }
-
-// PingLimit is by when a declared keepalive must have let go of a vanished
-// peer: one interval until the ping, one for the pong, with tolerance.
-func (p Profile) PingLimit() time.Duration { return limit(2 * p.PingInterval) }
-
-func limit(d time.Duration) time.Duration { return d + d/toleranceShare + toleranceFixed }

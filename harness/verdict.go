@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/rules"
 )
 
 // Verdict is a scenario's result in one word.
@@ -14,7 +17,7 @@ const (
 	Pass    Verdict = "pass"
 	Fail    Verdict = "fail"  // a rule is breached that fails: a MUST or a BUDGET, see Weight
 	Warn    Verdict = "warn"  // a rule is breached that warns: a SHOULD
-	Noted   Verdict = "info"  // measured, nothing to judge
+	Info    Verdict = "info"  // measured, nothing to judge
 	Skip    Verdict = "skip"  // a capability is missing: Result.Missing
 	Errored Verdict = "error" // the scenario could not be carried out: Result.Err
 	Known   Verdict = "known" // each breach that would fail it is excused: Finding.Known
@@ -24,9 +27,9 @@ const (
 type Result struct {
 	Scenario *Scenario
 	Verdict  Verdict
-	Findings []Finding // in the order of the scenario's rules
-	Record   *Record   // nil for most skips, and for an error before the connection was tried
-	Missing  []Capability
+	Findings []rules.Finding  // in the order of the scenario's rules
+	Record   *evidence.Record // nil for most skips, and for an error before the connection was tried
+	Missing  []evidence.Capability
 	Err      string // why it could not be carried out; of a skip: what the command said that is not supported
 	Started  time.Time
 	Took     time.Duration
@@ -39,11 +42,11 @@ type Result struct {
 // cutShort tells whether the patience was over before a script was played to its
 // end; the result then is that this was not carried out.
 func (r *Result) cutShort() bool {
-	for _, one := range r.Record.everyone() {
-		if len(one.CutShort) == 0 || one.Kind == Connecting {
+	for _, one := range r.Record.Everyone() {
+		if len(one.CutShort) == 0 || one.Kind == evidence.Connecting {
 			continue // whether a newcomer came in time, its rules tell
 		}
-		r.Verdict, r.Missing = Skip, []Capability{Patience}
+		r.Verdict, r.Missing = Skip, []evidence.Capability{evidence.Patience}
 		r.Err = fmt.Sprintf("the patience was over in %q", one.CutShort[0])
 		if rest := one.CutShort[1:]; len(rest) > 0 {
 			r.Err += fmt.Sprintf(", before %q", rest[0])
@@ -68,7 +71,7 @@ func worst(plays []*Result) *Result {
 	if len(plays) == 1 {
 		return plays[0]
 	}
-	gravest := []Verdict{Fail, Errored, Known, Warn, Pass, Noted, Skip}
+	gravest := []Verdict{Fail, Errored, Known, Warn, Pass, Info, Skip}
 	out := *slices.MinFunc(plays, func(a, b *Result) int {
 		return slices.Index(gravest, a.Verdict) - slices.Index(gravest, b.Verdict)
 	})
@@ -78,25 +81,25 @@ func worst(plays []*Result) *Result {
 
 // verdict sums up findings. asks is the rule that has to be judged for a pass; empty:
 // any.
-func verdict(findings []Finding, asks string) (Verdict, []Capability) {
+func verdict(findings []rules.Finding, asks string) (Verdict, []evidence.Capability) {
 	asked := asks == ""
 	var judged, measured, unmeasured, warned, known bool
-	var missing []Capability
+	var missing []evidence.Capability
 	for _, f := range findings {
 		switch {
-		case f.Weighs() == Fails:
+		case f.Weighs() == rules.Fails:
 			return Fail, nil
-		case f.Weighs() == Warns:
+		case f.Weighs() == rules.Warns:
 			warned = true
 		case f.Excused():
 			known = true
-		case f.Outcome == Kept:
-			judged = judged || f.Rule.ID != Alive.ID
+		case f.Outcome == rules.Kept:
+			judged = judged || f.Rule.ID != rules.Alive.ID
 			asked = asked || f.Rule.ID == asks
-		case f.Outcome == Measured:
+		case f.Outcome == rules.Measured:
 			measured = true
-		case f.Outcome == Unmeasured && f.Rule.Grade != Info:
-			unmeasured = unmeasured || f.Missing != CanEvents
+		case f.Outcome == rules.Unmeasured && f.Rule.Grade != rules.Info:
+			unmeasured = unmeasured || f.Missing != evidence.CanEvents
 			if !slices.Contains(missing, f.Missing) {
 				missing = append(missing, f.Missing)
 			}
@@ -112,5 +115,5 @@ func verdict(findings []Finding, asks string) (Verdict, []Capability) {
 	case unmeasured, len(missing) > 0 && !measured: // the event is checked too where there is one
 		return Skip, missing
 	}
-	return Noted, nil
+	return Info, nil
 }

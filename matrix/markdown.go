@@ -10,7 +10,9 @@ import (
 	"unicode"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/rules"
 )
 
 // headlines are the scenarios that people ask about first.
@@ -167,7 +169,7 @@ func (o *Outcome) section(b *strings.Builder) {
 	var groups []*group
 	for _, c := range o.Cells {
 		for _, br := range c.Breaches {
-			if c.Verdict == string(harness.Fail) && br.Finding().Weighs() != harness.Fails {
+			if c.Verdict == string(harness.Fail) && br.Finding().Weighs() != rules.Fails {
 				continue
 			}
 			i := slices.IndexFunc(groups, func(g *group) bool {
@@ -316,7 +318,7 @@ func (m *Matrix) measured() []*Outcome {
 func (o *Outcome) totals() []int {
 	n := o.Count()
 	var out []int
-	for _, v := range []harness.Verdict{harness.Pass, harness.Fail, harness.Warn, harness.Noted, harness.Skip, harness.Errored} {
+	for _, v := range []harness.Verdict{harness.Pass, harness.Fail, harness.Warn, harness.Info, harness.Skip, harness.Errored} {
 		out = append(out, n[string(v)])
 	}
 	return out
@@ -340,7 +342,7 @@ func (m *Matrix) date() string {
 }
 
 func seconds(s float64) string {
-	return harness.Format(time.Duration(s * float64(time.Second)))
+	return figures.Format(time.Duration(s * float64(time.Second)))
 }
 
 // Curves draws what the crowds lived when the targets were stopped, an SVG file

@@ -18,7 +18,9 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/rules"
 )
 
 // Options say how the matrix is made.
@@ -26,7 +28,7 @@ type Options struct {
 	Scenarios []*harness.Scenario
 	Jobs      int                  // targets at the same time; at least one
 	Runs      int                  // of the catalogue per target, each on a process of its own; at least one
-	Profile   harness.Profile      // the limits, where a target declares none of its own
+	Profile   rules.Profile        // the limits, where a target declares none of its own
 	Reports   string               // folder for the whole JSON report of each target's first run; empty: none
 	Log       io.Writer            // a line as each run ends, one at a time
 	Done      func(*Outcome) error // called as each target ends, one at a time; may be nil
@@ -113,7 +115,7 @@ func measure(ctx context.Context, t *Target, o Options) *Outcome {
 			out.fill(t, o.Scenarios, reports.New(run))
 		}
 		out.compare(run)
-		fmt.Fprintf(o.Log, "%s: run %d of %d: %s in %s\n", t.Name, n+1, o.Runs, counts(run), harness.Format(run.Took))
+		fmt.Fprintf(o.Log, "%s: run %d of %d: %s in %s\n", t.Name, n+1, o.Runs, counts(run), figures.Format(run.Took))
 	}
 	if o.Reports != "" {
 		file := filepath.Join(o.Reports, t.Name+".json")
@@ -127,7 +129,7 @@ func measure(ctx context.Context, t *Target, o Options) *Outcome {
 func counts(run *harness.Run) string {
 	n := run.Count()
 	var parts []string
-	for _, v := range []harness.Verdict{harness.Pass, harness.Fail, harness.Warn, harness.Noted, harness.Skip, harness.Errored} {
+	for _, v := range []harness.Verdict{harness.Pass, harness.Fail, harness.Warn, harness.Info, harness.Skip, harness.Errored} {
 		parts = append(parts, fmt.Sprintf("%d %s", n[v], v))
 	}
 	return strings.Join(parts, ", ")
@@ -135,7 +137,7 @@ func counts(run *harness.Run) string {
 
 // whole runs the catalogue on one process, and each of the scenarios that kill
 // it on others.
-func (t *Target) whole(ctx context.Context, list []*harness.Scenario, profile harness.Profile) (*harness.Run, error) {
+func (t *Target) whole(ctx context.Context, list []*harness.Scenario, profile rules.Profile) (*harness.Run, error) {
 	profile, err := t.profile(profile)
 	if err != nil {
 		return nil, err
@@ -178,7 +180,7 @@ func (t *Target) whole(ctx context.Context, list []*harness.Scenario, profile ha
 // killing runs a scenario that is known to kill the server on a process of its
 // own. Whether the server dies may be a race within it, so there are up to
 // tries of them, until one dies.
-func (t *Target) killing(ctx context.Context, profile harness.Profile, s *harness.Scenario) (run *harness.Run, err error) {
+func (t *Target) killing(ctx context.Context, profile rules.Profile, s *harness.Scenario) (run *harness.Run, err error) {
 	const tries = 8
 	for range tries {
 		run, err = t.once(ctx, profile, []*harness.Scenario{s})
@@ -190,7 +192,7 @@ func (t *Target) killing(ctx context.Context, profile harness.Profile, s *harnes
 }
 
 // once runs the scenarios on processes of the target's and ends them.
-func (t *Target) once(ctx context.Context, profile harness.Profile, list []*harness.Scenario) (*harness.Run, error) {
+func (t *Target) once(ctx context.Context, profile rules.Profile, list []*harness.Scenario) (*harness.Run, error) {
 	target, err := t.Server(profile)
 	if err != nil {
 		return nil, err

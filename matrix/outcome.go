@@ -8,8 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/rules"
 )
 
 // Format and Version name the matrix as JSON; docs/matrix.schema.json is its schema. A
@@ -87,11 +89,11 @@ type Breach struct {
 
 // Finding is the breach as a report has it.
 func (b Breach) Finding() reports.Finding {
-	return reports.Finding{Rule: b.Rule, Grade: b.Grade, Weight: b.Weight, Outcome: string(harness.Breached), Want: b.Want, Got: b.Got}
+	return reports.Finding{Rule: b.Rule, Grade: b.Grade, Weight: b.Weight, Outcome: string(rules.Breached), Want: b.Want, Got: b.Got}
 }
 
 // New is a matrix without targets.
-func New(list []*harness.Scenario, p harness.Profile, runs int) *Matrix {
+func New(list []*harness.Scenario, p rules.Profile, runs int) *Matrix {
 	return &Matrix{Format: Format, Version: Version, Host: host(), Catalogue: catalogue(list), Profile: reports.NewProfile(p), Runs: runs}
 }
 
@@ -151,10 +153,10 @@ func newOutcome(t *Target) *Outcome {
 		Name: t.Name, Language: t.Language, Library: t.Library, LibVersion: t.Version, Source: t.Source, Notes: t.Notes, Shutdown: t.Shutdown, Only: t.Only,
 		CloseTimeout: t.CloseTimeout.Seconds(), PingInterval: t.PingInterval.Seconds(), Inputs: t.inputs(), At: time.Now().UTC().Truncate(time.Second),
 	}
-	p, _ := t.profile(harness.Profile{}) // checked by Load
+	p, _ := t.profile(rules.Profile{}) // checked by Load
 	for _, c := range []struct {
 		text string
-		own  harness.Convention
+		own  rules.Convention
 	}{{"a Close without a code may be told as %s", p.NoCode}, {"TCP gone without a Close may be told as %s", p.LostCode}} {
 		if c.own.Declared {
 			out.Conventions += fmt.Sprintf(c.text, c.own) + "; "
@@ -171,9 +173,9 @@ func newOutcome(t *Target) *Outcome {
 func (o *Outcome) fill(t *Target, list []*harness.Scenario, run *reports.Report) {
 	o.First, o.Has, o.Took = run, run.Has, run.Took
 	for _, command := range strings.Fields(t.Commands) {
-		capability := harness.Capability("finwait:" + command)
+		capability := evidence.Capability("finwait:" + command)
 		if command == "open" {
-			capability = harness.CanOpen
+			capability = evidence.CanOpen
 		}
 		tried := slices.ContainsFunc(list, func(s *harness.Scenario) bool { return slices.Contains(s.Needs, capability) })
 		if tried && !slices.Contains(run.Has, string(capability)) {
@@ -200,10 +202,10 @@ func (o *Outcome) fill(t *Target, list []*harness.Scenario, run *reports.Report)
 			c.Held = s.Socket.Held
 		}
 		for _, f := range s.Findings {
-			switch harness.Outcome(f.Outcome) {
-			case harness.Breached:
+			switch rules.Outcome(f.Outcome) {
+			case rules.Breached:
 				c.Breaches = append(c.Breaches, Breach{Rule: f.Rule, Grade: f.Grade, Weight: f.Weight, Want: f.Want, Got: f.Got})
-			case harness.Measured:
+			case rules.Measured:
 				c.Measured = append(c.Measured, f.Got)
 			}
 		}
@@ -262,7 +264,7 @@ func (o *Outcome) Problems() []string {
 	var unexplained []string
 	for _, c := range o.Cells {
 		for _, b := range c.Breaches {
-			if c.Verdict == string(harness.Fail) && b.Finding().Weighs() == harness.Fails && b.Because == "" && !slices.Contains(unexplained, b.Rule) {
+			if c.Verdict == string(harness.Fail) && b.Finding().Weighs() == rules.Fails && b.Because == "" && !slices.Contains(unexplained, b.Rule) {
 				unexplained = append(unexplained, b.Rule)
 				out = append(out, fmt.Sprintf("%s: nothing explains %s, for example in %s: want %s; got %s", o.Name, b.Rule, c.ID, b.Want, b.Got))
 			}

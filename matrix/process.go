@@ -11,6 +11,7 @@ import (
 	"github.com/finwait/finwait/internal/process"
 	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/rules"
 )
 
 // Prepare runs the target's install command in its folder. An error ends with
@@ -56,7 +57,7 @@ func (t *Target) run(ctx context.Context, line string) (string, error) {
 }
 
 // Server is what the harness starts, and runs against.
-func (t *Target) Server(profile harness.Profile) (*harness.Target, error) {
+func (t *Target) Server(profile rules.Profile) (*harness.Target, error) {
 	u, err := url.Parse("ws://127.0.0.1/" + strings.TrimPrefix(t.Path, "/"))
 	if err != nil {
 		return nil, fmt.Errorf("%s: path: %w", t.File(), err)

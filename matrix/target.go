@@ -15,8 +15,10 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/input"
+	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
 )
 
@@ -30,7 +32,7 @@ type Target struct {
 	TLS                                      bool   // the URL is wss; its certificate is not verified
 	Notes                                    string // what the library's documentation says about closing
 
-	CloseTimeout time.Duration `yaml:"close-timeout"` // declared limits, see [harness.Profile]
+	CloseTimeout time.Duration `yaml:"close-timeout"` // declared limits, see [rules.Profile]
 	PingInterval time.Duration `yaml:"ping-interval"`
 	Conventions  Conventions
 
@@ -105,7 +107,7 @@ func load(dir string) (*Target, error) {
 		const advice = "give letters, digits, blanks and . _ + - of which the first is a letter or a digit: files are named by it"
 		return nil, fmt.Errorf("%s: name %+.60q: %s", t.File(), t.Name, advice)
 	}
-	p, err := t.profile(harness.Profile{})
+	p, err := t.profile(rules.Profile{})
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +130,7 @@ func load(dir string) (*Target, error) {
 // chosen are the scenarios of the list that the target is for.
 func (t *Target) chosen(list []*harness.Scenario) ([]*harness.Scenario, error) {
 	list = slices.DeleteFunc(slices.Clone(list), func(s *harness.Scenario) bool {
-		return s.Stops && t.Shutdown == "" || slices.Contains(s.Needs, harness.TLS) && !t.TLS
+		return s.Stops && t.Shutdown == "" || slices.Contains(s.Needs, evidence.TLS) && !t.TLS
 	})
 	if len(t.Only) == 0 {
 		return list, nil
@@ -137,7 +139,7 @@ func (t *Target) chosen(list []*harness.Scenario) ([]*harness.Scenario, error) {
 }
 
 // profile adds what the target declares to the limits.
-func (t *Target) profile(p harness.Profile) (harness.Profile, error) {
+func (t *Target) profile(p rules.Profile) (rules.Profile, error) {
 	if t.CloseTimeout != 0 {
 		p.CloseTimeout = t.CloseTimeout
 	}
@@ -146,7 +148,7 @@ func (t *Target) profile(p harness.Profile) (harness.Profile, error) {
 	}
 	for name, c := range map[string]struct {
 		from *Code
-		to   *harness.Convention
+		to   *rules.Convention
 	}{"no-code": {&t.Conventions.NoCode, &p.NoCode}, "lost-code": {&t.Conventions.LostCode, &p.LostCode}} {
 		if c.from.Kind == 0 || c.from.ShortTag() == "!!null" && c.from.Value == "" { // nothing is given
 			continue

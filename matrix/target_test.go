@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
 )
 
@@ -142,7 +142,7 @@ func TestConventions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := list[0].profile(harness.Profile{})
+	p, err := list[0].profile(rules.Profile{})
 	if err != nil || p.CloseTimeout.Seconds() != 30 || !p.NoCode.Declared || *p.NoCode.Code != 1000 || !p.LostCode.Declared || p.LostCode.Code != nil {
 		t.Errorf("%+v, %v", p, err)
 	}
@@ -207,14 +207,14 @@ func TestKnown(t *testing.T) {
 		{"a convention", "some/target.yaml", described + "conventions: {no-code: 1000}\n", false},
 		{"the explanations", "some/target.yaml", described + "because: {R1: so}\nraces: {sanity/echo: so}\nnotes: so\n", true},
 	} {
-		before := New(scenarios.All(), harness.Profile{}, 1)
+		before := New(scenarios.All(), rules.Profile{}, 1)
 		before.Targets = []*Outcome{newOutcome(reset())}
 		write(c.file, c.text)
 		list, err := Load(filepath.Join(parent, "some"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := New(scenarios.All(), harness.Profile{}, 1).known(before, list[0]) != nil; got != c.known {
+		if got := New(scenarios.All(), rules.Profile{}, 1).known(before, list[0]) != nil; got != c.known {
 			t.Errorf("%s changed: known %v, want %v", c.what, got, c.known)
 		}
 		_ = os.RemoveAll(filepath.Join(parent, "some", "lib"))

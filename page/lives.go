@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/reports"
 )
 
@@ -151,4 +151,4 @@ func late(s *reports.Scenario, at float64) bool {
 	return at >= s.Wire.Stopped-precision
 }
 
-func timeText(s float64) string { return harness.Format(seconds(s)) }
+func timeText(s float64) string { return figures.Format(seconds(s)) }

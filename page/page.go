@@ -18,8 +18,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/rules"
 )
 
 //go:embed page.html scenario.html report.html matrix.html page.css report.js matrix.js
@@ -31,7 +34,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"parts": func(id string) template.HTML {
 		return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(id), "/", "/<wbr>"))
 	},
-	"time": func(s float64) string { return harness.Format(seconds(s)) },
+	"time": func(s float64) string { return figures.Format(seconds(s)) },
 	"word": word,
 	"when": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 }).ParseFS(files, "*.html"))
@@ -71,7 +74,7 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 
 // word is a verdict as the reader knows it.
 func word(verdict string) string {
-	if verdict == string(harness.Noted) {
+	if verdict == string(harness.Info) {
 		return "measured"
 	}
 	return verdict
@@ -83,7 +86,7 @@ var order = []struct {
 	title, counted string // "Failed (3)", "3 failed"
 }{
 	{harness.Fail, "Failed", "failed"}, {harness.Errored, "Not carried out", "not carried out"}, {harness.Warn, "Warned", "warned"},
-	{harness.Known, "Known failures", "known to fail"}, {harness.Noted, "Measured, not judged", "measured"},
+	{harness.Known, "Known failures", "known to fail"}, {harness.Info, "Measured, not judged", "measured"},
 	{harness.Pass, "Passed", "passed"}, {harness.Skip, "Skipped", "skipped"},
 }
 
@@ -119,7 +122,7 @@ func link(name string) template.URL {
 
 // Report writes the page of a run.
 func Report(w io.Writer, r *reports.Report) error {
-	p := report{Report: r, Figures: figures(r)}
+	p := report{Report: r, Figures: keyFigures(r)}
 	var counts []string
 	count := map[harness.Verdict]int{}
 	for _, o := range order {
@@ -157,9 +160,9 @@ func head(failed, errored, n int) string {
 	return "passed"
 }
 
-// figures are those that matter: the socket that was held longest, the worst
+// keyFigures are those that matter: the socket that was held longest, the worst
 // breach, and the time to exit where one was measured.
-func figures(r *reports.Report) []figure {
+func keyFigures(r *reports.Report) []figure {
 	var longest, worst, exit *reports.Scenario
 	for i := range r.Scenarios {
 		s := &r.Scenarios[i]
@@ -191,7 +194,7 @@ func figures(r *reports.Report) []figure {
 // warns, a MUST than a BUDGET, and that than a SHOULD; of the same grade, the process
 // that had to be killed, then what took the longest, be it the exit or a socket.
 func compare(a, b *reports.Scenario) int {
-	grades := []string{string(harness.Should), string(harness.Budget), string(harness.Must)}
+	grades := []string{string(rules.Should), string(rules.Budget), string(rules.Must)}
 	rank := func(s *reports.Scenario) (fails, grade, killed int, took float64) {
 		if h := s.Longest(); h != nil {
 			took = h.Until
@@ -202,7 +205,7 @@ func compare(a, b *reports.Scenario) int {
 				killed = 1
 			}
 		}
-		if s.Breach().Weighs() == harness.Fails {
+		if s.Breach().Weighs() == rules.Fails {
 			fails = 1
 		}
 		return fails, slices.Index(grades, s.Breach().Grade), killed, took
@@ -230,17 +233,17 @@ type scenario struct {
 // newScenario is a scenario of a target that can do what has names.
 func newScenario(s *reports.Scenario, has []string) *scenario {
 	out := &scenario{Scenario: s, Link: link(s.ID), Kinds: kinds(s), Rows: rows(s)}
-	out.Lives, out.Axis = lives(s, slices.Contains(has, string(harness.CanEvents)))
+	out.Lives, out.Axis = lives(s, slices.Contains(has, string(evidence.CanEvents)))
 	var judged, breached []string
 	for _, f := range s.Findings {
-		switch harness.Outcome(f.Outcome) {
-		case harness.Breached:
+		switch rules.Outcome(f.Outcome) {
+		case rules.Breached:
 			out.Breached = append(out.Breached, breach{f, ""})
 			breached = append(breached, f.Grade)
-		case harness.Kept, harness.Measured:
+		case rules.Kept, rules.Measured:
 			out.Others = append(out.Others, f)
 			judged = append(judged, f.Grade)
-		case harness.NotJudged:
+		case rules.NotJudged:
 			out.Others = append(out.Others, f)
 		}
 	}

@@ -6,7 +6,8 @@ import (
 	"math"
 	"slices"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/reports"
 )
 
@@ -117,9 +118,9 @@ func fold(rows []row) []row {
 		one, n := rows[0], 1
 		for ; n < len(rows) && rows[n].says(one); n++ {
 		}
-		one.Time = harness.Format(seconds(one.at))
+		one.Time = figures.Format(seconds(one.at))
 		if n > 1 {
-			one.Time += " to " + harness.Format(seconds(rows[n-1].at))
+			one.Time += " to " + figures.Format(seconds(rows[n-1].at))
 			for _, text := range []*string{&one.Peer, &one.Wire, &one.Server} {
 				if *text != "" {
 					*text += fmt.Sprintf(", %d times", n)
@@ -138,4 +139,4 @@ func (r row) says(o row) bool {
 }
 
 // eventText is a close event in words.
-func eventText(e reports.AppEvent) string { return "event: " + harness.AppEvent(e).String() }
+func eventText(e reports.AppEvent) string { return "event: " + evidence.AppEvent(e).String() }

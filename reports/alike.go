@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/rules"
 )
 
 // Alike are results that say the same: their ids differ in one part, and the
@@ -20,7 +21,7 @@ func (a *Alike) Name() string { return name(a.pattern, a.ids) }
 
 // Breach is the finding that made the verdict; nil for one that could not be
 // carried out.
-func (a *Alike) Breach() *harness.Finding { return breach(a.Result) }
+func (a *Alike) Breach() *rules.Finding { return breach(a.Result) }
 
 // IDs are the parts in which the ids differ, where Name counts them; else nil.
 func (a *Alike) IDs() []string {
@@ -111,7 +112,7 @@ func signature(r *harness.Result) string {
 		b.WriteString(r.Err)
 	}
 	for _, f := range r.Findings {
-		if f.Outcome == harness.Breached {
+		if f.Outcome == rules.Breached {
 			fmt.Fprintf(&b, "%s %s %s %s\n", f.Rule.ID, f.Want, rough(f.Got), known(r, f))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 )
 
@@ -16,7 +17,7 @@ const shortest = 100 * time.Millisecond
 type bar struct {
 	pattern string
 	ids     []string
-	held    harness.Survival
+	held    evidence.Survival
 }
 
 // bars draws how long the process held the sockets, the longest first.
@@ -47,7 +48,7 @@ func (t *Terminal) bars(results []*harness.Result) {
 		if b.held.Censored {
 			drawn = strings.Repeat("█", length-1) + "▶"
 		}
-		t.line("  %-*s %s %s", label, Clip(b.name(), label), drawn, Lifetime(harness.Survival{Until: b.held.Until, Censored: b.held.Censored}))
+		t.line("  %-*s %s %s", label, Clip(b.name(), label), drawn, Lifetime(evidence.Survival{Until: b.held.Until, Censored: b.held.Censored}))
 	}
 	if more := len(list) - most; more > 0 {
 		t.line("  and %d more that ended sooner", more)
@@ -57,7 +58,7 @@ func (t *Terminal) bars(results []*harness.Result) {
 func (b *bar) name() string { return name(b.pattern, b.ids) }
 
 // place adds a life to the bar that it is like, within a tenth, or a new one.
-func place(list []*bar, id string, held harness.Survival) []*bar {
+func place(list []*bar, id string, held evidence.Survival) []*bar {
 	for _, b := range list {
 		apart := max(b.held.Until-held.Until, held.Until-b.held.Until)
 		if b.pattern == pattern(id) && b.held.Censored == held.Censored && apart <= b.held.Until/10 {

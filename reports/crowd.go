@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/survival"
 )
@@ -129,7 +130,7 @@ func CrowdJSON(w io.Writer, run *harness.CrowdRun) error {
 // CrowdText writes the run for a terminal.
 func CrowdText(w io.Writer, run *harness.CrowdRun, o TerminalOptions) {
 	c, t := NewCrowd(run), NewTerminal(w, o)
-	t.wrapped("", fmt.Sprintf("opened %d of %d in %s (%.0f a second)", c.Opened, len(run.Members), harness.Format(run.Opening), float64(c.Opened)/max(run.Opening.Seconds(), 1e-6)))
+	t.wrapped("", fmt.Sprintf("opened %d of %d in %s (%.0f a second)", c.Opened, len(run.Members), figures.Format(run.Opening), float64(c.Opened)/max(run.Opening.Seconds(), 1e-6)))
 	for _, failure := range slices.Sorted(maps.Keys(c.Failures)) {
 		t.wrapped("  ", fmt.Sprintf("%d failed: %s", c.Failures[failure], failure))
 	}
@@ -149,7 +150,7 @@ func CrowdText(w io.Writer, run *harness.CrowdRun, o TerminalOptions) {
 	}
 	if len(c.Kinds) > 0 {
 		t.line("")
-		t.line("share of sockets alive (%s; Kaplan-Meier); the axis ends at %s", what, harness.Format(duration(end)))
+		t.line("share of sockets alive (%s; Kaplan-Meier); the axis ends at %s", what, figures.Format(duration(end)))
 	}
 	var curves []KindCurve
 	for _, k := range c.Kinds {
@@ -160,7 +161,7 @@ func CrowdText(w io.Writer, run *harness.CrowdRun, o TerminalOptions) {
 	for _, k := range c.Kinds {
 		line := fmt.Sprintf("close %s; TCP %s", counts(k.Told), counts(k.Endings))
 		if c.Observed && k.Bound > 0 {
-			line += fmt.Sprintf("; let go at most %s earlier than drawn", harness.Format(duration(k.Bound)))
+			line += fmt.Sprintf("; let go at most %s earlier than drawn", figures.Format(duration(k.Bound)))
 		}
 		t.wrapped(fmt.Sprintf("  %-13s ", k.Kind), line)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reports"
@@ -18,7 +19,7 @@ func crowd() *harness.CrowdRun {
 	run := &harness.CrowdRun{
 		Target: "exec ./server " + hostile, Then: harness.ServerStops, Started: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
 		Opening: 20 * ms, Took: 6 * time.Second, Patience: 5 * time.Second, Observed: true,
-		Exit: &harness.Exit{Observed: true, At: 2 * time.Second, Status: 3, Words: "exit status 3 " + hostile}, Output: hostile, Notes: []string{"a note " + hostile},
+		Exit: &evidence.Exit{Observed: true, At: 2 * time.Second, Status: 3, Words: "exit status 3 " + hostile}, Output: hostile, Notes: []string{"a note " + hostile},
 	}
 	for i := range 40 {
 		m := peers.Member{Peer: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, 1}), uint16(1000+i)), Trigger: start, Bound: ms, Until: start + 5*time.Second}
@@ -43,7 +44,7 @@ func crowd() *harness.CrowdRun {
 // TestExitLeftBehind: what the server had started is told of where it outlived it.
 func TestExitLeftBehind(t *testing.T) {
 	const s = time.Second
-	for want, e := range map[string]harness.Exit{
+	for want, e := range map[string]evidence.Exit{
 		"exit after 2.00 s (exit status 0)\n":                                                     {At: 2 * s, Gone: 2 * s},
 		"exit after 2.00 s (exit status 0); all that it had started was gone after 3.00 s\n":      {At: 2 * s, Gone: 3 * s},
 		"exit after 2.00 s (exit status 0); what it had started still ran after 35.0 s, killed\n": {At: 2 * s, Gone: 35 * s, Left: true},

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/survival"
 )
@@ -33,7 +35,7 @@ func Curves(r *harness.Result) []KindCurve {
 	for _, p := range plays {
 		if rec := p.Record; rec != nil && rec.Err == "" { // what was not carried out has no figures
 			for _, c := range rec.Crowd {
-				if c.Kind != "" && !c.Refused && (c.Kind != harness.Connecting || c.Connected != nil) {
+				if c.Kind != "" && !c.Refused && (c.Kind != evidence.Connecting || c.Connected != nil) {
 					l.add(c.Kind, !c.Socket.Observed, life(c), bound(c))
 				}
 			}
@@ -60,7 +62,7 @@ func Repeated(r *harness.Result) *KindCurve {
 
 // life is how long the server's socket was held, or TCP was open, since the trigger
 // or, where the peer came later, since it was connected.
-func life(rec *harness.Record) survival.Observation {
+func life(rec *evidence.Record) survival.Observation {
 	opened := rec.Opened()
 	if held := rec.Socket.Held; rec.Socket.Observed {
 		return survival.Observation{Time: (held.Until - opened).Seconds(), Censored: held.Censored}
@@ -70,7 +72,7 @@ func life(rec *harness.Record) survival.Observation {
 
 // bound is how much earlier the server's socket may have been let go, not
 // before the trigger.
-func bound(rec *harness.Record) time.Duration {
+func bound(rec *evidence.Record) time.Duration {
 	if held := rec.Socket.Held; rec.Socket.Observed && !held.Censored {
 		return min(held.Bound, max(held.Until-rec.Opened(), 0))
 	}
@@ -84,7 +86,7 @@ func verdicts(plays []*harness.Result) string {
 		n[p.Verdict]++
 	}
 	var out []string
-	for _, v := range []harness.Verdict{harness.Pass, harness.Fail, harness.Warn, harness.Noted, harness.Skip, harness.Errored, harness.Known} {
+	for _, v := range []harness.Verdict{harness.Pass, harness.Fail, harness.Warn, harness.Info, harness.Skip, harness.Errored, harness.Known} {
 		if n[v] > 0 {
 			out = append(out, fmt.Sprintf("%d %s", n[v], v))
 		}
@@ -128,7 +130,7 @@ func (k KindCurve) Summary() string {
 		out += fmt.Sprintf(", %d still alive", k.Curve.Censored)
 	}
 	if k.Bound > time.Millisecond {
-		out += ", up to " + harness.Format(k.Bound) + " less"
+		out += ", up to " + figures.Format(k.Bound) + " less"
 	}
 	return out
 }
@@ -137,9 +139,9 @@ func (k KindCurve) Summary() string {
 // that was observed.
 func (k KindCurve) time(s float64) string {
 	if math.IsInf(s, 1) {
-		return "> " + harness.Format(duration(k.Curve.Last))
+		return "> " + figures.Format(duration(k.Curve.Last))
 	}
-	return harness.Format(duration(s))
+	return figures.Format(duration(s))
 }
 
 func duration(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
 )
@@ -11,9 +12,9 @@ import (
 // A crowd that was stopped again and again has its curves over all plays.
 func TestCurvesOfPlays(t *testing.T) {
 	play := func(at time.Duration, err string) *harness.Result {
-		member := &harness.Record{Record: &peers.Record{}, Kind: "polite", Socket: harness.Socket{Observed: true, Held: harness.Survival{Until: at}}}
-		return &harness.Result{Scenario: &harness.Scenario{ID: "shutdown/polite"}, Record: &harness.Record{
-			Record: &peers.Record{Triggered: true, Err: err}, Crowd: []*harness.Record{member, member}}}
+		member := &evidence.Record{Record: &peers.Record{}, Kind: "polite", Socket: evidence.Socket{Observed: true, Held: evidence.Survival{Until: at}}}
+		return &harness.Result{Scenario: &harness.Scenario{ID: "shutdown/polite"}, Record: &evidence.Record{
+			Record: &peers.Record{Triggered: true, Err: err}, Crowd: []*evidence.Record{member, member}}}
 	}
 	r := *play(time.Second, "")
 	r.Plays = []*harness.Result{&r, play(2*time.Second, ""), play(time.Hour, "it could not gather")}

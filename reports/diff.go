@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/rules"
 )
 
 // Threshold is how much longer or shorter a time must be, beyond the error
@@ -111,7 +112,7 @@ func (r *Report) source() string {
 
 // gravity orders verdicts; a scenario that was skipped has none.
 var gravity = map[string]int{
-	string(harness.Pass): 1, string(harness.Noted): 1, string(harness.Warn): 2, string(harness.Fail): 3, string(harness.Known): 3, string(harness.Errored): 3,
+	string(harness.Pass): 1, string(harness.Info): 1, string(harness.Warn): 2, string(harness.Fail): 3, string(harness.Known): 3, string(harness.Errored): 3,
 }
 
 // step compares two verdicts: an error is worse than all that was carried out, and
@@ -136,7 +137,7 @@ func compare(was, is *Scenario, th Threshold) (out []Change) {
 	if was.Verdict != is.Verdict {
 		add("verdict", was.Verdict, is.Verdict, step(was.Verdict, is.Verdict))
 	}
-	for _, p := range rules(was, is) {
+	for _, p := range pairs(was, is) {
 		before, after := p.before, p.after
 		if (before.Outcome == breached) == (after.Outcome == breached) {
 			continue
@@ -181,14 +182,14 @@ func compare(was, is *Scenario, th Threshold) (out []Change) {
 	return out
 }
 
-const breached = string(harness.Breached)
+const breached = string(rules.Breached)
 
 // pair is what two results say of a rule; without an outcome where one says nothing.
 type pair struct{ before, after Finding }
 
-// rules are those that were looked at in either of two results, each once: in the
+// pairs are the rules that were looked at in either of two results, each once: in the
 // order of the second, then of the first.
-func rules(was, is *Scenario) (out []pair) {
+func pairs(was, is *Scenario) (out []pair) {
 	at := map[string]int{}
 	find := func(rule string) (p *pair, isNew bool) {
 		i, known := at[rule]
@@ -214,7 +215,7 @@ func rules(was, is *Scenario) (out []pair) {
 
 // judged tells whether the rule was judged, or what it asks measured.
 func (f Finding) judged() bool {
-	return slices.Contains([]string{breached, string(harness.Kept), string(harness.Measured)}, f.Outcome)
+	return slices.Contains([]string{breached, string(rules.Kept), string(rules.Measured)}, f.Outcome)
 }
 
 // inShort is the outcome in words.

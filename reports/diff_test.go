@@ -11,6 +11,7 @@ import (
 
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/rules"
 )
 
 var threshold = reports.Threshold{Share: 0.2, Least: 250 * time.Millisecond}
@@ -26,11 +27,11 @@ func changed() (before, after *reports.Report) {
 	}
 	s := by(after, "peer-close/code-1000") // worse
 	s.Verdict = string(harness.Fail)
-	s.Findings[0].Outcome, s.Findings[0].Want, s.Findings[0].Got = string(harness.Breached), "a Close frame", hostile
+	s.Findings[0].Outcome, s.Findings[0].Want, s.Findings[0].Got = string(rules.Breached), "a Close frame", hostile
 	s.Wire.Closes = nil
 	s = by(after, "peer-close/reason") // better
 	s.Verdict = string(harness.Pass)
-	s.Findings[0].Outcome = string(harness.Kept)
+	s.Findings[0].Outcome = string(rules.Kept)
 	s = by(after, "abnormal/vanish-idle") // longer
 	s.Socket.Held.Until = 60
 	s = by(after, "linger/no-fin") // shorter: it was censored at 35 s
@@ -207,7 +208,7 @@ func TestKnownFailures(t *testing.T) {
 	for _, r := range run.Results {
 		if r.Verdict == harness.Fail && strings.HasPrefix(r.Scenario.ID, "violation/") {
 			r.Verdict = harness.Known
-			r.Findings[0].Known = &harness.KnownFailure{Reason: "see the tracker " + hostile, Until: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)}
+			r.Findings[0].Known = &rules.KnownFailure{Reason: "see the tracker " + hostile, Until: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)}
 		}
 	}
 	golden(t, "known.txt", terminal(run, reports.TerminalOptions{Width: 100}))
@@ -228,9 +229,9 @@ func TestExcuses(t *testing.T) {
 		}
 		lapsed, excused := r.Findings[0], r.Findings[0]
 		lapsed.Rule.ID, excused.Rule.ID = "R28", "R36"
-		lapsed.Known, lapsed.Lapsed = &harness.KnownFailure{Reason: "see the tracker", Until: time.Date(2020, 12, 31, 0, 0, 0, 0, time.UTC)}, true
-		excused.Known = &harness.KnownFailure{Reason: "it is so"}
-		r.Findings = append([]harness.Finding{excused, lapsed}, r.Findings...)
+		lapsed.Known, lapsed.Lapsed = &rules.KnownFailure{Reason: "see the tracker", Until: time.Date(2020, 12, 31, 0, 0, 0, 0, time.UTC)}, true
+		excused.Known = &rules.KnownFailure{Reason: "it is so"}
+		r.Findings = append([]rules.Finding{excused, lapsed}, r.Findings...)
 	}
 	var junit, markdown, github, json bytes.Buffer
 	for _, err := range []error{reports.JUnit(&junit, run, true), reports.Markdown(&markdown, run, reports.CommentMost), reports.GitHub(&github, run), reports.JSON(&json, run)} {
@@ -265,9 +266,9 @@ func TestWarningBesideKnown(t *testing.T) {
 			continue
 		}
 		warning := r.Findings[0]
-		warning.Rule.ID, warning.Weight, warning.Got = "R36", harness.Warns, "exit status 3"
+		warning.Rule.ID, warning.Weight, warning.Got = "R36", rules.Warns, "exit status 3"
 		for i := range r.Findings {
-			r.Findings[i].Known = &harness.KnownFailure{Reason: "it is so"}
+			r.Findings[i].Known = &rules.KnownFailure{Reason: "it is so"}
 		}
 		r.Findings, r.Verdict = append(r.Findings, warning), harness.Known
 	}

@@ -6,8 +6,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/rules"
 )
 
 // Explain tells in several lines why a scenario did not pass: what each
@@ -18,7 +21,7 @@ func Explain(r *harness.Result) string {
 		fmt.Fprintf(&b, "got     not carried out: %s\n", OneLine(Clip(r.Err, 1000)))
 	}
 	for _, f := range r.Findings {
-		if f.Outcome == harness.Breached {
+		if f.Outcome == rules.Breached {
 			fmt.Fprintf(&b, "want    %s\ngot     %s\nclause  %s: %s (%s, %s)\n",
 				OneLine(f.Want), OneLine(Clip(f.Got, 1000)), OneLine(f.Rule.Clause), OneLine(f.Rule.Text), f.Grading(), f.Rule.ID)
 			if text := known(r, f); text != "" {
@@ -31,14 +34,14 @@ func Explain(r *harness.Result) string {
 
 // known tells of a breach that it is excused, or was until a date; or, where that of
 // another rule is, that it is new. Empty: nothing.
-func known(r *harness.Result, f harness.Finding) string {
-	listed := func(f harness.Finding) bool { return f.Known != nil }
+func known(r *harness.Result, f rules.Finding) string {
+	listed := func(f rules.Finding) bool { return f.Known != nil }
 	switch {
 	case f.Lapsed:
 		return fmt.Sprintf("was excused until %s (%s), no longer", f.Known.Until.Format(time.DateOnly), f.Known.Reason)
 	case f.Excused():
 		return "excused: " + f.Known.String()
-	case f.Weighs() == harness.Fails && slices.ContainsFunc(r.Findings, listed):
+	case f.Weighs() == rules.Fails && slices.ContainsFunc(r.Findings, listed):
 		return "new: none of the known failures"
 	}
 	return ""
@@ -66,13 +69,13 @@ func excuses(r *harness.Result) string {
 }
 
 // breach is the first breached finding that made the verdict; nil: none.
-func breach(r *harness.Result) *harness.Finding {
-	var warning *harness.Finding
+func breach(r *harness.Result) *rules.Finding {
+	var warning *rules.Finding
 	for i, f := range r.Findings {
 		switch weight := f.Weighs(); {
-		case weight == harness.Fails:
+		case weight == rules.Fails:
 			return &r.Findings[i]
-		case weight == harness.Warns && warning == nil:
+		case weight == rules.Warns && warning == nil:
 			warning = &r.Findings[i]
 		}
 	}
@@ -99,11 +102,11 @@ func facts(r *harness.Result) [][2]string {
 		return out
 	}
 	if len(rec.Closes) > 0 {
-		add("wire close", "%s at %s", rec.Closes[0], harness.Format(rec.Closes[0].At))
+		add("wire close", "%s at %s", rec.Closes[0], figures.Format(rec.Closes[0].At))
 	} else {
 		add("wire close", "none")
 	}
-	add("wire end", "%s at %s", rec.Ending, harness.Format(rec.EndedAt))
+	add("wire end", "%s at %s", rec.Ending, figures.Format(rec.EndedAt))
 	for _, e := range rec.Events.List {
 		add("close event", "%s", e)
 	}
@@ -122,7 +125,7 @@ func facts(r *harness.Result) [][2]string {
 		add("survival of "+k.Kind, "%s, %s", Peers(k.Curve.N), k.Summary())
 	}
 	for _, f := range r.Findings {
-		if f.Outcome == harness.Measured || f.Outcome == harness.Breached || f.Outcome == harness.NotJudged {
+		if f.Outcome == rules.Measured || f.Outcome == rules.Breached || f.Outcome == rules.NotJudged {
 			add(f.Rule.ID, "%s", f.Got)
 		}
 	}
@@ -131,22 +134,22 @@ func facts(r *harness.Result) [][2]string {
 
 // Lifetime writes a survival time: "2.00 s"; "2.00 s, 0.05 s less at most" where
 // the error bound is above one per cent; "> 35.0 s" where it is censored.
-func Lifetime(s harness.Survival) string {
+func Lifetime(s evidence.Survival) string {
 	switch {
 	case s.Censored:
-		return "> " + harness.Format(s.Until)
+		return "> " + figures.Format(s.Until)
 	case s.Bound > s.Until/100:
-		return fmt.Sprintf("%s, %s less at most", harness.Format(s.Until), harness.Format(s.Bound))
+		return fmt.Sprintf("%s, %s less at most", figures.Format(s.Until), figures.Format(s.Bound))
 	}
-	return harness.Format(s.Until)
+	return figures.Format(s.Until)
 }
 
 // traceLines are the trace, a line each.
-func traceLines(rec *harness.Record) []string {
+func traceLines(rec *evidence.Record) []string {
 	arrow := map[peers.Dir]string{peers.Sent: "→", peers.Received: "←", peers.Local: "·"}
 	var out []string
 	for _, e := range rec.Trace {
-		out = append(out, fmt.Sprintf("%10s %s %s", harness.Format(e.At), arrow[e.Dir], OneLine(Clip(e.What, 400))))
+		out = append(out, fmt.Sprintf("%10s %s %s", figures.Format(e.At), arrow[e.Dir], OneLine(Clip(e.What, 400))))
 	}
 	if rec.Elided > 0 {
 		out = append(out, fmt.Sprintf("%10s   %d more events", "", rec.Elided))

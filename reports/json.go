@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
 )
@@ -116,7 +117,7 @@ func scenario(r *harness.Result) Scenario {
 	return out
 }
 
-func exit(e *harness.Exit) *Exit {
+func exit(e *evidence.Exit) *Exit {
 	out := &Exit{At: sec(e.At), Killed: e.Killed, Status: e.Status, Words: e.Words, Left: e.Left, Output: Printable(e.Output)}
 	if e.Gone > e.At {
 		out.Gone = sec(e.Gone)
@@ -146,7 +147,7 @@ func closes(list []peers.Close) []Close {
 	return out
 }
 
-func socket(s harness.Socket) *Socket {
+func socket(s evidence.Socket) *Socket {
 	out := &Socket{Observed: s.Observed, Why: s.Why, TimeWait: s.TimeWait, State: s.State, Lost: s.Lost}
 	if s.Observed {
 		out.Held = survivalOf(&s.Held)
@@ -158,7 +159,7 @@ func socket(s harness.Socket) *Socket {
 	return out
 }
 
-func survivalOf(s *harness.Survival) *Survival {
+func survivalOf(s *evidence.Survival) *Survival {
 	if s == nil {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/figures"
 )
 
 // How long a text in Markdown gets, in bytes: GitHub takes 65,536 characters in a
@@ -26,9 +27,9 @@ func Markdown(w io.Writer, run *harness.Run, most int) error {
 		head = "failed"
 	}
 	b := limited{most: most}
-	fmt.Fprintf(&b, "## finwait: %s\n\n%s against %s, in %s: ", head, count(len(run.Results)), MarkdownCode(run.Target), harness.Format(run.Took))
+	fmt.Fprintf(&b, "## finwait: %s\n\n%s against %s, in %s: ", head, count(len(run.Results)), MarkdownCode(run.Target), figures.Format(run.Took))
 	fmt.Fprintf(&b, "%d passed, %d failed, %d warned, %d measured, %d skipped, %d not carried out.\n",
-		n[harness.Pass], n[harness.Fail], n[harness.Warn], n[harness.Noted], n[harness.Skip], n[harness.Errored])
+		n[harness.Pass], n[harness.Fail], n[harness.Warn], n[harness.Info], n[harness.Skip], n[harness.Errored])
 	if run.Stopped != "" {
 		fmt.Fprintf(&b, "\n**Ended early:** %s\n", MarkdownCode(Clip(run.Stopped, 1000)))
 	}

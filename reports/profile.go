@@ -5,24 +5,24 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/rules"
 )
 
 // Profile is what the target is judged by: the limits in force, what its library does
 // otherwise than RFC 6455, and the weights of rules.
 type Profile struct {
-	CloseTimeout  float64         `json:"closeTimeout"`
-	Response      float64         `json:"response"`
-	Patience      float64         `json:"patience"`
-	StopTimeout   float64         `json:"stopTimeout"`
-	PingInterval  float64         `json:"pingInterval,omitempty"`
-	Strict        bool            `json:"strict"`
-	Orphans       bool            `json:"orphans,omitempty"`
-	ShutdownCodes []int           `json:"shutdownCodes,omitempty"` // besides 1001; sorted
-	NoCode        *Convention     `json:"noCode,omitempty"`        // for a Close without a code, besides 1005; absent: none is declared
-	LostCode      *Convention     `json:"lostCode,omitempty"`      // where TCP was gone without a Close, besides 1006
-	KillUntold    bool            `json:"killUntold,omitempty"`    // no close event for the application's own hard kill
-	Rules         harness.Weights `json:"rules,omitempty"`         // the weights that were set
+	CloseTimeout  float64       `json:"closeTimeout"`
+	Response      float64       `json:"response"`
+	Patience      float64       `json:"patience"`
+	StopTimeout   float64       `json:"stopTimeout"`
+	PingInterval  float64       `json:"pingInterval,omitempty"`
+	Strict        bool          `json:"strict"`
+	Orphans       bool          `json:"orphans,omitempty"`
+	ShutdownCodes []int         `json:"shutdownCodes,omitempty"` // besides 1001; sorted
+	NoCode        *Convention   `json:"noCode,omitempty"`        // for a Close without a code, besides 1005; absent: none is declared
+	LostCode      *Convention   `json:"lostCode,omitempty"`      // where TCP was gone without a Close, besides 1006
+	KillUntold    bool          `json:"killUntold,omitempty"`    // no close event for the application's own hard kill
+	Rules         rules.Weights `json:"rules,omitempty"`         // the weights that were set
 }
 
 // Convention is the code of a close event that a library declares; null where it
@@ -32,7 +32,7 @@ type Convention struct {
 }
 
 // NewProfile is the profile of a run.
-func NewProfile(p harness.Profile) Profile {
+func NewProfile(p rules.Profile) Profile {
 	return Profile{
 		CloseTimeout: sec(p.CloseTimeout), Response: sec(p.Response), Patience: sec(p.Patience), StopTimeout: sec(p.StopTimeout),
 		PingInterval: sec(p.PingInterval), Strict: p.Strict, Orphans: p.Orphans,
@@ -41,7 +41,7 @@ func NewProfile(p harness.Profile) Profile {
 	}
 }
 
-func conventionOf(c harness.Convention) *Convention {
+func conventionOf(c rules.Convention) *Convention {
 	if !c.Declared {
 		return nil
 	}
@@ -80,5 +80,5 @@ func (c *Convention) String() string {
 	if c == nil {
 		return ""
 	}
-	return harness.Convention{Code: c.Code}.String()
+	return rules.Convention{Code: c.Code}.String()
 }

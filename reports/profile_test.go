@@ -8,26 +8,26 @@ import (
 	"testing"
 	"time"
 
-	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/rules"
 )
 
 // TestProfileHasAll: whatever a run is judged by makes its report another: none of
-// the fields of [harness.Profile] is dropped, now or later.
+// the fields of [rules.Profile] is dropped, now or later.
 func TestProfileHasAll(t *testing.T) {
 	code := 1000
 	values := map[reflect.Type]any{
 		reflect.TypeFor[time.Duration](): 1234567 * time.Microsecond, reflect.TypeFor[bool](): true, reflect.TypeFor[[]int](): []int{1012},
-		reflect.TypeFor[harness.Convention](): harness.Convention{Declared: true, Code: &code}, reflect.TypeFor[harness.Weights](): harness.Weights{"R36": harness.Off},
+		reflect.TypeFor[rules.Convention](): rules.Convention{Declared: true, Code: &code}, reflect.TypeFor[rules.Weights](): rules.Weights{"R36": rules.Off},
 	}
-	none := reports.NewProfile(harness.Profile{})
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[harness.Profile]()) {
+	none := reports.NewProfile(rules.Profile{})
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[rules.Profile]()) {
 		value, ok := values[field.Type]
 		if !ok {
 			t.Errorf("%s: give a value of type %s", field.Name, field.Type)
 			continue
 		}
-		var p harness.Profile
+		var p rules.Profile
 		reflect.ValueOf(&p).Elem().FieldByIndex(field.Index).Set(reflect.ValueOf(value))
 		is := reports.NewProfile(p)
 		text, err := json.Marshal(is)
@@ -58,19 +58,19 @@ func TestProfileHasAll(t *testing.T) {
 // it was read.
 func TestProfileEqual(t *testing.T) {
 	one, other := 1000, 1000
-	null := harness.Convention{Declared: true}
+	null := rules.Convention{Declared: true}
 	for name, c := range map[string]struct {
-		a, b harness.Profile
+		a, b rules.Profile
 		want bool
 	}{
-		"codes in another order": {harness.Profile{ShutdownCodes: []int{1012, 1001}}, harness.Profile{ShutdownCodes: []int{1001, 1012, 1012}}, true},
-		"no codes":               {harness.Profile{ShutdownCodes: []int{}}, harness.Profile{}, true},
-		"the same code":          {harness.Profile{NoCode: harness.Convention{Declared: true, Code: &one}}, harness.Profile{NoCode: harness.Convention{Declared: true, Code: &other}}, true},
-		"null is no code":        {harness.Profile{LostCode: null}, harness.Profile{LostCode: harness.Convention{Declared: true, Code: &one}}, false},
-		"null is declared":       {harness.Profile{LostCode: null}, harness.Profile{}, false},
-		"which code":             {harness.Profile{LostCode: null}, harness.Profile{NoCode: null}, false},
-		"no weights":             {harness.Profile{Weights: harness.Weights{}}, harness.Profile{}, true},
-		"another weight":         {harness.Profile{Weights: harness.Weights{"R36": harness.Off}}, harness.Profile{Weights: harness.Weights{"R36": harness.Warns}}, false},
+		"codes in another order": {rules.Profile{ShutdownCodes: []int{1012, 1001}}, rules.Profile{ShutdownCodes: []int{1001, 1012, 1012}}, true},
+		"no codes":               {rules.Profile{ShutdownCodes: []int{}}, rules.Profile{}, true},
+		"the same code":          {rules.Profile{NoCode: rules.Convention{Declared: true, Code: &one}}, rules.Profile{NoCode: rules.Convention{Declared: true, Code: &other}}, true},
+		"null is no code":        {rules.Profile{LostCode: null}, rules.Profile{LostCode: rules.Convention{Declared: true, Code: &one}}, false},
+		"null is declared":       {rules.Profile{LostCode: null}, rules.Profile{}, false},
+		"which code":             {rules.Profile{LostCode: null}, rules.Profile{NoCode: null}, false},
+		"no weights":             {rules.Profile{Weights: rules.Weights{}}, rules.Profile{}, true},
+		"another weight":         {rules.Profile{Weights: rules.Weights{"R36": rules.Off}}, rules.Profile{Weights: rules.Weights{"R36": rules.Warns}}, false},
 	} {
 		if got := reports.NewProfile(c.a).Equal(reports.NewProfile(c.b)); got != c.want {
 			t.Errorf("%s: %t", name, got)

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/internal/figures"
+	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/survival"
 )
 
@@ -82,9 +84,9 @@ func (s *Scenario) Breach() *Finding {
 	var warning *Finding
 	for i, f := range s.Findings {
 		switch weight := f.Weighs(); {
-		case weight == harness.Fails:
+		case weight == rules.Fails:
 			return &s.Findings[i]
-		case weight == harness.Warns && warning == nil:
+		case weight == rules.Warns && warning == nil:
 			warning = &s.Findings[i]
 		}
 	}
@@ -113,19 +115,19 @@ type Finding struct {
 	Excused string `json:"excused,omitempty"` // why the breach does not count: it is known
 }
 
-// Weighs tells what the finding does to its scenario, as [harness.Finding.Weighs].
-func (f Finding) Weighs() harness.Weight { return f.measured().Weighs() }
+// Weighs tells what the finding does to its scenario, as [rules.Finding.Weighs].
+func (f Finding) Weighs() rules.Weight { return f.measured().Weighs() }
 
 // Grading is the grade, with the weight where that is not the usual one.
 func (f Finding) Grading() string { return f.measured().Grading() }
 
 // measured is the finding as the harness had it, as far as a breach weighs.
-func (f Finding) measured() harness.Finding {
-	out := harness.Finding{
-		Rule: harness.Rule{Grade: harness.Grade(f.Grade)}, Weight: harness.Weight(f.Weight), Outcome: harness.Outcome(f.Outcome),
+func (f Finding) measured() rules.Finding {
+	out := rules.Finding{
+		Rule: rules.Rule{Grade: rules.Grade(f.Grade)}, Weight: rules.Weight(f.Weight), Outcome: rules.Outcome(f.Outcome),
 	}
 	if f.Excused != "" {
-		out.Known = &harness.KnownFailure{Reason: f.Excused}
+		out.Known = &rules.KnownFailure{Reason: f.Excused}
 	}
 	return out
 }
@@ -234,7 +236,7 @@ type Exit struct {
 
 // String is the lifetime in words.
 func (s Survival) String() string {
-	return Lifetime(harness.Survival{Until: duration(s.Until), Bound: duration(s.Bound), Censored: s.Censored})
+	return Lifetime(evidence.Survival{Until: duration(s.Until), Bound: duration(s.Bound), Censored: s.Censored})
 }
 
 // Curve is the Kaplan-Meier estimate of how long the sockets of one kind of
@@ -281,14 +283,14 @@ func (c Curve) kind() KindCurve {
 // String tells when and how the process ended.
 func (e Exit) String() string {
 	if e.Killed {
-		return "killed after " + harness.Format(duration(e.At))
+		return "killed after " + figures.Format(duration(e.At))
 	}
-	return "after " + harness.Format(duration(e.At)) + ", " + OneLine(e.Words) + e.behind()
+	return "after " + figures.Format(duration(e.At)) + ", " + OneLine(e.Words) + e.behind()
 }
 
 // behind tells of what the process had started and left behind; empty: nothing.
 func (e Exit) behind() string {
-	at := harness.Format(duration(e.Gone))
+	at := figures.Format(duration(e.Gone))
 	switch {
 	case e.Left:
 		return "; what it had started still ran after " + at + ", killed"

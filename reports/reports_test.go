@@ -20,9 +20,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/rules"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -247,7 +250,7 @@ func withString(s string) *harness.Run {
 		if r.Record != nil {
 			r.Record.Closes = []peers.Close{{Body: append([]byte{3, 232}, s...)}}
 			r.Record.Trace = []peers.Event{{What: s}}
-			r.Record.Events.List = []harness.AppEvent{{Reason: &s, Error: s}}
+			r.Record.Events.List = []evidence.AppEvent{{Reason: &s, Error: s}}
 			r.Record.Socket.Why, r.Record.Alive.Err = s, s
 		}
 	}
@@ -258,14 +261,14 @@ func withString(s string) *harness.Run {
 func example() *harness.Run {
 	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	ms := time.Millisecond
-	must := harness.Rule{ID: "R1", Req: "R1", Grade: harness.Must, Clause: "RFC 6455, 5.5.1", Text: "a Close frame is answered with a Close frame"}
-	budget := harness.Rule{ID: "R19", Req: "R19", Grade: harness.Budget, Clause: "close timeout", Text: "the process lets go of the socket"}
-	should := harness.Rule{ID: "R7", Req: "R7", Grade: harness.Should, Clause: "RFC 6455, 7.1.5", Text: "the server sends one Close frame"}
-	info := harness.Rule{ID: "R32", Req: "R32", Grade: harness.Info, Clause: "operational", Text: "how long until a keepalive lets go"}
+	must := rules.Rule{ID: "R1", Req: "R1", Grade: rules.Must, Clause: "RFC 6455, 5.5.1", Text: "a Close frame is answered with a Close frame"}
+	budget := rules.Rule{ID: "R19", Req: "R19", Grade: rules.Budget, Clause: "close timeout", Text: "the process lets go of the socket"}
+	should := rules.Rule{ID: "R7", Req: "R7", Grade: rules.Should, Clause: "RFC 6455, 7.1.5", Text: "the server sends one Close frame"}
+	info := rules.Rule{ID: "R32", Req: "R32", Grade: rules.Info, Clause: "operational", Text: "how long until a keepalive lets go"}
 	script := peers.Opened(peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
-	record := func(held time.Duration, censored bool, reason string) *harness.Record {
+	record := func(held time.Duration, censored bool, reason string) *evidence.Record {
 		fin, body := 2*ms, append([]byte{3, 232}, reason...)
-		return &harness.Record{
+		return &evidence.Record{
 			Record: &peers.Record{
 				Peer: "127.0.0.1:40000", Server: "127.0.0.1:80", Start: at, Trigger: at.Add(5 * ms), Triggered: true, Status: 101,
 				Closes: []peers.Close{{At: ms, Frame: peers.Header{Fin: true, Opcode: 8, Length: uint64(len(body))}, Body: body}},
@@ -274,41 +277,41 @@ func example() *harness.Run {
 					{At: ms, Dir: peers.Received, What: peers.Close{Body: body}.String()}, {At: fin, Dir: peers.Received, What: "FIN"}},
 				Elided: 3,
 			},
-			Socket: harness.Socket{Observed: true, Accepted: true, State: "FIN_WAIT2", Held: harness.Survival{Until: held, Bound: 3 * ms, Censored: censored},
-				States: []harness.State{{At: -ms, Name: "ESTABLISHED", Held: true}, {At: fin, Name: "FIN_WAIT2", Held: true}}},
-			Alive: harness.Liveness{Tried: true, OK: true, Took: ms},
+			Socket: evidence.Socket{Observed: true, Accepted: true, State: "FIN_WAIT2", Held: evidence.Survival{Until: held, Bound: 3 * ms, Censored: censored},
+				States: []evidence.State{{At: -ms, Name: "ESTABLISHED", Held: true}, {At: fin, Name: "FIN_WAIT2", Held: true}}},
+			Alive: evidence.Liveness{Tried: true, OK: true, Took: ms},
 		}
 	}
-	result := func(id string, v harness.Verdict, rec *harness.Record, findings ...harness.Finding) *harness.Result {
+	result := func(id string, v harness.Verdict, rec *evidence.Record, findings ...rules.Finding) *harness.Result {
 		return &harness.Result{Scenario: &harness.Scenario{ID: id, Title: "does what " + id + " says", Script: script},
 			Verdict: v, Findings: findings, Record: rec, Started: at, Took: 1234567 * time.Microsecond}
 	}
-	breached := func(r harness.Rule, want, got string) harness.Finding {
-		return harness.Finding{Rule: r, Outcome: harness.Breached, Want: want, Got: got}
+	breached := func(r rules.Rule, want, got string) rules.Finding {
+		return rules.Finding{Rule: r, Outcome: rules.Breached, Want: want, Got: got}
 	}
 	orphaned := record(2*time.Second, false, "")
-	orphaned.Socket.Orphan = &harness.Survival{Until: 5 * time.Second, Censored: true}
+	orphaned.Socket.Orphan = &evidence.Survival{Until: 5 * time.Second, Censored: true}
 	skipped := result("abnormal/reboot", harness.Skip, nil)
-	skipped.Missing = []harness.Capability{harness.NetAdmin}
+	skipped.Missing = []evidence.Capability{evidence.NetAdmin}
 	failed := result("abnormal/rst", harness.Errored, nil)
 	failed.Err = "connect: refused " + hostile
 	run := &harness.Run{
-		Target: "ws://127.0.0.1:80/", Profile: harness.Profile{CloseTimeout: 10 * time.Second, Response: time.Second, Patience: 35 * time.Second},
-		Has: map[harness.Capability]bool{harness.Echo: true, harness.Local: true, harness.NetAdmin: false}, Notes: []string{"a note for the reader"},
+		Target: "ws://127.0.0.1:80/", Profile: rules.Profile{CloseTimeout: 10 * time.Second, Response: time.Second, Patience: 35 * time.Second},
+		Has: map[evidence.Capability]bool{evidence.Echo: true, evidence.Local: true, evidence.NetAdmin: false}, Notes: []string{"a note for the reader"},
 		Started: at, Took: 35 * time.Second, Stopped: "interrupted by interrupt",
 		Results: []*harness.Result{
-			result("peer-close/code-1000", harness.Pass, record(2*ms, false, ""), harness.Finding{Rule: must, Outcome: harness.Kept, Want: "a Close frame", Got: "close 1000 at 1.00 ms"}),
+			result("peer-close/code-1000", harness.Pass, record(2*ms, false, ""), rules.Finding{Rule: must, Outcome: rules.Kept, Want: "a Close frame", Got: "close 1000 at 1.00 ms"}),
 			result("peer-close/reason", harness.Fail, record(2*ms, false, hostile), breached(must, "a Close frame", "no Close frame; "+hostile)),
 			result("peer-close/twice", harness.Warn, orphaned, breached(should, "1 Close frame", "2 Close frames")),
 			result("linger/no-fin", harness.Fail, record(35*time.Second, true, ""), breached(budget, "the process lets go within 13.0 s", "server socket FIN_WAIT2, still held by the process after 35.0 s")),
-			result("abnormal/vanish-idle", harness.Noted, record(30*time.Second, false, ""), harness.Finding{Rule: info, Outcome: harness.Measured, Got: "the process let go of the server socket at 30.0 s"}),
+			result("abnormal/vanish-idle", harness.Info, record(30*time.Second, false, ""), rules.Finding{Rule: info, Outcome: rules.Measured, Got: "the process let go of the server socket at 30.0 s"}),
 			failed, skipped,
 		},
 	}
 	for i := range 6 {
 		held := 20*time.Second + time.Duration(i)*10*ms
 		run.Results = append(run.Results, result(fmt.Sprintf("violation/opcode-%d/ignores", i+3), harness.Fail, record(held, false, strings.Repeat("x", 121)),
-			breached(budget, "the process lets go within 13.0 s", fmt.Sprintf("the process let go of the server socket at %s", harness.Format(held)))))
+			breached(budget, "the process lets go within 13.0 s", fmt.Sprintf("the process let go of the server socket at %s", figures.Format(held)))))
 	}
 	slices.SortStableFunc(run.Results, func(a, b *harness.Result) int { return strings.Compare(a.Scenario.Family(), b.Scenario.Family()) })
 	return run

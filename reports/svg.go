@@ -7,7 +7,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/figures"
 )
 
 // The look of a curve: a colour with a contrast of 3 to 1 on light and on dark
@@ -52,7 +52,7 @@ func SVG(w io.Writer, title, note string, curves []Curve) error {
 			anchor = "end"
 		}
 		fmt.Fprintf(&b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="#7d7d7d"/><text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n",
-			x(t), y(0), x(t), y(0)+4, x(t), y(0)+18, anchor, svgText(harness.Format(duration(t))))
+			x(t), y(0), x(t), y(0)+4, x(t), y(0)+18, anchor, svgText(figures.Format(duration(t))))
 	}
 	for i, c := range curves {
 		stroke := strokes[i%len(strokes)]

@@ -8,7 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/figures"
+	"github.com/finwait/finwait/rules"
 )
 
 // The rules of the terminal output:
@@ -154,7 +157,7 @@ func (t *Terminal) crowds(results []*harness.Result) {
 		if curves[0].Wire {
 			seen = "TCP open on the wire; "
 		}
-		t.line("  %s: %s; %sthe axis ends at %s", r.Scenario.ID, exitLine(r.Record.Exit), seen, harness.Format(duration(end)))
+		t.line("  %s: %s; %sthe axis ends at %s", r.Scenario.ID, exitLine(r.Record.Exit), seen, figures.Format(duration(end)))
 		t.draw("    ", curves, end)
 	}
 }
@@ -172,20 +175,20 @@ func (t *Terminal) draw(indent string, curves []KindCurve, end float64) {
 }
 
 // exitLine tells how the process ended.
-func exitLine(e *harness.Exit) string {
+func exitLine(e *evidence.Exit) string {
 	switch {
 	case e == nil || !e.Observed:
 		return "a process that finwait did not start"
 	case e.Killed:
-		return "killed after " + harness.Format(e.At)
+		return "killed after " + figures.Format(e.At)
 	}
-	return "exit after " + harness.Format(e.At) + " (" + OneLine(e.Words) + ")" + exit(e).behind()
+	return "exit after " + figures.Format(e.At) + " (" + OneLine(e.Words) + ")" + exit(e).behind()
 }
 
 func (t *Terminal) verbose(r *harness.Result) {
-	t.line("%s  %s  %s (%s)", t.word(r.Verdict), r.Scenario.ID, OneLine(r.Scenario.Title), harness.Format(r.Took))
+	t.line("%s  %s  %s (%s)", t.word(r.Verdict), r.Scenario.ID, OneLine(r.Scenario.Title), figures.Format(r.Took))
 	for _, f := range r.Findings {
-		if f.Outcome != harness.Moot && f.Outcome != harness.Unmeasured {
+		if f.Outcome != rules.Moot && f.Outcome != rules.Unmeasured {
 			t.wrapped(fmt.Sprintf("      %-12s %-8s ", f.Rule.ID, f.Outcome), f.Got)
 		}
 	}
@@ -200,7 +203,7 @@ func (t *Terminal) verbose(r *harness.Result) {
 	}
 }
 
-func socketLine(s harness.Socket) string {
+func socketLine(s evidence.Socket) string {
 	var parts []string
 	accepted := false
 	for _, st := range s.States {
@@ -212,7 +215,7 @@ func socketLine(s harness.Socket) string {
 		default:
 			name += " (orphan)"
 		}
-		parts = append(parts, fmt.Sprintf("%s %s", harness.Format(st.At), name))
+		parts = append(parts, fmt.Sprintf("%s %s", figures.Format(st.At), name))
 	}
 	return strings.Join(append(parts, "held "+Lifetime(s.Held)), ", ")
 }
@@ -238,7 +241,7 @@ func (t *Terminal) measured(results []*harness.Result) {
 	first := true
 	for _, r := range results {
 		for _, f := range r.Findings {
-			if r.Verdict != harness.Noted || f.Outcome != harness.Measured {
+			if r.Verdict != harness.Info || f.Outcome != rules.Measured {
 				continue
 			}
 			if first {
@@ -282,7 +285,7 @@ func (t *Terminal) totals(run *harness.Run) {
 	n := run.Count()
 	parts := []string{
 		fmt.Sprintf("%d passed", n[harness.Pass]), fmt.Sprintf("%d failed", n[harness.Fail]),
-		fmt.Sprintf("%d warned", n[harness.Warn]), fmt.Sprintf("%d measured", n[harness.Noted]),
+		fmt.Sprintf("%d warned", n[harness.Warn]), fmt.Sprintf("%d measured", n[harness.Info]),
 		fmt.Sprintf("%d skipped", n[harness.Skip]), fmt.Sprintf("%d not carried out", n[harness.Errored]),
 	}
 	if n[harness.Known] > 0 {
@@ -293,7 +296,7 @@ func (t *Terminal) totals(run *harness.Run) {
 		t.wrapped("stopped ", run.Stopped)
 	}
 	t.line("")
-	text := fmt.Sprintf("%s in %s: %s.", count(len(run.Results)), harness.Format(run.Took), strings.Join(parts, ", "))
+	text := fmt.Sprintf("%s in %s: %s.", count(len(run.Results)), figures.Format(run.Took), strings.Join(parts, ", "))
 	if r, held := longest(run.Results); r != nil {
 		text += fmt.Sprintf(" The longest hang was %s, held %s.", r.Scenario.ID, Lifetime(held))
 	}
@@ -309,7 +312,7 @@ func count(n int) string {
 
 // longest is the scenario that a socket hung longest in, of its peer or of its
 // crowd, and how long; nil: none was observed.
-func longest(results []*harness.Result) (out *harness.Result, held harness.Survival) {
+func longest(results []*harness.Result) (out *harness.Result, held evidence.Survival) {
 	for _, r := range results {
 		if r.Record == nil {
 			continue
@@ -378,7 +381,7 @@ func (t *Terminal) live() {
 	if !t.o.Live || t.done == t.total {
 		return
 	}
-	text := fmt.Sprintf("%d of %d done, %d failed, %s", t.done, t.total, t.bad, harness.Format(time.Since(t.began)))
+	text := fmt.Sprintf("%d of %d done, %d failed, %s", t.done, t.total, t.bad, figures.Format(time.Since(t.began)))
 	fmt.Fprintf(t.w, "\r\x1b[K%s", Clip(text, t.o.Width-1))
 }
 

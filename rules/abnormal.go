@@ -4,49 +4,50 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/internal/figures"
 )
 
 // TCP ends without a closing handshake: R31 to R33.
 var (
-	LetsGoOfDead = harness.Rule{
-		ID: "R31", Req: "R31", Grade: harness.Budget, Clause: "close timeout",
+	LetsGoOfDead = Rule{
+		ID: "R31", Req: "R31", Grade: Budget, Clause: "close timeout",
 		Text:  "when the peer's TCP has ended the process lets go of the socket; nothing stays in CLOSE_WAIT",
-		Check: letsGo(harness.Profile.CloseLimit),
+		Check: letsGo(Profile.CloseLimit),
 	}
-	EndsAfterFIN = harness.Rule{
-		ID: "R31-wire", Req: "R31", Grade: harness.Budget, Clause: "close timeout",
+	EndsAfterFIN = Rule{
+		ID: "R31-wire", Req: "R31", Grade: Budget, Clause: "close timeout",
 		Text:  "when the peer has sent FIN, or a close_notify under TLS, the server ends TCP too",
 		Check: endsAfterFIN,
 	}
-	KeptFor = harness.Rule{
-		ID: "R31-life", Req: "R31", Grade: harness.Info, Clause: "operational",
+	KeptFor = Rule{
+		ID: "R31-life", Req: "R31", Grade: Info, Clause: "operational",
 		Text:  "how long the server keeps the connection",
 		Check: life,
 	}
-	Keepalive = harness.Rule{
-		ID: "R32", Req: "R32", Grade: harness.Info, Clause: "operational",
+	Keepalive = Rule{
+		ID: "R32", Req: "R32", Grade: Info, Clause: "operational",
 		Text:  "how long until a keepalive, if there is one, lets go of the vanished peer",
 		Check: life,
 	}
-	KeepaliveDeclared = harness.Rule{
-		ID: "R32-declared", Req: "R32", Grade: harness.Budget, Clause: "declared ping interval",
+	KeepaliveDeclared = Rule{
+		ID: "R32-declared", Req: "R32", Grade: Budget, Clause: "declared ping interval",
 		Text:  "a vanished peer is let go of within two ping intervals",
 		Check: keepaliveDeclared,
 	}
-	Outage = harness.Rule{
-		ID: "R32-outage", Req: "R32", Grade: harness.Info, Clause: "operational",
+	Outage = Rule{
+		ID: "R32-outage", Req: "R32", Grade: Info, Clause: "operational",
 		Text:  "whether the connection survives an outage",
 		Check: outage,
 	}
-	LetsGoOfVanished = harness.Rule{
-		ID: "R33", Req: "R33", Grade: harness.Budget, Clause: "close timeout",
+	LetsGoOfVanished = Rule{
+		ID: "R33", Req: "R33", Grade: Budget, Clause: "close timeout",
 		Text:  "a peer that vanished after a Close was sent or received is let go of",
-		Check: letsGo(harness.Profile.CloseLimit),
+		Check: letsGo(Profile.CloseLimit),
 	}
 )
 
-func endsAfterFIN(r *harness.Record, p harness.Profile) harness.Finding {
+func endsAfterFIN(r *evidence.Record, p Profile) Finding {
 	want := "the end of TCP " + within(p.CloseLimit())
 	if hidden(r) {
 		return notSeen(r)
@@ -54,23 +55,23 @@ func endsAfterFIN(r *harness.Record, p harness.Profile) harness.Finding {
 	return judged(ended(r) && r.EndedAt <= p.CloseLimit(), want, endSeen(r))
 }
 
-func life(r *harness.Record, _ harness.Profile) harness.Finding {
+func life(r *evidence.Record, _ Profile) Finding {
 	if r.Socket.Observed {
 		return measured(heldSeen(r))
 	}
 	return measured(endSeen(r))
 }
 
-func keepaliveDeclared(r *harness.Record, p harness.Profile) harness.Finding {
+func keepaliveDeclared(r *evidence.Record, p Profile) Finding {
 	if p.PingInterval == 0 {
 		return moot("no ping interval is declared")
 	}
-	return letsGo(func(p harness.Profile) time.Duration { return p.PingLimit() })(r, p)
+	return letsGo(func(p Profile) time.Duration { return p.PingLimit() })(r, p)
 }
 
-func outage(r *harness.Record, _ harness.Profile) harness.Finding {
+func outage(r *evidence.Record, _ Profile) Finding {
 	if len(r.CloseSent) > 0 && len(r.Closes) > 0 && r.Closes[0].At >= r.CloseSent[0].At {
-		return measured(fmt.Sprintf("survived: %s, %s after the peer asked", r.Closes[0], harness.Format(r.Closes[0].At-r.CloseSent[0].At)))
+		return measured(fmt.Sprintf("survived: %s, %s after the peer asked", r.Closes[0], figures.Format(r.Closes[0].At-r.CloseSent[0].At)))
 	}
 	got := "did not survive: " + endSeen(r)
 	if r.Socket.Observed {
@@ -80,14 +81,14 @@ func outage(r *harness.Record, _ harness.Profile) harness.Finding {
 }
 
 // LastEcho measures whether a text that was sent just before FIN is echoed.
-func LastEcho(text string) harness.Rule {
-	return harness.Rule{
-		ID: "R31-echo", Req: "R31", Grade: harness.Info, Clause: "operational",
+func LastEcho(text string) Rule {
+	return Rule{
+		ID: "R31-echo", Req: "R31", Grade: Info, Clause: "operational",
 		Text: "whether what was sent before FIN is still answered",
-		Check: func(r *harness.Record, _ harness.Profile) harness.Finding {
+		Check: func(r *evidence.Record, _ Profile) Finding {
 			for _, m := range r.Messages {
 				if string(m.Payload) == text {
-					return measured("echoed at " + harness.Format(m.At))
+					return measured("echoed at " + figures.Format(m.At))
 				}
 			}
 			if r.Echoes[text] > 0 {

@@ -6,49 +6,50 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/peers"
 )
 
 // What the server's own close event says: R21 to R26.
 var (
-	EventCode = harness.Rule{
-		ID: "R21", Req: "R21", Grade: harness.Must, Clause: "RFC 6455, 7.1.5 and 7.1.6",
+	EventCode = Rule{
+		ID: "R21", Req: "R21", Grade: Must, Clause: "RFC 6455, 7.1.5 and 7.1.6",
 		Text:  "the close event has the code and reason of the first Close frame received",
 		Check: event(eventCode),
 	}
-	EventNoCode = harness.Rule{
-		ID: "R22", Req: "R22", Grade: harness.Must, Clause: "RFC 6455, 7.1.5",
+	EventNoCode = Rule{
+		ID: "R22", Req: "R22", Grade: Must, Clause: "RFC 6455, 7.1.5",
 		Text:  "a Close without a code is reported as 1005, or as the library declares",
 		Check: event(eventNoCode),
 	}
-	EventLost = harness.Rule{
-		ID: "R23", Req: "R23", Grade: harness.Must, Clause: "RFC 6455, 7.1.5",
+	EventLost = Rule{
+		ID: "R23", Req: "R23", Grade: Must, Clause: "RFC 6455, 7.1.5",
 		Text:  "TCP gone without a Close frame is reported as 1006, or as the library declares",
 		Check: event(eventLost),
 	}
-	EventClean = harness.Rule{
-		ID: "R24", Req: "R24", Grade: harness.Must, Clause: "RFC 6455, 7.1.4",
+	EventClean = Rule{
+		ID: "R24", Req: "R24", Grade: Must, Clause: "RFC 6455, 7.1.4",
 		Text:  "the close event is clean only after a completed closing handshake",
 		Check: event(eventClean),
 	}
-	KillEvent = harness.Rule{
-		ID: "R25", Req: "R25", Grade: harness.Must, Clause: "operational",
+	KillEvent = Rule{
+		ID: "R25", Req: "R25", Grade: Must, Clause: "operational",
 		Text: "there is one close event per connection, or none where the library declares that its hard kill tells nothing",
-		Check: func(r *harness.Record, p harness.Profile) harness.Finding {
+		Check: func(r *evidence.Record, p Profile) Finding {
 			if p.KillUntold && r.Events.Asked && r.Events.Err == "" && len(r.Events.List) == 0 {
 				return kept("1 close event, or none (declared)", "none")
 			}
 			return oneEvent(r, p)
 		},
 	}
-	OneEvent = harness.Rule{
-		ID: "R25", Req: "R25", Grade: harness.Must, Clause: "operational",
+	OneEvent = Rule{
+		ID: "R25", Req: "R25", Grade: Must, Clause: "operational",
 		Text:  "there is one close event per connection",
 		Check: oneEvent,
 	}
-	EventInTime = harness.Rule{
-		ID: "R26", Req: "R26", Grade: harness.Budget, Clause: "close timeout",
+	EventInTime = Rule{
+		ID: "R26", Req: "R26", Grade: Budget, Clause: "close timeout",
 		Text:  "the close event comes within the limit",
 		Check: eventInTime,
 	}
@@ -56,26 +57,26 @@ var (
 
 // Told are the rules on the event of a connection that was closed; how is
 // EventCode, EventNoCode or EventLost.
-func Told(how harness.Rule) []harness.Rule {
-	return []harness.Rule{how, EventClean, OneEvent, EventInTime}
+func Told(how Rule) []Rule {
+	return []Rule{how, EventClean, OneEvent, EventInTime}
 }
 
 // Any is for a script in which it depends on the server whether the peer sends a
 // Close frame, and which: at most one of the three that say how applies.
-func Any() []harness.Rule {
+func Any() []Rule {
 	return append(Told(EventCode), EventNoCode, EventLost)
 }
 
 // IfClosed judges only where the server closed: a library may refuse the code
 // that the application asks for, and the connection goes on.
-func IfClosed(list ...harness.Rule) []harness.Rule {
-	return only(list, "the server did not close", func(r *harness.Record) bool { return len(r.Closes) > 0 || ended(r) })
+func IfClosed(list ...Rule) []Rule {
+	return only(list, "the server did not close", func(r *evidence.Record) bool { return len(r.Closes) > 0 || ended(r) })
 }
 
 // IfAnswered judges only where the server answered the peer's Close, with its
 // code or without one, and did not close for a reason of its own.
-func IfAnswered(list ...harness.Rule) []harness.Rule {
-	return only(list, "the peer's Close was not answered", func(r *harness.Record) bool {
+func IfAnswered(list ...Rule) []Rule {
+	return only(list, "the peer's Close was not answered", func(r *evidence.Record) bool {
 		if _, both := r.BothClosed(); !both {
 			return false
 		}
@@ -86,10 +87,10 @@ func IfAnswered(list ...harness.Rule) []harness.Rule {
 }
 
 // only judges by each rule where its precondition occurred; otherwise is why not.
-func only(list []harness.Rule, otherwise string, occurred func(*harness.Record) bool) []harness.Rule {
+func only(list []Rule, otherwise string, occurred func(*evidence.Record) bool) []Rule {
 	out := slices.Clone(list)
 	for i, rule := range list {
-		out[i].Check = func(r *harness.Record, p harness.Profile) harness.Finding {
+		out[i].Check = func(r *evidence.Record, p Profile) Finding {
 			if !occurred(r) {
 				return moot(otherwise + ": " + closeSeen(r) + "; " + endSeen(r))
 			}
@@ -100,11 +101,11 @@ func only(list []harness.Rule, otherwise string, occurred func(*harness.Record) 
 }
 
 // event judges the first close event; a missing one is R25's.
-func event(judge func(harness.AppEvent, *harness.Record, harness.Profile) harness.Finding) check {
-	return func(r *harness.Record, p harness.Profile) harness.Finding {
+func event(judge func(evidence.AppEvent, *evidence.Record, Profile) Finding) check {
+	return func(r *evidence.Record, p Profile) Finding {
 		switch {
 		case !r.Events.Asked:
-			return unmeasured(harness.CanEvents, "the target does not report its close events")
+			return unmeasured(evidence.CanEvents, "the target does not report its close events")
 		case len(r.Events.List) == 0:
 			return moot("no close event")
 		}
@@ -112,12 +113,12 @@ func event(judge func(harness.AppEvent, *harness.Record, harness.Profile) harnes
 	}
 }
 
-func oneEvent(r *harness.Record, _ harness.Profile) harness.Finding {
+func oneEvent(r *evidence.Record, _ Profile) Finding {
 	const want = "1 close event"
 	n := len(r.Events.List)
 	switch {
 	case !r.Events.Asked:
-		return unmeasured(harness.CanEvents, "the target does not report its close events")
+		return unmeasured(evidence.CanEvents, "the target does not report its close events")
 	case r.Events.Err != "":
 		return moot(r.Events.Err)
 	case n == 0 && r.Socket.Observed && r.Socket.Held.Censored:
@@ -132,7 +133,7 @@ func oneEvent(r *harness.Record, _ harness.Profile) harness.Finding {
 	return breached(want, fmt.Sprintf("%d close events", n))
 }
 
-func eventCode(e harness.AppEvent, r *harness.Record, p harness.Profile) harness.Finding {
+func eventCode(e evidence.AppEvent, r *evidence.Record, p Profile) Finding {
 	first, why := received(e, r, p)
 	code, coded := first.Code()
 	want := first.String()
@@ -143,7 +144,7 @@ func eventCode(e harness.AppEvent, r *harness.Record, p harness.Profile) harness
 		return moot("the peer's Close frame has no code")
 	case !sendable(code) || !utf8.ValidString(first.Reason()): // an echo of the server's own
 		return moot("the peer's Close frame is malformed: " + want)
-	case e.Code == nil && r.Has[harness.TellsCode] && answersPeer(r, first):
+	case e.Code == nil && r.Has[evidence.TellsCode] && answersPeer(r, first):
 		return breached(want, e.String())
 	case e.Code == nil:
 		return moot("the library does not tell the code")
@@ -167,7 +168,7 @@ const delayed = 500 * time.Millisecond
 
 // answersPeer tells whether the server's Close, if any, is about the peer's: it
 // came later, and not because a message before it was too big.
-func answersPeer(r *harness.Record, first peers.Close) bool {
+func answersPeer(r *evidence.Record, first peers.Close) bool {
 	if len(r.Closes) == 0 {
 		return true
 	}
@@ -177,7 +178,7 @@ func answersPeer(r *harness.Record, first peers.Close) bool {
 
 // received is the peer's first Close frame where the event must be about it;
 // else why not.
-func received(e harness.AppEvent, r *harness.Record, p harness.Profile) (first peers.Close, why string) {
+func received(e evidence.AppEvent, r *evidence.Record, p Profile) (first peers.Close, why string) {
 	if len(r.CloseSent) == 0 {
 		return first, "the peer sent no Close frame"
 	}
@@ -187,7 +188,7 @@ func received(e harness.AppEvent, r *harness.Record, p harness.Profile) (first p
 		why = "the peer sent no Close frame while TCP was open"
 	case timed && first.At-e.At.Sub(r.Trigger) >= delayed:
 		why = "the event came before the peer sent its Close frame: " + e.String()
-	case waitedForNone(first, r) && lost(e, p).Outcome == harness.Kept:
+	case waitedForNone(first, r) && lost(e, p).Outcome == Kept:
 		why = "the server ended TCP without waiting for the peer's Close frame, and tells that none came: " + e.String()
 	case !timed && r.Dropped > 0:
 		why = "whether the server had given up before the peer came back from the dark could not be seen"
@@ -196,7 +197,7 @@ func received(e harness.AppEvent, r *harness.Record, p harness.Profile) (first p
 }
 
 // firstClose is the peer's first Close frame; one without a body where it sent none.
-func firstClose(r *harness.Record) (first peers.Close) {
+func firstClose(r *evidence.Record) (first peers.Close) {
 	if len(r.CloseSent) > 0 {
 		first = r.CloseSent[0]
 	}
@@ -205,11 +206,11 @@ func firstClose(r *harness.Record) (first peers.Close) {
 
 // waitedForNone tells whether the server closed first, and then ended TCP before
 // it read the peer's Close: its FIN was there before, or an RST met the answer.
-func waitedForNone(first peers.Close, r *harness.Record) bool {
+func waitedForNone(first peers.Close, r *evidence.Record) bool {
 	return len(r.Closes) > 0 && r.Closes[0].At <= first.At && (r.RST != nil || ended(r) && r.EndedAt <= first.At)
 }
 
-func eventNoCode(e harness.AppEvent, r *harness.Record, p harness.Profile) harness.Finding {
+func eventNoCode(e evidence.AppEvent, r *evidence.Record, p Profile) Finding {
 	first, why := received(e, r, p)
 	switch {
 	case why != "":
@@ -220,7 +221,7 @@ func eventNoCode(e harness.AppEvent, r *harness.Record, p harness.Profile) harne
 	return declared(e, 1005, p.NoCode)
 }
 
-func eventLost(e harness.AppEvent, r *harness.Record, p harness.Profile) harness.Finding {
+func eventLost(e evidence.AppEvent, r *evidence.Record, p Profile) Finding {
 	if len(r.CloseSent) > 0 {
 		return moot("the peer sent a Close frame")
 	}
@@ -228,13 +229,13 @@ func eventLost(e harness.AppEvent, r *harness.Record, p harness.Profile) harness
 }
 
 // lost judges what is told where TCP was gone without a Close frame.
-func lost(e harness.AppEvent, p harness.Profile) harness.Finding {
+func lost(e evidence.AppEvent, p Profile) Finding {
 	return declared(e, 1006, p.LostCode)
 }
 
 // declared judges a code for which a library may have declared its own
 // convention, besides that of the RFC: another code, or null.
-func declared(e harness.AppEvent, code int, own harness.Convention) harness.Finding {
+func declared(e evidence.AppEvent, code int, own Convention) Finding {
 	want := fmt.Sprintf("code %d", code)
 	if own.Declared {
 		want += ", or " + own.String() + " (declared)"
@@ -250,7 +251,7 @@ func declared(e harness.AppEvent, code int, own harness.Convention) harness.Find
 	return judged(kept, want, e.String())
 }
 
-func eventClean(e harness.AppEvent, r *harness.Record, _ harness.Profile) harness.Finding {
+func eventClean(e evidence.AppEvent, r *evidence.Record, _ Profile) Finding {
 	if e.Clean == nil {
 		return moot("the library does not tell whether the close was clean")
 	}
@@ -265,12 +266,12 @@ func eventClean(e harness.AppEvent, r *harness.Record, _ harness.Profile) harnes
 	return judged(both || !*e.Clean, want, e.String())
 }
 
-func eventInTime(r *harness.Record, p harness.Profile) harness.Finding {
+func eventInTime(r *evidence.Record, p Profile) Finding {
 	want := "the event " + within(p.CloseLimit())
 	if missing := r.Events.Asked && r.Events.Err == "" && len(r.Events.List) == 0; missing && r.GaveUp && r.Stopped > p.CloseLimit() {
-		return breached(want, "no event until the peer gave up after "+harness.Format(r.Stopped))
+		return breached(want, "no event until the peer gave up after "+figures.Format(r.Stopped))
 	}
-	return event(func(e harness.AppEvent, r *harness.Record, _ harness.Profile) harness.Finding {
+	return event(func(e evidence.AppEvent, r *evidence.Record, _ Profile) Finding {
 		if e.At == nil {
 			return moot("the event has no time")
 		}
@@ -281,6 +282,6 @@ func eventInTime(r *harness.Record, p harness.Profile) harness.Finding {
 			return moot("the event's time is later than the answer that has it: the target's clock was set meanwhile")
 		}
 		took := e.At.Sub(r.Trigger)
-		return judged(took <= p.CloseLimit(), want, "the event at "+harness.Format(took))
+		return judged(took <= p.CloseLimit(), want, "the event at "+figures.Format(took))
 	})(r, p)
 }

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/peers"
 )
 
@@ -12,17 +12,17 @@ import (
 // however busy the host is, and is moot only where the peer waits by its script.
 func TestEventBeforeTheAnswer(t *testing.T) {
 	start, own := time.Now(), 1000
-	event := harness.AppEvent{Code: &own, At: &start}
+	event := evidence.AppEvent{Code: &own, At: &start}
 	for _, c := range []struct {
 		answered time.Duration
-		want     harness.Outcome
+		want     Outcome
 	}{
-		{time.Millisecond, harness.Breached}, {80 * time.Millisecond, harness.Breached}, {time.Second, harness.Moot},
+		{time.Millisecond, Breached}, {80 * time.Millisecond, Breached}, {time.Second, Moot},
 	} {
-		r := &harness.Record{Record: &peers.Record{Trigger: start}, Events: harness.AppEvents{Asked: true, List: []harness.AppEvent{event}}}
+		r := &evidence.Record{Record: &peers.Record{Trigger: start}, Events: evidence.AppEvents{Asked: true, List: []evidence.AppEvent{event}}}
 		r.Socket.Observed = true
 		r.CloseSent = []peers.Close{{At: c.answered, Frame: peers.Header{Fin: true, Opcode: peers.OpClose, Length: 2}, Body: []byte{0x0f, 0xa0}}}
-		if got := EventCode.Check(r, harness.Profile{}).Outcome; got != c.want {
+		if got := EventCode.Check(r, Profile{}).Outcome; got != c.want {
 			t.Errorf("answered after %s: %v, want %v", c.answered, got, c.want)
 		}
 	}
@@ -41,23 +41,23 @@ func TestWhichEvent(t *testing.T) {
 		name              string
 		sent              []peers.Frame
 		dropped           uint32 // while the peer was dark
-		code, empty, lost harness.Outcome
+		code, empty, lost Outcome
 	}{
-		{"a code", []peers.Frame{normal}, 0, harness.Breached, harness.Moot, harness.Moot},
-		{"no code", []peers.Frame{none}, 0, harness.Moot, harness.Breached, harness.Moot},
-		{"no Close", nil, 0, harness.Moot, harness.Moot, harness.Breached},
-		{"an illegal code", []peers.Frame{illegal}, 0, harness.Moot, harness.Moot, harness.Moot},
-		{"a reason that is not UTF-8", []peers.Frame{peers.CloseFrame(1000, "\xff")}, 0, harness.Moot, harness.Moot, harness.Moot},
-		{"back from the dark", []peers.Frame{normal}, 2, harness.Moot, harness.Moot, harness.Moot},
+		{"a code", []peers.Frame{normal}, 0, Breached, Moot, Moot},
+		{"no code", []peers.Frame{none}, 0, Moot, Breached, Moot},
+		{"no Close", nil, 0, Moot, Moot, Breached},
+		{"an illegal code", []peers.Frame{illegal}, 0, Moot, Moot, Moot},
+		{"a reason that is not UTF-8", []peers.Frame{peers.CloseFrame(1000, "\xff")}, 0, Moot, Moot, Moot},
+		{"back from the dark", []peers.Frame{normal}, 2, Moot, Moot, Moot},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			wrong := 4567
-			r := &harness.Record{Record: &peers.Record{Dropped: c.dropped}, Events: harness.AppEvents{Asked: true, List: []harness.AppEvent{{Code: &wrong}}}}
+			r := &evidence.Record{Record: &peers.Record{Dropped: c.dropped}, Events: evidence.AppEvents{Asked: true, List: []evidence.AppEvent{{Code: &wrong}}}}
 			for _, f := range c.sent {
 				r.CloseSent = append(r.CloseSent, closeFrame(time.Millisecond, f))
 			}
-			for rule, want := range map[*harness.Rule]harness.Outcome{&EventCode: c.code, &EventNoCode: c.empty, &EventLost: c.lost} {
-				if got := rule.Check(r, harness.Profile{}); got.Outcome != want {
+			for rule, want := range map[*Rule]Outcome{&EventCode: c.code, &EventNoCode: c.empty, &EventLost: c.lost} {
+				if got := rule.Check(r, Profile{}); got.Outcome != want {
 					t.Errorf("%s: %s (%s), want %s", rule.ID, got.Outcome, got.Got, want)
 				}
 			}
@@ -72,22 +72,22 @@ func TestPreconditions(t *testing.T) {
 	for _, c := range []struct {
 		name             string
 		rec              peers.Record
-		closed, answered harness.Outcome
+		closed, answered Outcome
 	}{
-		{"nothing", peers.Record{Ending: peers.Open, CloseSent: []peers.Close{sent}}, harness.Moot, harness.Moot},
-		{"TCP alone", peers.Record{Ending: peers.RST, CloseSent: []peers.Close{sent}}, harness.Breached, harness.Moot},
-		{"an echo", peers.Record{CloseSent: []peers.Close{sent}, Closes: []peers.Close{sent}}, harness.Breached, harness.Breached},
-		{"a failure", peers.Record{CloseSent: []peers.Close{sent}, Closes: []peers.Close{refusal}}, harness.Breached, harness.Moot},
+		{"nothing", peers.Record{Ending: peers.Open, CloseSent: []peers.Close{sent}}, Moot, Moot},
+		{"TCP alone", peers.Record{Ending: peers.RST, CloseSent: []peers.Close{sent}}, Breached, Moot},
+		{"an echo", peers.Record{CloseSent: []peers.Close{sent}, Closes: []peers.Close{sent}}, Breached, Breached},
+		{"a failure", peers.Record{CloseSent: []peers.Close{sent}, Closes: []peers.Close{refusal}}, Breached, Moot},
 	} {
 		c.rec.Status = 101
-		r := &harness.Record{Record: &c.rec, Events: harness.AppEvents{Asked: true}}
+		r := &evidence.Record{Record: &c.rec, Events: evidence.AppEvents{Asked: true}}
 		if r.Ending == peers.Open {
 			r.Socket.Observed = true
 		}
-		if got := IfClosed(OneEvent)[0].Check(r, harness.Profile{}); got.Outcome != c.closed {
+		if got := IfClosed(OneEvent)[0].Check(r, Profile{}); got.Outcome != c.closed {
 			t.Errorf("%s, if closed: %s (%s), want %s", c.name, got.Outcome, got.Got, c.closed)
 		}
-		if got := IfAnswered(OneEvent)[0].Check(r, harness.Profile{}); got.Outcome != c.answered {
+		if got := IfAnswered(OneEvent)[0].Check(r, Profile{}); got.Outcome != c.answered {
 			t.Errorf("%s, if answered: %s (%s), want %s", c.name, got.Outcome, got.Got, c.answered)
 		}
 	}
@@ -102,17 +102,17 @@ func TestNotWaitedFor(t *testing.T) {
 		name string
 		told int
 		rec  peers.Record
-		want harness.Outcome
+		want Outcome
 	}{
-		{"FIN before the answer", 1006, peers.Record{Closes: []peers.Close{own}, Ending: peers.FIN}, harness.Moot},
-		{"RST behind the answer", 1006, peers.Record{Closes: []peers.Close{own}, Ending: peers.FIN, EndedAt: rst, RST: &rst}, harness.Moot},
-		{"FIN behind the answer", 1006, peers.Record{Closes: []peers.Close{own}, Ending: peers.FIN, EndedAt: rst}, harness.Breached},
-		{"the own code", 1000, peers.Record{Closes: []peers.Close{own}, Ending: peers.FIN}, harness.Breached},
-		{"the peer closed first", 1006, peers.Record{Closes: []peers.Close{closeFrame(rst, peers.CloseFrame(1000, ""))}, Ending: peers.FIN, EndedAt: rst, RST: &rst}, harness.Breached},
+		{"FIN before the answer", 1006, peers.Record{Closes: []peers.Close{own}, Ending: peers.FIN}, Moot},
+		{"RST behind the answer", 1006, peers.Record{Closes: []peers.Close{own}, Ending: peers.FIN, EndedAt: rst, RST: &rst}, Moot},
+		{"FIN behind the answer", 1006, peers.Record{Closes: []peers.Close{own}, Ending: peers.FIN, EndedAt: rst}, Breached},
+		{"the own code", 1000, peers.Record{Closes: []peers.Close{own}, Ending: peers.FIN}, Breached},
+		{"the peer closed first", 1006, peers.Record{Closes: []peers.Close{closeFrame(rst, peers.CloseFrame(1000, ""))}, Ending: peers.FIN, EndedAt: rst, RST: &rst}, Breached},
 	} {
 		c.rec.CloseSent = []peers.Close{answer}
-		r := &harness.Record{Record: &c.rec, Events: harness.AppEvents{Asked: true, List: []harness.AppEvent{{Code: &c.told}}}}
-		if got := EventCode.Check(r, harness.Profile{}); got.Outcome != c.want {
+		r := &evidence.Record{Record: &c.rec, Events: evidence.AppEvents{Asked: true, List: []evidence.AppEvent{{Code: &c.told}}}}
+		if got := EventCode.Check(r, Profile{}); got.Outcome != c.want {
 			t.Errorf("%s: %s (%s), want %s", c.name, got.Outcome, got.Got, c.want)
 		}
 	}

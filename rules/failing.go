@@ -5,52 +5,52 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/peers"
 )
 
 // The server fails the connection: R27 to R30.
 var (
-	FailsClosed = harness.Rule{
-		ID: "R27-close", Req: "R27", Grade: harness.Must, Clause: "RFC 6455, 7.1.7",
+	FailsClosed = Rule{
+		ID: "R27-close", Req: "R27", Grade: Must, Clause: "RFC 6455, 7.1.7",
 		Text:  "after a violation the server closes TCP",
 		Check: failsClosed,
 	}
-	FailsTold = harness.Rule{
-		ID: "R27-send", Req: "R27", Grade: harness.Should, Clause: "RFC 6455, 7.1.7",
+	FailsTold = Rule{
+		ID: "R27-send", Req: "R27", Grade: Should, Clause: "RFC 6455, 7.1.7",
 		Text:  "before that it sends a Close frame",
 		Check: failsTold,
 	}
-	FailsAtOnce = harness.Rule{
-		ID: "R28-wait", Req: "R28", Grade: harness.Budget, Clause: "RFC 6455, 7.1.7",
+	FailsAtOnce = Rule{
+		ID: "R28-wait", Req: "R28", Grade: Budget, Clause: "RFC 6455, 7.1.7",
 		Text:  "after a violation the server does not wait for the peer's Close: TCP ends at once",
 		Check: failsAtOnce,
 	}
-	FailsReleased = harness.Rule{
-		ID: "R28-held", Req: "R28", Grade: harness.Budget, Clause: "close timeout; RFC 6455, 7.1.7",
+	FailsReleased = Rule{
+		ID: "R28-held", Req: "R28", Grade: Budget, Clause: "close timeout; RFC 6455, 7.1.7",
 		Text:  "after a violation the process lets go of the socket, whatever the peer does",
-		Check: letsGo(harness.Profile.CloseLimit),
+		Check: letsGo(Profile.CloseLimit),
 	}
-	HandshakeStatus = harness.Rule{
-		ID: "R30", Req: "R30", Grade: harness.Should, Clause: "RFC 6455, 7.2.2 and 10.7",
+	HandshakeStatus = Rule{
+		ID: "R30", Req: "R30", Grade: Should, Clause: "RFC 6455, 7.2.2 and 10.7",
 		Text:  "a handshake that fails is answered with an HTTP status before TCP ends",
 		Check: handshakeStatus,
 	}
 )
 
 // NotProcessed is R28: this text, sent behind the offence, is not answered.
-func NotProcessed(text string) harness.Rule {
-	return harness.Rule{
-		ID: "R28-process", Req: "R28", Grade: harness.Must, Clause: "RFC 6455, 7.1.7",
+func NotProcessed(text string) Rule {
+	return Rule{
+		ID: "R28-process", Req: "R28", Grade: Must, Clause: "RFC 6455, 7.1.7",
 		Text:  "after a violation nothing more is processed",
 		Check: notEchoed(text),
 	}
 }
 
 // FailureCode is R29: the Close frame, where one is sent, carries one of codes.
-func FailureCode(clause string, codes ...int) harness.Rule {
-	return harness.Rule{
-		ID: "R29", Req: "R29", Grade: harness.Should, Clause: clause,
+func FailureCode(clause string, codes ...int) Rule {
+	return Rule{
+		ID: "R29", Req: "R29", Grade: Should, Clause: clause,
 		Text:  "the Close frame names the violation",
 		Check: failureCode(codes),
 	}
@@ -58,9 +58,9 @@ func FailureCode(clause string, codes ...int) harness.Rule {
 
 // RefusedAsTooBig is R29 for a message of so many bytes, which a server need not
 // take.
-func RefusedAsTooBig(bytes uint64) harness.Rule {
-	return harness.Rule{
-		ID: "R29-size", Req: "R29", Grade: harness.Should, Clause: "RFC 6455, 7.4.1 and 10.4",
+func RefusedAsTooBig(bytes uint64) Rule {
+	return Rule{
+		ID: "R29-size", Req: "R29", Grade: Should, Clause: "RFC 6455, 7.4.1 and 10.4",
 		Text:  "a message that is too big for the server is refused with 1009",
 		Check: refusedAsTooBig(bytes),
 	}
@@ -68,12 +68,12 @@ func RefusedAsTooBig(bytes uint64) harness.Rule {
 
 // Failing are the rules on a connection that the server must fail, and on its
 // close event; which code that has is not laid down.
-func Failing(code harness.Rule, more ...harness.Rule) []harness.Rule {
-	return slices.Concat([]harness.Rule{FailsClosed, FailsTold, code, FailsAtOnce}, CloseFrames(),
-		[]harness.Rule{FailsReleased, EventClean, OneEvent, EventInTime}, more)
+func Failing(code Rule, more ...Rule) []Rule {
+	return slices.Concat([]Rule{FailsClosed, FailsTold, code, FailsAtOnce}, CloseFrames(),
+		[]Rule{FailsReleased, EventClean, OneEvent, EventInTime}, more)
 }
 
-func failsClosed(r *harness.Record, p harness.Profile) harness.Finding {
+func failsClosed(r *evidence.Record, p Profile) Finding {
 	want := "the end of TCP " + within(p.CloseLimit())
 	if hidden(r) {
 		return notSeen(r)
@@ -81,7 +81,7 @@ func failsClosed(r *harness.Record, p harness.Profile) harness.Finding {
 	return judged(ended(r) && r.EndedAt <= p.CloseLimit(), want, endSeen(r)+"; "+closeSeen(r))
 }
 
-func failsTold(r *harness.Record, _ harness.Profile) harness.Finding {
+func failsTold(r *evidence.Record, _ Profile) Finding {
 	const want = "a Close frame"
 	if len(r.Closes) == 0 && !ended(r) {
 		return moot("the connection was not failed: " + endSeen(r))
@@ -89,7 +89,7 @@ func failsTold(r *harness.Record, _ harness.Profile) harness.Finding {
 	return judged(len(r.Closes) > 0, want, closeSeen(r)+"; "+endSeen(r))
 }
 
-func failsAtOnce(r *harness.Record, p harness.Profile) harness.Finding {
+func failsAtOnce(r *evidence.Record, p Profile) Finding {
 	if !ended(r) {
 		return moot(endSeen(r))
 	}
@@ -102,7 +102,7 @@ func failureCode(codes []int) check {
 		texts[i] = fmt.Sprint(c)
 	}
 	want := "close " + strings.Join(texts, " or ")
-	return func(r *harness.Record, _ harness.Profile) harness.Finding {
+	return func(r *evidence.Record, _ Profile) Finding {
 		if len(r.Closes) == 0 {
 			return moot("no Close frame")
 		}
@@ -112,9 +112,9 @@ func failureCode(codes []int) check {
 }
 
 func refusedAsTooBig(bytes uint64) check {
-	return func(r *harness.Record, _ harness.Profile) harness.Finding {
+	return func(r *evidence.Record, _ Profile) Finding {
 		switch {
-		case !r.Has[harness.Echo]:
+		case !r.Has[evidence.Echo]:
 			return moot("without an echo it cannot be told whether the message was taken")
 		case slices.ContainsFunc(r.Messages, func(m peers.Message) bool { return m.Length == bytes }):
 			return moot("the message was taken: it is echoed")
@@ -129,7 +129,7 @@ func refusedAsTooBig(bytes uint64) check {
 	}
 }
 
-func handshakeStatus(r *harness.Record, _ harness.Profile) harness.Finding {
+func handshakeStatus(r *evidence.Record, _ Profile) Finding {
 	const want = "an HTTP status, then the end of TCP"
 	switch {
 	case !ended(r) && r.Status == 0:

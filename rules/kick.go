@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/internal/figures"
 )
 
 // Kicks: R38 and R39, judged over a crowd.
 var (
-	CrowdReleased = harness.Rule{
-		ID: "R16-crowd", Req: "R16", Grade: harness.Budget, Clause: "close timeout",
+	CrowdReleased = Rule{
+		ID: "R16-crowd", Req: "R16", Grade: Budget, Clause: "close timeout",
 		Text:  "the process lets go of every socket of the crowd",
 		Check: crowdReleased,
 	}
@@ -18,11 +19,11 @@ var (
 
 // OthersUnharmed is R39: each peer of the crowd gets the echo of this text, which
 // it sends after one connection has ended.
-func OthersUnharmed(text string) harness.Rule {
-	return harness.Rule{
-		ID: "R39", Req: "R39", Grade: harness.Must, Clause: "operational",
+func OthersUnharmed(text string) Rule {
+	return Rule{
+		ID: "R39", Req: "R39", Grade: Must, Clause: "operational",
 		Text: "when one connection ends the others still get their echoes",
-		Check: func(r *harness.Record, _ harness.Profile) harness.Finding {
+		Check: func(r *evidence.Record, _ Profile) Finding {
 			echoed := 0
 			for _, c := range r.Crowd {
 				if c.Echoes[text] > 0 {
@@ -36,20 +37,20 @@ func OthersUnharmed(text string) harness.Rule {
 
 // CrowdEvents are the rules on the close event of each peer of the crowd: those
 // that sent a Close frame, and those that did not.
-func CrowdEvents() []harness.Rule {
-	return []harness.Rule{ofEach(EventCode), ofEach(EventLost), ofEach(OneEvent)}
+func CrowdEvents() []Rule {
+	return []Rule{ofEach(EventCode), ofEach(EventLost), ofEach(OneEvent)}
 }
 
 // ofEach judges each peer of the crowd by a rule, and says how many broke it and
 // what was seen of the first.
-func ofEach(rule harness.Rule) harness.Rule {
+func ofEach(rule Rule) Rule {
 	check := rule.Check
 	rule.ID += "-crowd"
 	rule.Text += ", for each peer of the crowd"
-	rule.Check = func(r *harness.Record, p harness.Profile) harness.Finding {
-		var out harness.Finding
-		counts := map[harness.Outcome]int{}
-		gravest := []harness.Outcome{harness.Breached, harness.Unmeasured, harness.Kept, harness.Moot}
+	rule.Check = func(r *evidence.Record, p Profile) Finding {
+		var out Finding
+		counts := map[Outcome]int{}
+		gravest := []Outcome{Breached, Unmeasured, Kept, Moot}
 		for _, c := range r.Crowd {
 			f := check(c, p)
 			counts[f.Outcome]++
@@ -64,13 +65,13 @@ func ofEach(rule harness.Rule) harness.Rule {
 }
 
 // EveryoneTold is R38: each peer of the crowd gets a Close frame with the code.
-func EveryoneTold(code int) harness.Rule {
-	return harness.Rule{
-		ID: "R38", Req: "R38", Grade: harness.Must, Clause: "operational",
+func EveryoneTold(code int) Rule {
+	return Rule{
+		ID: "R38", Req: "R38", Grade: Must, Clause: "operational",
 		Text: "a kick of all closes every connection",
-		Check: func(r *harness.Record, _ harness.Profile) harness.Finding {
-			if !r.Has[harness.ChosenCode] {
-				return unmeasured(harness.ChosenCode, "the command line that closes has no {code}")
+		Check: func(r *evidence.Record, _ Profile) Finding {
+			if !r.Has[evidence.ChosenCode] {
+				return unmeasured(evidence.ChosenCode, "the command line that closes has no {code}")
 			}
 			told := 0
 			for _, c := range r.Crowd {
@@ -85,13 +86,13 @@ func EveryoneTold(code int) harness.Rule {
 	}
 }
 
-func crowdReleased(r *harness.Record, p harness.Profile) harness.Finding {
+func crowdReleased(r *evidence.Record, p Profile) Finding {
 	want := "every one " + within(p.CloseLimit())
 	late := 0
-	var last harness.Survival
+	var last evidence.Survival
 	for _, c := range r.Crowd {
 		if why := unseen(c.Socket); why != "" {
-			return unmeasured(harness.Local, "of the crowd: "+why)
+			return unmeasured(evidence.Local, "of the crowd: "+why)
 		}
 		if lateFor(c.Socket.Held, p.CloseLimit()) {
 			late++
@@ -100,9 +101,9 @@ func crowdReleased(r *harness.Record, p harness.Profile) harness.Finding {
 			last = c.Socket.Held
 		}
 	}
-	got := "the last at " + harness.Format(last.Until)
+	got := "the last at " + figures.Format(last.Until)
 	if last.Censored {
-		got = "the last is still held after " + harness.Format(last.Until)
+		got = "the last is still held after " + figures.Format(last.Until)
 	}
 	return judged(late == 0, want, fmt.Sprintf("%d of %d late, %s", late, len(r.Crowd), got))
 }

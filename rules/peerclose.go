@@ -5,116 +5,117 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/peers"
 )
 
 // The peer closes first: R1 to R12, R15 and R19.
 var (
-	Answered = harness.Rule{
-		ID: "R1", Req: "R1", Grade: harness.Must, Clause: "RFC 6455, 5.5.1",
+	Answered = Rule{
+		ID: "R1", Req: "R1", Grade: Must, Clause: "RFC 6455, 5.5.1",
 		Text:  "a Close frame is answered with a Close frame",
 		Check: answered,
 	}
-	AnsweredOrReset = harness.Rule{
-		ID: "R1", Req: "R1", Grade: harness.Must, Clause: "RFC 6455, 5.5.1",
+	AnsweredOrReset = Rule{
+		ID: "R1", Req: "R1", Grade: Must, Clause: "RFC 6455, 5.5.1",
 		Text: "a Close frame is answered with a Close frame, which an RST may have destroyed",
-		Check: func(r *harness.Record, p harness.Profile) harness.Finding {
+		Check: func(r *evidence.Record, p Profile) Finding {
 			if len(r.Closes) == 0 && r.RST != nil {
 				return moot("no Close frame; " + endSeen(r)) // it is R10's whether there may be an RST
 			}
 			return answered(r, p)
 		},
 	}
-	AnsweredInTime = harness.Rule{
-		ID: "R2", Req: "R2", Grade: harness.Budget, Clause: "RFC 6455, 5.5.1",
+	AnsweredInTime = Rule{
+		ID: "R2", Req: "R2", Grade: Budget, Clause: "RFC 6455, 5.5.1",
 		Text:  "the answer comes as soon as practical",
 		Check: answeredInTime,
 	}
-	AnswerCode = harness.Rule{
-		ID: "R3", Req: "R3", Grade: harness.Info, Clause: "RFC 6455, 5.5.1",
+	AnswerCode = Rule{
+		ID: "R3", Req: "R3", Grade: Info, Clause: "RFC 6455, 5.5.1",
 		Text:  "the code of the answer: an echo, 1000 or none are all fine",
 		Check: answerCode,
 	}
-	EmptyNot1005 = harness.Rule{
-		ID: "R4", Req: "R4", Grade: harness.Must, Clause: "RFC 6455, 7.4.1",
+	EmptyNot1005 = Rule{
+		ID: "R4", Req: "R4", Grade: Must, Clause: "RFC 6455, 7.4.1",
 		Text:  "a Close frame without a code is not answered with 1005",
 		Check: emptyNot1005,
 	}
-	WellFormed = harness.Rule{
-		ID: "R5", Req: "R5", Grade: harness.Must, Clause: "RFC 6455, 5.1, 5.5 and 5.5.1",
+	WellFormed = Rule{
+		ID: "R5", Req: "R5", Grade: Must, Clause: "RFC 6455, 5.1, 5.5 and 5.5.1",
 		Text:  "the server's Close is one unmasked frame of at most 125 bytes: nothing, or a 2-byte code and UTF-8",
 		Check: wellFormed,
 	}
-	NothingAfterClose = harness.Rule{
-		ID: "R6", Req: "R6", Grade: harness.Must, Clause: "RFC 6455, 5.5.1 and 6.1",
+	NothingAfterClose = Rule{
+		ID: "R6", Req: "R6", Grade: Must, Clause: "RFC 6455, 5.5.1 and 6.1",
 		Text:  "no data frame follows the server's own Close",
 		Check: nothingAfterClose,
 	}
-	OneClose = harness.Rule{
-		ID: "R7", Req: "R7", Grade: harness.Should, Clause: "RFC 6455, 7.1.5",
+	OneClose = Rule{
+		ID: "R7", Req: "R7", Grade: Should, Clause: "RFC 6455, 7.1.5",
 		Text:  "the server sends one Close frame",
 		Check: oneClose,
 	}
-	ClosesTCP = harness.Rule{
-		ID: "R8", Req: "R8", Grade: harness.Must, Clause: "RFC 6455, 5.5.1",
+	ClosesTCP = Rule{
+		ID: "R8", Req: "R8", Grade: Must, Clause: "RFC 6455, 5.5.1",
 		Text:  "once both Close frames have passed the server closes TCP immediately",
 		Check: closesTCP,
 	}
-	ClosesFirst = harness.Rule{
-		ID: "R9", Req: "R9", Grade: harness.Should, Clause: "RFC 6455, 7.1.1",
+	ClosesFirst = Rule{
+		ID: "R9", Req: "R9", Grade: Should, Clause: "RFC 6455, 7.1.1",
 		Text:  "the server closes TCP first, so that it and not the peer holds TIME_WAIT",
 		Check: closesFirst,
 	}
-	ClosesCleanly = harness.Rule{
-		ID: "R10", Req: "R10", Grade: harness.Should, Clause: "RFC 6455, 7.1.1",
+	ClosesCleanly = Rule{
+		ID: "R10", Req: "R10", Grade: Should, Clause: "RFC 6455, 7.1.1",
 		Text:  "trailing bytes are read and discarded, so that no RST destroys the Close frame",
 		Check: closesCleanly,
 	}
-	ClosesTLSCleanly = harness.Rule{
-		ID: "R10-tls", Req: "R10", Grade: harness.Should, Clause: "RFC 8446, 6.1; RFC 6455, 7.1.1",
+	ClosesTLSCleanly = Rule{
+		ID: "R10-tls", Req: "R10", Grade: Should, Clause: "RFC 8446, 6.1; RFC 6455, 7.1.1",
 		Text:  "under TLS the server sends close_notify before its FIN, so that its end can be told from a cut",
 		Check: closesTLSCleanly,
 	}
-	AnsweredInMessage = harness.Rule{
-		ID: "R11", Req: "R11", Grade: harness.Must, Clause: "RFC 6455, 5.4",
+	AnsweredInMessage = Rule{
+		ID: "R11", Req: "R11", Grade: Must, Clause: "RFC 6455, 5.4",
 		Text:  "a Close between the fragments of a message is answered",
 		Check: answered,
 	}
-	LegalCode = harness.Rule{
-		ID: "R15", Req: "R15", Grade: harness.Must, Clause: "RFC 6455, 7.4.1 and 7.4.2",
+	LegalCode = Rule{
+		ID: "R15", Req: "R15", Grade: Must, Clause: "RFC 6455, 7.4.1 and 7.4.2",
 		Text:  "0-999, 1004-1006 and 1015-2999 never go on the wire",
 		Check: legalCode,
 	}
-	LetsGoAfterClose = harness.Rule{
-		ID: "R19", Req: "R19", Grade: harness.Budget, Clause: "close timeout; RFC 6455, 5.5.1",
+	LetsGoAfterClose = Rule{
+		ID: "R19", Req: "R19", Grade: Budget, Clause: "close timeout; RFC 6455, 5.5.1",
 		Text:  "after a Close frame the process lets go of the socket, whatever the peer does",
 		Check: letsGoAfterClose,
 	}
 )
 
 // NotEchoedAfterClose is R12: this text, sent behind the Close, is discarded.
-func NotEchoedAfterClose(text string) harness.Rule {
-	return harness.Rule{
-		ID: "R12", Req: "R12", Grade: harness.Should, Clause: "RFC 6455, 1.4, 5.5.1 and 5.5.2",
+func NotEchoedAfterClose(text string) Rule {
+	return Rule{
+		ID: "R12", Req: "R12", Grade: Should, Clause: "RFC 6455, 1.4, 5.5.1 and 5.5.2",
 		Text:  "data behind the peer's Close is discarded, never echoed",
 		Check: notEchoed(text),
 	}
 }
 
 // CloseFrames are the rules on any Close frame of the server.
-func CloseFrames() []harness.Rule {
-	return []harness.Rule{WellFormed, NothingAfterClose, OneClose, LegalCode}
+func CloseFrames() []Rule {
+	return []Rule{WellFormed, NothingAfterClose, OneClose, LegalCode}
 }
 
 // Answer are the rules on a whole closing handshake that the peer starts, and
 // on what the server's application is told of it.
-func Answer(more ...harness.Rule) []harness.Rule {
-	return slices.Concat([]harness.Rule{Answered, AnsweredInTime, AnswerCode}, CloseFrames(),
-		[]harness.Rule{ClosesTCP, ClosesFirst, LetsGoAfterClose}, Told(EventCode), more)
+func Answer(more ...Rule) []Rule {
+	return slices.Concat([]Rule{Answered, AnsweredInTime, AnswerCode}, CloseFrames(),
+		[]Rule{ClosesTCP, ClosesFirst, LetsGoAfterClose}, Told(EventCode), more)
 }
 
-func answered(r *harness.Record, _ harness.Profile) harness.Finding {
+func answered(r *evidence.Record, _ Profile) Finding {
 	const want = "a Close frame"
 	if len(r.Closes) > 0 {
 		return kept(want, closeSeen(r))
@@ -125,15 +126,15 @@ func answered(r *harness.Record, _ harness.Profile) harness.Finding {
 	return breached(want, "no Close frame; "+endSeen(r))
 }
 
-func answeredInTime(r *harness.Record, p harness.Profile) harness.Finding {
+func answeredInTime(r *evidence.Record, p Profile) Finding {
 	if len(r.Closes) == 0 || len(r.CloseSent) == 0 {
 		return moot("no Close frame to date")
 	}
 	took := r.Closes[0].At - r.CloseSent[0].At
-	return judged(took <= p.ResponseLimit(), "the Close frame "+within(p.ResponseLimit()), "the Close frame after "+harness.Format(took))
+	return judged(took <= p.ResponseLimit(), "the Close frame "+within(p.ResponseLimit()), "the Close frame after "+figures.Format(took))
 }
 
-func answerCode(r *harness.Record, _ harness.Profile) harness.Finding {
+func answerCode(r *evidence.Record, _ Profile) Finding {
 	if len(r.Closes) == 0 || len(r.CloseSent) == 0 {
 		return measured("no Close frame")
 	}
@@ -148,7 +149,7 @@ func answerCode(r *harness.Record, _ harness.Profile) harness.Finding {
 	return measured(fmt.Sprintf("answered with %d", got))
 }
 
-func emptyNot1005(r *harness.Record, _ harness.Profile) harness.Finding {
+func emptyNot1005(r *evidence.Record, _ Profile) Finding {
 	if len(r.Closes) == 0 {
 		return moot("no Close frame")
 	}
@@ -156,7 +157,7 @@ func emptyNot1005(r *harness.Record, _ harness.Profile) harness.Finding {
 	return judged(!ok || code != 1005, "any answer but 1005", closeSeen(r))
 }
 
-func wellFormed(r *harness.Record, _ harness.Profile) harness.Finding {
+func wellFormed(r *evidence.Record, _ Profile) Finding {
 	const want = "unmasked, not fragmented, no reserved bit; at most 125 bytes: none, or a 2-byte code and UTF-8"
 	if len(r.Closes) == 0 {
 		return moot("no Close frame")
@@ -181,21 +182,21 @@ func wellFormed(r *harness.Record, _ harness.Profile) harness.Finding {
 	return kept(want, closeSeen(r))
 }
 
-func nothingAfterClose(r *harness.Record, _ harness.Profile) harness.Finding {
+func nothingAfterClose(r *evidence.Record, _ Profile) Finding {
 	if len(r.Closes) == 0 {
 		return moot("no Close frame")
 	}
 	return judged(r.AfterClose == 0, "no data frame after it", fmt.Sprintf("%d data frames after %s", r.AfterClose, closeSeen(r)))
 }
 
-func oneClose(r *harness.Record, _ harness.Profile) harness.Finding {
+func oneClose(r *evidence.Record, _ Profile) Finding {
 	if len(r.Closes) == 0 {
 		return moot("no Close frame")
 	}
 	return judged(len(r.Closes) == 1, "1 Close frame", fmt.Sprintf("%d Close frames", len(r.Closes)))
 }
 
-func closesTCP(r *harness.Record, p harness.Profile) harness.Finding {
+func closesTCP(r *evidence.Record, p Profile) Finding {
 	both, ok := r.BothClosed()
 	if !ok {
 		return moot("not both Close frames have passed")
@@ -208,18 +209,18 @@ func closesTCP(r *harness.Record, p harness.Profile) harness.Finding {
 		return breached(want, endSeen(r))
 	}
 	took := closing(r) - both
-	return judged(took <= p.ResponseLimit(), want, fmt.Sprintf("%s, %s after it", endSeen(r), harness.Format(max(0, took))))
+	return judged(took <= p.ResponseLimit(), want, fmt.Sprintf("%s, %s after it", endSeen(r), figures.Format(max(0, took))))
 }
 
-func letsGoAfterClose(r *harness.Record, p harness.Profile) harness.Finding {
-	f := letsGo(harness.Profile.CloseLimit)(r, p)
-	if f.Outcome != harness.Unmeasured && len(r.Closes) == 0 && len(r.CloseSent) == 0 {
+func letsGoAfterClose(r *evidence.Record, p Profile) Finding {
+	f := letsGo(Profile.CloseLimit)(r, p)
+	if f.Outcome != Unmeasured && len(r.Closes) == 0 && len(r.CloseSent) == 0 {
 		return moot("no Close frame; " + heldSeen(r))
 	}
 	return f
 }
 
-func closesFirst(r *harness.Record, _ harness.Profile) harness.Finding {
+func closesFirst(r *evidence.Record, _ Profile) Finding {
 	const want = "the server's FIN before the peer's"
 	if _, ok := r.BothClosed(); !ok {
 		return moot("not both Close frames have passed")
@@ -231,7 +232,7 @@ func closesFirst(r *harness.Record, _ harness.Profile) harness.Finding {
 	return judged(first, want, endSeen(r))
 }
 
-func closesTLSCleanly(r *harness.Record, _ harness.Profile) harness.Finding {
+func closesTLSCleanly(r *evidence.Record, _ Profile) Finding {
 	const want = "close_notify before FIN"
 	if r.CloseNotify == nil && r.Ending != peers.FIN {
 		return moot(endSeen(r))
@@ -239,7 +240,7 @@ func closesTLSCleanly(r *harness.Record, _ harness.Profile) harness.Finding {
 	return judged(r.CloseNotify != nil, want, endSeen(r))
 }
 
-func closesCleanly(r *harness.Record, _ harness.Profile) harness.Finding {
+func closesCleanly(r *evidence.Record, _ Profile) Finding {
 	const want = "FIN without an RST"
 	if !ended(r) {
 		return moot(endSeen(r))
@@ -247,7 +248,7 @@ func closesCleanly(r *harness.Record, _ harness.Profile) harness.Finding {
 	return judged(r.RST == nil, want, closeSeen(r)+"; "+endSeen(r))
 }
 
-func legalCode(r *harness.Record, _ harness.Profile) harness.Finding {
+func legalCode(r *evidence.Record, _ Profile) Finding {
 	const want = "a code that may be sent, or none"
 	if len(r.Closes) == 0 {
 		return moot("no Close frame")
@@ -268,9 +269,9 @@ func sendable(code int) bool {
 
 // notEchoed judges that no message with this text came after the trigger.
 func notEchoed(text string) check {
-	return func(r *harness.Record, _ harness.Profile) harness.Finding {
-		if !r.Has[harness.Echo] {
-			return unmeasured(harness.Echo, "the target does not echo")
+	return func(r *evidence.Record, _ Profile) Finding {
+		if !r.Has[evidence.Echo] {
+			return unmeasured(evidence.Echo, "the target does not echo")
 		}
 		n := r.Echoes[text]
 		return judged(n == 0, "no echo of "+fmt.Sprintf("%q", text), fmt.Sprintf("%d echoes", n))

@@ -4,53 +4,54 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/peers"
 )
 
 // The server closes first: R14 to R20.
 var (
-	BoundedWait = harness.Rule{
-		ID: "R16", Req: "R16", Grade: harness.Budget, Clause: "close timeout; RFC 6455, 7.1.1",
+	BoundedWait = Rule{
+		ID: "R16", Req: "R16", Grade: Budget, Clause: "close timeout; RFC 6455, 7.1.1",
 		Text:  "the wait for the peer's Close is bounded",
 		Check: boundedWait,
 	}
-	NotProlonged = harness.Rule{
-		ID: "R17", Req: "R17", Grade: harness.Budget, Clause: "close timeout",
+	NotProlonged = Rule{
+		ID: "R17", Req: "R17", Grade: Budget, Clause: "close timeout",
 		Text:  "what the peer sends after the server's Close does not prolong the wait",
-		Check: gone(harness.Profile.CloseLimit),
+		Check: gone(Profile.CloseLimit),
 	}
-	NotBlocked = harness.Rule{
-		ID: "R18", Req: "R18", Grade: harness.Budget, Clause: "close timeout",
+	NotBlocked = Rule{
+		ID: "R18", Req: "R18", Grade: Budget, Clause: "close timeout",
 		Text:  "a peer that does not read does not prolong the wait",
-		Check: gone(harness.Profile.CloseLimit),
+		Check: gone(Profile.CloseLimit),
 	}
-	Terminated = harness.Rule{
-		ID: "R20", Req: "R20", Grade: harness.Budget, Clause: "response limit",
+	Terminated = Rule{
+		ID: "R20", Req: "R20", Grade: Budget, Clause: "response limit",
 		Text:  "a hard kill lets go at once, whatever the peer does",
-		Check: gone(harness.Profile.ResponseLimit),
+		Check: gone(Profile.ResponseLimit),
 	}
-	TerminatedSeen = harness.Rule{
-		ID: "R20-seen", Req: "R20", Grade: harness.Info, Clause: "operational",
+	TerminatedSeen = Rule{
+		ID: "R20-seen", Req: "R20", Grade: Info, Clause: "operational",
 		Text: "how the peer sees a hard kill",
-		Check: func(r *harness.Record, _ harness.Profile) harness.Finding {
+		Check: func(r *evidence.Record, _ Profile) Finding {
 			return measured(closeSeen(r) + "; " + endSeen(r))
 		},
 	}
-	BothClosed = harness.Rule{
-		ID: "R13", Req: "R13", Grade: harness.Must, Clause: "RFC 6455, 5.5.1",
+	BothClosed = Rule{
+		ID: "R13", Req: "R13", Grade: Must, Clause: "RFC 6455, 5.5.1",
 		Text:  "when both sides close at the same time TCP is closed",
 		Check: closesTCP,
 	}
-	SentCode = harness.Rule{
-		ID: "R14-sent", Req: "R14", Grade: harness.Info, Clause: "RFC 6455, 7.1.2 and 7.4.1",
+	SentCode = Rule{
+		ID: "R14-sent", Req: "R14", Grade: Info, Clause: "RFC 6455, 7.1.2 and 7.4.1",
 		Text: "what goes on the wire for a close with no code, or with one that the library may refuse",
-		Check: func(r *harness.Record, _ harness.Profile) harness.Finding {
+		Check: func(r *evidence.Record, _ Profile) Finding {
 			return measured(closeSeen(r) + "; " + endSeen(r))
 		},
 	}
-	MessageFirst = harness.Rule{
-		ID: "R40", Req: "R40", Grade: harness.Must, Clause: "RFC 6455, 6.1",
+	MessageFirst = Rule{
+		ID: "R40", Req: "R40", Grade: Must, Clause: "RFC 6455, 6.1",
 		Text:  "a message sent before a close is delivered before it",
 		Check: messageFirst,
 	}
@@ -58,17 +59,17 @@ var (
 
 // SendsCode is R14: the Close frame carries the code and reason that the
 // application chose.
-func SendsCode(code int, reason string) harness.Rule {
-	return harness.Rule{
-		ID: "R14", Req: "R14", Grade: harness.Must, Clause: "RFC 6455, 7.1.2",
+func SendsCode(code int, reason string) Rule {
+	return Rule{
+		ID: "R14", Req: "R14", Grade: Must, Clause: "RFC 6455, 7.1.2",
 		Text: "the server's Close carries the code and reason that its application chose",
-		Check: func(r *harness.Record, _ harness.Profile) harness.Finding {
+		Check: func(r *evidence.Record, _ Profile) Finding {
 			want := fmt.Sprintf("close %d %q", code, reason)
 			switch {
-			case !r.Has[harness.ChosenCode]:
-				return unmeasured(harness.ChosenCode, "the command line that closes has no {code}; "+closeSeen(r))
-			case reason != "" && !r.Has[harness.ChosenReason]:
-				return unmeasured(harness.ChosenReason, "the command line that closes has no {reason}; "+closeSeen(r))
+			case !r.Has[evidence.ChosenCode]:
+				return unmeasured(evidence.ChosenCode, "the command line that closes has no {code}; "+closeSeen(r))
+			case reason != "" && !r.Has[evidence.ChosenReason]:
+				return unmeasured(evidence.ChosenReason, "the command line that closes has no {reason}; "+closeSeen(r))
 			}
 			switch {
 			case len(r.Closes) == 0 && hidden(r):
@@ -86,8 +87,8 @@ func SendsCode(code int, reason string) harness.Rule {
 // frame comes until the peer closes by itself, and the server answers that. The
 // application of such a library is told, as a browser's is (close() throws
 // InvalidAccessError for all but 1000 and 3000 to 4999).
-func SendsCodeUnlessRefused(code int, reason string) harness.Rule {
-	return only([]harness.Rule{SendsCode(code, reason)}, fmt.Sprintf("the library refused to close with %d, and the connection went on", code), func(r *harness.Record) bool {
+func SendsCodeUnlessRefused(code int, reason string) Rule {
+	return only([]Rule{SendsCode(code, reason)}, fmt.Sprintf("the library refused to close with %d, and the connection went on", code), func(r *evidence.Record) bool {
 		if len(r.Closes) == 0 || len(r.CloseSent) == 0 || r.Closes[0].At <= r.CloseSent[0].At {
 			return true
 		}
@@ -96,33 +97,33 @@ func SendsCodeUnlessRefused(code int, reason string) harness.Rule {
 	})[0]
 }
 
-func boundedWait(r *harness.Record, p harness.Profile) harness.Finding {
+func boundedWait(r *evidence.Record, p Profile) Finding {
 	if len(r.Closes) == 0 && r.Ending == peers.Open {
 		return moot("the server did not close: no Close frame; " + endSeen(r))
 	}
-	return gone(harness.Profile.CloseLimit)(r, p)
+	return gone(Profile.CloseLimit)(r, p)
 }
 
 // gone judges how long the process held the socket or, where that is not
 // observed, how long TCP stayed open on the wire.
-func gone(limit func(harness.Profile) time.Duration) check {
+func gone(limit func(Profile) time.Duration) check {
 	held := letsGo(limit)
-	return func(r *harness.Record, p harness.Profile) harness.Finding {
+	return func(r *evidence.Record, p Profile) Finding {
 		if r.Socket.Observed || r.Ending == peers.Unseen {
 			return held(r, p)
 		}
 		if late := !ended(r) || r.EndedAt > limit(p); late && r.Dropped > 0 {
-			return unmeasured(harness.Local, "the peer was dark, and could not see whether TCP had ended before: "+endSeen(r))
+			return unmeasured(evidence.Local, "the peer was dark, and could not see whether TCP had ended before: "+endSeen(r))
 		}
 		return judged(ended(r) && r.EndedAt <= limit(p), "the end of TCP "+within(limit(p)), endSeen(r)+" (the socket was not observed)")
 	}
 }
 
-func messageFirst(r *harness.Record, _ harness.Profile) harness.Finding {
+func messageFirst(r *evidence.Record, _ Profile) Finding {
 	const want = `the text "finwait:opened", then the Close frame`
 	for _, m := range r.Messages {
 		if string(m.Payload) == peers.OpenedText {
-			return judged(r.AfterClose == 0 && len(r.Closes) > 0, want, fmt.Sprintf("the text at %s; %s", harness.Format(m.At), closeSeen(r)))
+			return judged(r.AfterClose == 0 && len(r.Closes) > 0, want, fmt.Sprintf("the text at %s; %s", figures.Format(m.At), closeSeen(r)))
 		}
 	}
 	if hidden(r) {

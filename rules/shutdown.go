@@ -7,41 +7,42 @@ import (
 	"strings"
 	"time"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/peers"
 )
 
 // Shutdown of the whole server: R34 to R37, judged over a crowd.
 var (
-	EveryoneWarned = harness.Rule{
-		ID: "R34", Req: "R34", Grade: harness.Budget, Clause: "operational; RFC 6455, 7.4.1",
+	EveryoneWarned = Rule{
+		ID: "R34", Req: "R34", Grade: Budget, Clause: "operational; RFC 6455, 7.4.1",
 		Text:  "a server that stops tells every open peer by a Close frame; none is cut silently",
 		Check: everyoneWarned,
 	}
-	ShutdownCode = harness.Rule{
-		ID: "R34-code", Req: "R34", Grade: harness.Should, Clause: "RFC 6455, 7.4.1",
+	ShutdownCode = Rule{
+		ID: "R34-code", Req: "R34", Grade: Should, Clause: "RFC 6455, 7.4.1",
 		Text:  "the Close frame of a server that stops has 1001, or a declared code",
 		Check: shutdownCode,
 	}
-	Exits = harness.Rule{
-		ID: "R35", Req: "R35", Grade: harness.Budget, Clause: "stop timeout",
+	Exits = Rule{
+		ID: "R35", Req: "R35", Grade: Budget, Clause: "stop timeout",
 		Text:  "the process exits within the limit, whatever its peers do",
 		Check: exits,
 	}
-	ExitStatus = harness.Rule{
-		ID: "R36", Req: "R36", Grade: harness.Should, Clause: "operational",
+	ExitStatus = Rule{
+		ID: "R36", Req: "R36", Grade: Should, Clause: "operational",
 		Text:  "a graceful stop has exit status 0",
 		Check: exitStatus,
 	}
-	NoneForgotten = harness.Rule{
-		ID: "R37", Req: "R37", Grade: harness.Should, Clause: "operational",
+	NoneForgotten = Rule{
+		ID: "R37", Req: "R37", Grade: Should, Clause: "operational",
 		Text:  "who connects during the stop is refused, or told; none is accepted and forgotten",
 		Check: noneForgotten,
 	}
-	CutWhen = harness.Rule{
-		ID: "R34-ends", Req: "R34", Grade: harness.Info, Clause: "operational",
+	CutWhen = Rule{
+		ID: "R34-ends", Req: "R34", Grade: Info, Clause: "operational",
 		Text: "what each kind of peer was told, and how its connection ended",
-		Check: func(r *harness.Record, _ harness.Profile) harness.Finding {
+		Check: func(r *evidence.Record, _ Profile) Finding {
 			return measured(kinds(r))
 		},
 	}
@@ -49,18 +50,20 @@ var (
 
 // sees tells whether a peer of the crowd could see a Close frame: it was open,
 // reads, and is not dark.
-func sees(r *harness.Record) bool {
+func sees(r *evidence.Record) bool {
 	return r.Status == 101 && r.Ending != peers.Unseen && r.Kind != "stops-reading"
 }
 
 // everyone is the crowd with the peer that asked.
-func everyone(r *harness.Record) []*harness.Record { return append([]*harness.Record{r}, r.Crowd...) }
+func everyone(r *evidence.Record) []*evidence.Record {
+	return append([]*evidence.Record{r}, r.Crowd...)
+}
 
-func everyoneWarned(r *harness.Record, _ harness.Profile) harness.Finding {
+func everyoneWarned(r *evidence.Record, _ Profile) Finding {
 	open, told := 0, 0
 	ends := map[string]int{}
 	for _, c := range everyone(r) {
-		if !sees(c) || c.Kind == harness.Connecting {
+		if !sees(c) || c.Kind == evidence.Connecting {
 			continue
 		}
 		open++
@@ -82,7 +85,7 @@ func everyoneWarned(r *harness.Record, _ harness.Profile) harness.Finding {
 
 // whom names the peers that are to be told: those of the crowd, which is as large as
 // the user said, and the one that asked the server to stop.
-func whom(r *harness.Record, open int) string {
+func whom(r *evidence.Record, open int) string {
 	asked := sees(r)
 	if asked {
 		open--
@@ -103,7 +106,7 @@ func whom(r *harness.Record, open int) string {
 	return crowd
 }
 
-func shutdownCode(r *harness.Record, p harness.Profile) harness.Finding {
+func shutdownCode(r *evidence.Record, p Profile) Finding {
 	codes := append([]int{1001}, p.ShutdownCodes...)
 	want := "close " + strings.Trim(strings.ReplaceAll(fmt.Sprint(codes), " ", " or "), "[]")
 	seen, wrong := map[string]int{}, false
@@ -134,28 +137,28 @@ func counted(n map[string]int) string {
 	return strings.Join(parts, ", ")
 }
 
-func exits(r *harness.Record, p harness.Profile) harness.Finding {
+func exits(r *evidence.Record, p Profile) Finding {
 	limit := p.StopLimit()
 	switch e := r.Exit; {
 	case e == nil || !e.Observed:
-		return unmeasured(harness.CanStop, "finwait did not start the process")
+		return unmeasured(evidence.CanStop, "finwait did not start the process")
 	case (e.Killed || e.Left) && e.Gone < limit: // patience is longer
-		return moot("the run ended after " + harness.Format(e.Gone))
+		return moot("the run ended after " + figures.Format(e.Gone))
 	case e.Killed:
-		return breached("the exit "+within(limit), "still running after "+harness.Format(e.At)+", killed")
+		return breached("the exit "+within(limit), "still running after "+figures.Format(e.At)+", killed")
 	case e.Left:
-		return breached("the exit of all "+within(limit), "the process exited at "+harness.Format(e.At)+", what it had started still ran after "+harness.Format(e.Gone)+", killed")
+		return breached("the exit of all "+within(limit), "the process exited at "+figures.Format(e.At)+", what it had started still ran after "+figures.Format(e.Gone)+", killed")
 	case e.Gone > e.At:
-		return judged(e.Gone <= limit, "the exit of all "+within(limit), "the exit at "+harness.Format(e.At)+", of all that it had started at "+harness.Format(e.Gone))
+		return judged(e.Gone <= limit, "the exit of all "+within(limit), "the exit at "+figures.Format(e.At)+", of all that it had started at "+figures.Format(e.Gone))
 	default:
-		return judged(e.At <= limit, "the exit "+within(limit), "the exit at "+harness.Format(e.At))
+		return judged(e.At <= limit, "the exit "+within(limit), "the exit at "+figures.Format(e.At))
 	}
 }
 
-func exitStatus(r *harness.Record, _ harness.Profile) harness.Finding {
+func exitStatus(r *evidence.Record, _ Profile) Finding {
 	switch e := r.Exit; {
 	case e == nil || !e.Observed:
-		return unmeasured(harness.CanStop, "finwait did not start the process")
+		return unmeasured(evidence.CanStop, "finwait did not start the process")
 	case e.Killed:
 		return moot("it was killed")
 	default:
@@ -163,11 +166,11 @@ func exitStatus(r *harness.Record, _ harness.Profile) harness.Finding {
 	}
 }
 
-func noneForgotten(r *harness.Record, p harness.Profile) harness.Finding {
+func noneForgotten(r *evidence.Record, p Profile) Finding {
 	outcomes := map[string]int{}
 	forgotten := 0
 	for _, c := range r.Crowd {
-		if c.Kind != harness.Connecting {
+		if c.Kind != evidence.Connecting {
 			continue
 		}
 		switch {
@@ -197,7 +200,7 @@ func noneForgotten(r *harness.Record, p harness.Profile) harness.Finding {
 
 // kinds tells for each kind of peer what it was told, and when the last one's
 // TCP had ended.
-func kinds(r *harness.Record) string {
+func kinds(r *evidence.Record) string {
 	type group struct {
 		n, told int
 		ends    map[string]int
@@ -232,7 +235,7 @@ func kinds(r *harness.Record) string {
 		g := groups[kind]
 		text := fmt.Sprintf("%s: %d of %d told, %s", kind, g.told, g.n, counted(g.ends))
 		if g.ends["refused"] < g.n {
-			text += ", the last gone at " + harness.Format(g.last)
+			text += ", the last gone at " + figures.Format(g.last)
 		}
 		out = append(out, text)
 	}

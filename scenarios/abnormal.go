@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/rules"
@@ -11,12 +12,12 @@ import (
 
 // Abnormal is the family in which TCP ends, or goes dark, without a Close frame.
 func Abnormal() []*harness.Scenario {
-	local := []harness.Capability{harness.Local}
-	lost := []harness.Capability{harness.Dark, harness.Local}
-	released := append([]harness.Rule{rules.LetsGoOfDead}, rules.Told(rules.EventLost)...)
-	ended := slices.Concat([]harness.Rule{rules.EndsAfterFIN}, released, rules.CloseFrames())
-	later := []harness.Rule{rules.EventLost, rules.EventClean, rules.OneEvent} // once the process has let go, whenever that is
-	vanished := append([]harness.Rule{rules.Keepalive, rules.KeepaliveDeclared}, later...)
+	local := []evidence.Capability{evidence.Local}
+	lost := []evidence.Capability{evidence.Dark, evidence.Local}
+	released := append([]rules.Rule{rules.LetsGoOfDead}, rules.Told(rules.EventLost)...)
+	ended := slices.Concat([]rules.Rule{rules.EndsAfterFIN}, released, rules.CloseFrames())
+	later := []rules.Rule{rules.EventLost, rules.EventClean, rules.OneEvent} // once the process has let go, whenever that is
+	vanished := append([]rules.Rule{rules.Keepalive, rules.KeepaliveDeclared}, later...)
 	half := peers.SendPart{Frame: peers.Text("a frame that is cut in the middle"), Leave: 17}
 	fragment := peers.Send{{Opcode: peers.OpText, Part: true, Payload: []byte("half a message")}}
 	return []*harness.Scenario{
@@ -34,7 +35,7 @@ func Abnormal() []*harness.Scenario {
 		},
 		{
 			ID: "abnormal/half-close-keeps-reading-echo", Title: "sends a text and FIN, and reads on for the echo",
-			Needs: []harness.Capability{harness.Echo}, Labels: []string{tcp, hang},
+			Needs: []evidence.Capability{evidence.Echo}, Labels: []string{tcp, hang},
 			Script: peers.Opened(peers.Trigger{}, peers.Send{peers.Text("last words")}, peers.HalfClose{}, peers.HoldOpen{}),
 			Rules:  append(ended[:len(ended):len(ended)], rules.LastEcho("last words")),
 		},
@@ -46,7 +47,7 @@ func Abnormal() []*harness.Scenario {
 		},
 		{
 			ID: "abnormal/rst-while-server-writes", Title: "resets the connection while the server is blocked in writing echoes",
-			Needs: []harness.Capability{harness.Local, harness.Echo}, Labels: []string{tcp},
+			Needs: []evidence.Capability{evidence.Local, evidence.Echo}, Labels: []string{tcp},
 			Script: append(peers.Script{peers.Connect{ReceiveBuffer: 4 << 10}}, peers.Opened(
 				peers.StopReading{}, peers.SendUntilBlocked{Frame: peers.Filler(16 << 10), Max: 16 << 20, Stall: 250 * time.Millisecond},
 				peers.Trigger{}, peers.Reset{}, peers.HoldOpen{})[1:]...),
@@ -74,7 +75,7 @@ func Abnormal() []*harness.Scenario {
 			ID: "abnormal/mid-message-stall", Title: "announces a frame, sends half of it, and holds",
 			Labels: []string{hang},
 			Script: peers.Opened(half, peers.Trigger{}, peers.HoldOpen{}),
-			Rules:  slices.Concat([]harness.Rule{rules.Keepalive}, later, rules.CloseFrames()),
+			Rules:  slices.Concat([]rules.Rule{rules.Keepalive}, later, rules.CloseFrames()),
 		},
 		{
 			ID: "abnormal/close-frame-half-sent", Title: "sends half a Close frame and FIN, and reads on",
@@ -98,21 +99,21 @@ func Abnormal() []*harness.Scenario {
 			ID: "abnormal/vanish-after-close", Title: "closes with 1000, with all that comes from the server lost",
 			Needs: lost, Labels: []string{dark, hang},
 			Script: peers.Opened(peers.Vanish{}, peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.HoldOpen{}),
-			Rules:  append([]harness.Rule{rules.LetsGoOfVanished}, rules.Told(rules.EventCode)...),
+			Rules:  append([]rules.Rule{rules.LetsGoOfVanished}, rules.Told(rules.EventCode)...),
 		},
 		{
 			ID: "abnormal/reboot", Title: "forgets the connection without a packet: the server's next segment is answered with RST",
-			Needs: []harness.Capability{harness.NetAdmin, harness.Local}, Labels: []string{privileged, hang},
+			Needs: []evidence.Capability{evidence.NetAdmin, evidence.Local}, Labels: []string{privileged, hang},
 			Script: append(peers.Script{peers.Connect{KeepPort: true}},
 				peers.Opened(peers.AwaitAcked{}, peers.Trigger{}, peers.Forget{}, peers.HoldOpen{})[1:]...),
 			Rules: vanished,
 		},
 		{
 			ID: "abnormal/outage-5s", Title: "is dark for 5 s, comes back, and closes with 1000",
-			Needs: []harness.Capability{harness.Dark}, Labels: []string{dark},
+			Needs: []evidence.Capability{evidence.Dark}, Labels: []string{dark},
 			Script: peers.Opened(peers.Trigger{}, peers.Vanish{}, peers.Pause{For: 5 * time.Second}, peers.Return{},
 				peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{}),
-			Rules: append([]harness.Rule{rules.Outage, rules.OneEvent}, rules.CloseFrames()...),
+			Rules: append([]rules.Rule{rules.Outage, rules.OneEvent}, rules.CloseFrames()...),
 		},
 	}
 }

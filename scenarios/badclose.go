@@ -12,7 +12,7 @@ import (
 // BadClose is the family of malformed Close frames: each fails the connection.
 func BadClose() []*harness.Scenario {
 	var out []*harness.Scenario
-	add := func(name, title string, f peers.Frame, r []harness.Rule) {
+	add := func(name, title string, f peers.Frame, r []rules.Rule) {
 		out = append(out, &harness.Scenario{
 			ID: "bad-close/" + name, Title: title, Labels: []string{malformed},
 			Script: closes(f), Rules: r,
@@ -25,9 +25,9 @@ func BadClose() []*harness.Scenario {
 	add("code-1002-valid-control", "closes with 1002, which is legal: the control of this family", peers.CloseFrame(1002, ""), rules.Answer())
 	for _, code := range []uint16{5000, 65535} {
 		add(fmt.Sprintf("code-%d", code), fmt.Sprintf("closes with %d, of which RFC 6455 does not speak", code), peers.CloseFrame(code, ""),
-			append([]harness.Rule{rules.AnswerCode, rules.OneEvent, rules.EventInTime}, rules.CloseFrames()...))
+			append([]rules.Rule{rules.AnswerCode, rules.OneEvent, rules.EventInTime}, rules.CloseFrames()...))
 	}
-	framing := func(clause string) []harness.Rule { return rules.Failing(rules.FailureCode("RFC 6455, "+clause, 1002)) }
+	framing := func(clause string) []rules.Rule { return rules.Failing(rules.FailureCode("RFC 6455, "+clause, 1002)) }
 	utf8 := rules.Failing(rules.FailureCode("RFC 6455, 8.1 and 5.5.1", 1007, 1002))
 	bye := peers.CloseFrame(1000, "bye")
 	with := func(change func(*peers.Frame)) peers.Frame { f := bye; change(&f); return f }

@@ -25,8 +25,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/reference"
+	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
 )
 
@@ -64,7 +67,7 @@ var (
 		CloseTimeout: 500 * time.Millisecond, PingInterval: 200 * time.Millisecond,
 		HandshakeTimeout: 600 * time.Millisecond, Late: 600 * time.Millisecond,
 	}
-	profile = harness.Profile{
+	profile = rules.Profile{
 		CloseTimeout: 800 * time.Millisecond, Response: 300 * time.Millisecond,
 		Patience: 2500 * time.Millisecond, PingInterval: 200 * time.Millisecond,
 	}
@@ -110,7 +113,7 @@ func broken(run *harness.Run) map[string]string {
 			out["error"] = r.Scenario.ID + ": " + r.Err
 		}
 		for _, f := range r.Findings {
-			if f.Outcome == harness.Breached {
+			if f.Outcome == rules.Breached {
 				out[f.Rule.ID] = r.Scenario.ID + ": want " + f.Want + "; got " + f.Got
 			}
 		}
@@ -138,32 +141,32 @@ func TestTheReferenceServerIsGreen(t *testing.T) {
 func green(t *testing.T, run *harness.Run) {
 	t.Helper()
 	for _, r := range run.Results {
-		if r.Scenario.Stops && slices.Contains(r.Missing, harness.CanStop) {
+		if r.Scenario.Stops && slices.Contains(r.Missing, evidence.CanStop) {
 			continue // see TestEveryStopFaultBreaksItsRules
 		}
-		if r.Verdict == harness.Skip && slices.Contains(r.Missing, harness.NetAdmin) {
+		if r.Verdict == harness.Skip && slices.Contains(r.Missing, evidence.NetAdmin) {
 			t.Logf("%s not judged: needs %s", r.Scenario.ID, r.Missing)
 			continue
 		}
-		if r.Verdict == harness.Skip && r.Scenario.Family() == "tls" && slices.Contains(r.Missing, harness.TLS) {
+		if r.Verdict == harness.Skip && r.Scenario.Family() == "tls" && slices.Contains(r.Missing, evidence.TLS) {
 			continue // see the run under TLS
 		}
-		if r.Verdict == harness.Skip && slices.Contains(r.Missing, harness.Patience) {
+		if r.Verdict == harness.Skip && slices.Contains(r.Missing, evidence.Patience) {
 			t.Logf("%s not judged: %s", r.Scenario.ID, r.Err) // it pauses for longer than this profile's
 			continue
 		}
-		if r.Verdict == harness.Pass || r.Verdict == harness.Noted {
+		if r.Verdict == harness.Pass || r.Verdict == harness.Info {
 			continue
 		}
 		t.Errorf("%s: %s %s %v", r.Scenario.ID, r.Verdict, r.Err, r.Missing)
 		for _, f := range r.Findings {
-			if f.Outcome == harness.Breached {
+			if f.Outcome == rules.Breached {
 				t.Errorf("  %s: want %s; got %s", f.Rule.ID, f.Want, f.Got)
 			}
 		}
 		if r.Record != nil {
 			for _, e := range r.Record.Trace {
-				t.Logf("  %9s %s %s", harness.Format(e.At), e.Dir, e.What)
+				t.Logf("  %9s %s %s", figures.Format(e.At), e.Dir, e.What)
 			}
 		}
 	}
@@ -200,7 +203,7 @@ func TestEveryFaultBreaksItsRules(t *testing.T) {
 	}
 	for _, s := range scenarios.All() {
 		for _, r := range s.Rules {
-			if r.Grade != harness.Info && !reached[r.ID] {
+			if r.Grade != rules.Info && !reached[r.ID] {
 				t.Errorf("no fault breaks %s, for example in %s", r.ID, s.ID)
 				reached[r.ID] = true
 			}

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/rules"
@@ -14,31 +15,31 @@ func Handshake() []*harness.Scenario {
 			ID: "handshake/half-request-hold", Title: "sends half of the upgrade request and holds",
 			Labels: []string{tcp, hang},
 			Script: peers.Script{peers.Connect{}, half, peers.Trigger{}, peers.HoldOpen{}},
-			Rules:  []harness.Rule{rules.KeptFor, rules.HandshakeStatus},
+			Rules:  []rules.Rule{rules.KeptFor, rules.HandshakeStatus},
 		},
 		{
 			ID: "handshake/half-request-fin", Title: "sends half of the upgrade request and FIN, and reads on",
 			Labels: []string{tcp, hang},
 			Script: peers.Script{peers.Connect{}, half, peers.Trigger{}, peers.HalfClose{}, peers.HoldOpen{}},
-			Rules:  []harness.Rule{rules.EndsAfterFIN, rules.LetsGoOfDead, rules.HandshakeStatus},
+			Rules:  []rules.Rule{rules.EndsAfterFIN, rules.LetsGoOfDead, rules.HandshakeStatus},
 		},
 		{
 			ID: "handshake/half-request-vanish", Title: "sends half of the upgrade request and vanishes",
-			Needs: []harness.Capability{harness.Dark, harness.Local}, Labels: []string{tcp, dark, hang},
+			Needs: []evidence.Capability{evidence.Dark, evidence.Local}, Labels: []string{tcp, dark, hang},
 			Script: peers.Script{peers.Connect{}, half, peers.AwaitAcked{}, peers.Trigger{}, peers.Vanish{}, peers.HoldOpen{}},
-			Rules:  []harness.Rule{rules.KeptFor},
+			Rules:  []rules.Rule{rules.KeptFor},
 		},
 		{
 			ID: "handshake/rst-after-request", Title: "sends the upgrade request and resets the connection",
-			Needs: []harness.Capability{harness.Local}, Labels: []string{tcp},
+			Needs: []evidence.Capability{evidence.Local}, Labels: []string{tcp},
 			Script: peers.Script{peers.Connect{}, peers.Trigger{}, peers.SendRequest{}, peers.Reset{}, peers.HoldOpen{}},
-			Rules:  []harness.Rule{rules.LetsGoOfDead},
+			Rules:  []rules.Rule{rules.LetsGoOfDead},
 		},
 		{
 			ID: "handshake/connect-and-say-nothing", Title: "connects and says nothing",
 			Labels: []string{tcp, hang},
 			Script: peers.Script{peers.Connect{}, peers.Trigger{}, peers.HoldOpen{}},
-			Rules:  []harness.Rule{rules.KeptFor},
+			Rules:  []rules.Rule{rules.KeptFor},
 		},
 	}
 }

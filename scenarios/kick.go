@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/rules"
@@ -23,39 +24,39 @@ func Kick() []*harness.Scenario {
 	kickAll := peers.Opened(append([]peers.Step{peers.Gather{Lead: true}, peers.Ask{Command: "kick-all 4001"}}, kicked...)...)
 	told := harness.Crowd{Count: 20, Script: peers.Opened(append([]peers.Step{peers.Gather{After: known}}, kicked...)...)}
 	hangs := harness.Crowd{Count: 20, Script: peers.Opened(peers.Gather{After: known}, peers.AwaitClose{}, peers.Leave{}, peers.HoldOpen{})}
-	everyone := slices.Concat([]harness.Rule{rules.EveryoneTold(4001), rules.SendsCode(4001, ""), rules.CrowdReleased}, rules.Told(rules.EventCode), rules.CrowdEvents())
+	everyone := slices.Concat([]rules.Rule{rules.EveryoneTold(4001), rules.SendsCode(4001, ""), rules.CrowdReleased}, rules.Told(rules.EventCode), rules.CrowdEvents())
 	return []*harness.Scenario{
 		{
 			ID: "kick/all", Title: "asks for a kick of all, with 20 others that answer",
-			Needs: []harness.Capability{harness.CanKickAll}, Alone: true,
+			Needs: []evidence.Capability{evidence.CanKickAll}, Alone: true,
 			Script: kickAll, Crowd: []harness.Crowd{told}, Rules: everyone,
 		},
 		{
 			ID: "kick/one-of-50", Title: "sends a frame with a reserved opcode, while 49 others behave",
-			Needs: []harness.Capability{harness.Echo}, Labels: []string{malformed}, Alone: true,
+			Needs: []evidence.Capability{evidence.Echo}, Labels: []string{malformed}, Alone: true,
 			Script: peers.Opened(peers.Gather{Lead: true}, peers.Send{{Opcode: 3, Payload: []byte("bad")}}, peers.Leave{}, peers.AwaitEnd{}, peers.Finish{}),
 			Crowd: []harness.Crowd{{Count: 49, Script: peers.Opened(peers.Gather{}, peers.Pause{For: 500 * time.Millisecond},
 				peers.Send{peers.Text(stillHere)}, peers.AwaitText{Text: stillHere}, peers.Leave{},
 				peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})}},
-			Rules: append([]harness.Rule{rules.FailsClosed, rules.OthersUnharmed(stillHere), rules.EventClean, rules.OneEvent, rules.EventInTime}, rules.CrowdEvents()...),
+			Rules: append([]rules.Rule{rules.FailsClosed, rules.OthersUnharmed(stillHere), rules.EventClean, rules.OneEvent, rules.EventInTime}, rules.CrowdEvents()...),
 		},
 		{
 			ID: "kick/all-with-hangers", Title: "asks for a kick of all, with 20 others that answer and 20 that ignore the Close",
-			Needs: []harness.Capability{harness.CanKickAll}, Labels: []string{hang}, Alone: true,
+			Needs: []evidence.Capability{evidence.CanKickAll}, Labels: []string{hang}, Alone: true,
 			Script: kickAll, Crowd: []harness.Crowd{told, hangs}, Rules: everyone,
 		},
 		{
 			ID: "kick/on-connect", Title: "answers a server that sends a text and closes with 1000 in its connection handler",
-			Needs: []harness.Capability{harness.CanOpen}, Query: "finwait-open=close%201000",
+			Needs: []evidence.Capability{evidence.CanOpen}, Query: "finwait-open=close%201000",
 			Script: append(peers.Script{peers.Connect{}, peers.Trigger{}, peers.SendRequest{}, peers.AwaitUpgrade{}}, polite...),
-			Rules:  append([]harness.Rule{rules.MessageFirst, rules.SendsCode(1000, ""), rules.BoundedWait}, rules.Told(rules.EventCode)...),
+			Rules:  append([]rules.Rule{rules.MessageFirst, rules.SendsCode(1000, ""), rules.BoundedWait}, rules.Told(rules.EventCode)...),
 		},
 	}
 }
 
 // Keepalive is the family of peers that do not answer a Ping.
 func Keepalive() []*harness.Scenario {
-	life := []harness.Rule{rules.Keepalive, rules.KeepaliveDeclared, rules.EventLost, rules.EventClean, rules.OneEvent}
+	life := []rules.Rule{rules.Keepalive, rules.KeepaliveDeclared, rules.EventLost, rules.EventClean, rules.OneEvent}
 	return []*harness.Scenario{
 		{
 			ID: "keepalive/no-pong", Title: "answers no Ping",
@@ -63,7 +64,7 @@ func Keepalive() []*harness.Scenario {
 		},
 		{
 			ID: "keepalive/vanish", Title: "vanishes without a packet after an echo",
-			Needs: []harness.Capability{harness.Dark, harness.Local, harness.Echo}, Labels: []string{dark, hang},
+			Needs: []evidence.Capability{evidence.Dark, evidence.Local, evidence.Echo}, Labels: []string{dark, hang},
 			Script: peers.Opened(peers.Send{peers.Text("hello")}, peers.AwaitText{Text: "hello"}, peers.AwaitAcked{},
 				peers.Trigger{}, peers.Vanish{}, peers.HoldOpen{}),
 			Rules: life,

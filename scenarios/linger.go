@@ -3,6 +3,7 @@ package scenarios
 import (
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/rules"
@@ -21,9 +22,9 @@ func Linger() []*harness.Scenario {
 		},
 		{
 			ID: "linger/no-fin-server-close", Title: "answers the server's Close and never sends FIN",
-			Needs: []harness.Capability{harness.CanClose}, Labels: []string{hang},
+			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{hang},
 			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: "close 1000"}, peers.AwaitClose{}, peers.AnswerClose{}, peers.HoldOpen{}),
-			Rules: append([]harness.Rule{rules.SendsCode(1000, ""), rules.ClosesTCP, rules.ClosesFirst, rules.LetsGoAfterClose},
+			Rules: append([]rules.Rule{rules.SendsCode(1000, ""), rules.ClosesTCP, rules.ClosesFirst, rules.LetsGoAfterClose},
 				append(rules.CloseFrames(), rules.Told(rules.EventCode)...)...),
 		},
 		{
@@ -34,9 +35,9 @@ func Linger() []*harness.Scenario {
 		},
 		{
 			ID: "linger/no-ack-of-fin", Title: "closes with 1000 and never acknowledges the server's FIN",
-			Needs: []harness.Capability{harness.NetAdmin, harness.Local}, Labels: []string{hang, privileged},
+			Needs: []evidence.Capability{evidence.NetAdmin, evidence.Local}, Labels: []string{hang, privileged},
 			Script: peers.Opened(peers.DropFIN{}, peers.Trigger{}, bye, peers.HoldOpen{}),
-			Rules: append([]harness.Rule{rules.Answered, rules.AnsweredInTime, rules.AnswerCode, rules.LetsGoAfterClose},
+			Rules: append([]rules.Rule{rules.Answered, rules.AnsweredInTime, rules.AnswerCode, rules.LetsGoAfterClose},
 				append(rules.CloseFrames(), rules.Told(rules.EventCode)...)...),
 		},
 		{
@@ -47,7 +48,7 @@ func Linger() []*harness.Scenario {
 		{
 			ID: "linger/half-close-early", Title: "closes with 1000, with FIN in the same segment, and reads on",
 			Script: peers.Opened(peers.Trigger{}, peers.SendLast(bye), peers.AwaitEnd{}),
-			Rules: append([]harness.Rule{rules.Answered, rules.AnsweredInTime, rules.AnswerCode, rules.ClosesTCP, rules.LetsGoAfterClose},
+			Rules: append([]rules.Rule{rules.Answered, rules.AnsweredInTime, rules.AnswerCode, rules.ClosesTCP, rules.LetsGoAfterClose},
 				append(rules.CloseFrames(), rules.Told(rules.EventCode)...)...),
 		},
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/rules"
@@ -66,21 +67,21 @@ func PeerClose() []*harness.Scenario {
 		},
 		{
 			ID: "peer-close/then-text", Title: "sends a text behind its Close",
-			Needs:  []harness.Capability{harness.Echo},
+			Needs:  []evidence.Capability{evidence.Echo},
 			Script: closes(bye, peers.Text(late)),
 			Rules:  rules.Answer(rules.NotEchoedAfterClose(late)),
 		},
 		{
 			ID: "peer-close/then-flood", Title: "sends 1 MiB of text behind its Close",
 			Script: closes(bye, peers.Filler(1<<20)),
-			Rules:  append([]harness.Rule{rules.AnsweredOrReset, rules.ClosesCleanly}, rules.Answer()[1:]...),
+			Rules:  append([]rules.Rule{rules.AnsweredOrReset, rules.ClosesCleanly}, rules.Answer()[1:]...),
 		},
 		{
 			ID: "peer-close/after-large-message", Title: "sends 256 KiB of text and closes: the echo may finish first",
 			Script: peers.Opened(peers.Send{peers.Filler(large)}, peers.Trigger{}, peers.Send{bye}, peers.AwaitEnd{}, peers.Finish{}),
 			// The message may be refused before.
-			Rules: append([]harness.Rule{rules.AnsweredOrReset, rules.ClosesCleanly, rules.RefusedAsTooBig(large)},
-				slices.DeleteFunc(rules.Answer()[1:], func(r harness.Rule) bool { return r.ID == rules.EventCode.ID })...),
+			Rules: append([]rules.Rule{rules.AnsweredOrReset, rules.ClosesCleanly, rules.RefusedAsTooBig(large)},
+				slices.DeleteFunc(rules.Answer()[1:], func(r rules.Rule) bool { return r.ID == rules.EventCode.ID })...),
 		},
 		{
 			ID: "peer-close/dripped", Title: "sends its Close frame a byte every 50 ms",
@@ -101,14 +102,14 @@ func PeerClose() []*harness.Scenario {
 			Script: peers.Script{
 				peers.Connect{}, peers.Trigger{}, peers.SendRequest{Then: []peers.Frame{peers.Text("hello"), bye}},
 				peers.AwaitUpgrade{}, peers.AwaitEnd{}, peers.Finish{}},
-			Rules: slices.Concat([]harness.Rule{rules.AnswerCode}, rules.CloseFrames(),
+			Rules: slices.Concat([]rules.Rule{rules.AnswerCode}, rules.CloseFrames(),
 				rules.IfAnswered(rules.ClosesTCP, rules.LetsGoAfterClose), rules.IfAnswered(rules.Told(rules.EventCode)...)),
 		},
 		{
 			ID: "peer-close/simultaneous", Title: "closes with 1001 in the same write that makes the server close with 1000",
-			Needs:  []harness.Capability{harness.CanClose},
+			Needs:  []evidence.Capability{evidence.CanClose},
 			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: "close 1000", Then: []peers.Frame{peers.CloseFrame(1001, "")}}, peers.AwaitEnd{}, peers.Finish{}),
-			Rules:  append([]harness.Rule{rules.BothClosed, rules.BoundedWait}, append(rules.CloseFrames(), rules.Told(rules.EventCode)...)...),
+			Rules:  append([]rules.Rule{rules.BothClosed, rules.BoundedWait}, append(rules.CloseFrames(), rules.Told(rules.EventCode)...)...),
 		},
 	}...)
 }

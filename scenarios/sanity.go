@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/rules"
@@ -11,7 +12,7 @@ func Sanity() []*harness.Scenario {
 	return []*harness.Scenario{
 		{
 			ID: "sanity/echo", Title: "sends a text, gets its echo, and closes with 1000",
-			Needs: []harness.Capability{harness.Echo},
+			Needs: []evidence.Capability{evidence.Echo},
 			Script: peers.Opened(
 				peers.Send{peers.Text("hello")}, peers.AwaitText{Text: "hello"},
 				peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{}),

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/rules"
@@ -13,10 +14,10 @@ import (
 // ServerClose is the family in which the server's application closes.
 func ServerClose() []*harness.Scenario {
 	var out []*harness.Scenario
-	add := func(name, title string, needs []harness.Capability, labels []string, script peers.Script, r ...[]harness.Rule) {
+	add := func(name, title string, needs []evidence.Capability, labels []string, script peers.Script, r ...[]rules.Rule) {
 		out = append(out, &harness.Scenario{
 			ID: "server-close/" + name, Title: title, Labels: labels,
-			Needs:  append([]harness.Capability{harness.CanClose}, needs...),
+			Needs:  append([]evidence.Capability{evidence.CanClose}, needs...),
 			Script: script, Rules: append(slices.Concat(r...), rules.CloseFrames()...),
 		})
 	}
@@ -28,16 +29,16 @@ func ServerClose() []*harness.Scenario {
 		return asked(append([]peers.Step{peers.AwaitClose{}}, steps...)...)
 	}
 	polite := []peers.Step{peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}}
-	sent := []harness.Rule{rules.SendsCode(1000, "")}
-	ends := []harness.Rule{rules.ClosesTCP, rules.ClosesFirst}
-	bounded := []harness.Rule{rules.BoundedWait}
-	talked := append([]harness.Rule{rules.NotProlonged}, rules.Told(rules.EventLost)...)
+	sent := []rules.Rule{rules.SendsCode(1000, "")}
+	ends := []rules.Rule{rules.ClosesTCP, rules.ClosesFirst}
+	bounded := []rules.Rule{rules.BoundedWait}
+	talked := append([]rules.Rule{rules.NotProlonged}, rules.Told(rules.EventLost)...)
 	answer := func(f peers.Frame) peers.Script {
 		return sees(peers.Send{f}, peers.AwaitEnd{}, peers.Finish{})
 	}
 	holds := []string{hang}
-	local := []harness.Capability{harness.Local}
-	lost := []harness.Capability{harness.Local, harness.Dark}
+	local := []evidence.Capability{evidence.Local}
+	lost := []evidence.Capability{evidence.Local, evidence.Dark}
 	half := peers.SendPart{Frame: peers.Text("a frame that is cut in the middle"), Leave: 17}
 
 	add("polite", "answers the server's Close and ends TCP", nil, nil, asked(polite...), sent, ends, bounded, rules.Told(rules.EventCode))
@@ -47,7 +48,7 @@ func ServerClose() []*harness.Scenario {
 	add("answers-other-code", "answers the server's Close with 4000", nil, nil, answer(peers.CloseFrame(4000, "other")), sent, ends, bounded, rules.Told(rules.EventCode))
 	add("answers-empty", "answers the server's Close without a code", nil, nil, answer(peers.CloseBody(nil)), sent, ends, bounded, rules.Told(rules.EventNoCode))
 	add("answers-bad-code", "answers the server's Close with 1006", nil, []string{malformed}, answer(peers.CloseFrame(1006, "")), sent, bounded,
-		[]harness.Rule{rules.OneEvent, rules.EventInTime})
+		[]rules.Rule{rules.OneEvent, rules.EventInTime})
 	add("keeps-talking", "answers with a text every 100 ms", nil, holds, asked(peers.KeepSending{Frame: peers.Text("still here"), Every: 100 * time.Millisecond}), sent, talked)
 	add("keeps-pinging", "answers with a Ping every 100 ms", nil, holds, asked(peers.KeepSending{Frame: peers.Ping("still here"), Every: 100 * time.Millisecond}), sent, talked)
 	add("slow-talker", "answers with a text every 2 s", nil, holds, asked(peers.KeepSending{Frame: peers.Text("still here"), Every: 2 * time.Second}), sent, talked)
@@ -61,8 +62,8 @@ func ServerClose() []*harness.Scenario {
 	add("half-closes", "sends FIN instead of answering, and reads on", nil, []string{tcp, hang}, sees(peers.HalfClose{}, peers.HoldOpen{}), sent, bounded, rules.Told(rules.EventLost))
 	add("rst", "resets the connection instead of answering", local, []string{tcp}, sees(peers.Reset{}, peers.HoldOpen{}), sent, bounded, rules.Told(rules.EventLost))
 	add("vanishes", "is dark when the server closes", lost, []string{dark, hang}, peers.Opened(peers.Vanish{}, peers.Trigger{}, ask, peers.HoldOpen{}),
-		[]harness.Rule{rules.LetsGoOfVanished}, rules.Told(rules.EventLost))
-	add("vanishes-then-returns", "is dark for 3 s when the server closes, then answers", []harness.Capability{harness.Dark}, []string{dark},
+		[]rules.Rule{rules.LetsGoOfVanished}, rules.Told(rules.EventLost))
+	add("vanishes-then-returns", "is dark for 3 s when the server closes, then answers", []evidence.Capability{evidence.Dark}, []string{dark},
 		peers.Opened(peers.Vanish{}, peers.Trigger{}, ask, peers.Pause{For: 3 * time.Second}, peers.Return{},
 			peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}), bounded, rules.Told(rules.EventCode))
 	out = append(out,
@@ -74,7 +75,7 @@ func ServerClose() []*harness.Scenario {
 		sent, ends, bounded, rules.Told(rules.EventCode))
 	add("closes-at-once", "closes with 1000 at the same time as the server", nil, nil,
 		peers.Opened(peers.Trigger{}, peers.Ask{Command: "close 1000", Then: []peers.Frame{peers.CloseFrame(1000, "")}}, peers.AwaitEnd{}, peers.Finish{}),
-		[]harness.Rule{rules.BothClosed}, bounded, rules.Told(rules.EventCode))
+		[]rules.Rule{rules.BothClosed}, bounded, rules.Told(rules.EventCode))
 
 	// A library may refuse a code, and then the connection goes on: the peer closes.
 	// 1 s is a close timeout in use.
@@ -86,21 +87,21 @@ func ServerClose() []*harness.Scenario {
 		}
 		out = append(out, &harness.Scenario{
 			ID: fmt.Sprintf("server-close/code-%d", c), Title: fmt.Sprintf("answers a server that closes with %d and a reason, or closes where the library refuses that", c),
-			Needs: []harness.Capability{harness.CanClose, harness.ChosenCode, harness.ChosenReason},
+			Needs: []evidence.Capability{evidence.CanClose, evidence.ChosenCode, evidence.ChosenReason},
 			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: fmt.Sprintf("close %d why not", c)}, peers.AwaitClose{For: refusal},
 				peers.AnswerClose{Else: peers.Send{peers.CloseFrame(4000, "")}}, peers.AwaitEnd{}, peers.Finish{}),
-			Rules: slices.Concat([]harness.Rule{chosen, rules.SentCode}, ends, bounded, rules.IfClosed(rules.Told(rules.EventCode)...), rules.CloseFrames()),
+			Rules: slices.Concat([]rules.Rule{chosen, rules.SentCode}, ends, bounded, rules.IfClosed(rules.Told(rules.EventCode)...), rules.CloseFrames()),
 			Asks:  chosen.ID,
 		})
 	}
-	add("no-code", "answers a server that closes without a code", []harness.Capability{harness.ChosenCode}, nil,
+	add("no-code", "answers a server that closes without a code", []evidence.Capability{evidence.ChosenCode}, nil,
 		peers.Opened(append([]peers.Step{peers.Trigger{}, peers.Ask{Command: "close"}}, polite...)...),
-		[]harness.Rule{rules.SentCode}, ends, bounded, rules.IfClosed(rules.Any()...))
+		[]rules.Rule{rules.SentCode}, ends, bounded, rules.IfClosed(rules.Any()...))
 	// A library may also close with another code, at once, or not at all.
 	for _, c := range []int{999, 1004, 1005, 1006, 1015} {
 		out = append(out, &harness.Scenario{
 			ID: fmt.Sprintf("server-close/refused-%d", c), Title: fmt.Sprintf("answers a server whose application closes with %d, which may not be sent", c),
-			Needs: []harness.Capability{harness.CanClose, harness.ChosenCode},
+			Needs: []evidence.Capability{evidence.CanClose, evidence.ChosenCode},
 			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: fmt.Sprintf("close %d", c)}, peers.Pause{For: refusal},
 				peers.AnswerClose{Else: peers.Send{peers.CloseFrame(1000, "")}}, peers.AwaitEnd{}, peers.Finish{}),
 			Rules: append(append(rules.CloseFrames(), rules.SentCode), rules.Any()...),
@@ -121,11 +122,11 @@ func stuck(read peers.Step, then ...peers.Step) peers.Script {
 func unread(name, title string, read peers.Step) *harness.Scenario {
 	return &harness.Scenario{
 		ID: "server-close/" + name, Title: title, Labels: []string{hang}, Alone: true,
-		Needs:  []harness.Capability{harness.CanKickAll, harness.CanFill, harness.Local},
+		Needs:  []evidence.Capability{evidence.CanKickAll, evidence.CanFill, evidence.Local},
 		Script: stuck(read, peers.Gather{}, peers.Leave{}, peers.HoldOpen{}),
 		Crowd: []harness.Crowd{{Kind: "asks", Count: 1, Script: peers.Opened(peers.Gather{Lead: true}, peers.Ask{Command: "kick-all 1000"},
 			peers.AwaitClose{}, peers.Leave{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{})}},
-		Rules: slices.Concat([]harness.Rule{rules.NotBlocked}, rules.Told(rules.EventLost), rules.CloseFrames()),
+		Rules: slices.Concat([]rules.Rule{rules.NotBlocked}, rules.Told(rules.EventLost), rules.CloseFrames()),
 	}
 }
 
@@ -133,23 +134,23 @@ func unread(name, title string, read peers.Step) *harness.Scenario {
 // connection.
 func Terminate() []*harness.Scenario {
 	ask := peers.Ask{Command: "terminate"}
-	told := []harness.Rule{rules.Terminated, rules.TerminatedSeen, rules.EventLost, rules.EventClean, rules.KillEvent, rules.EventInTime}
-	scenario := func(name, title string, script peers.Script, needs ...harness.Capability) *harness.Scenario {
+	told := []rules.Rule{rules.Terminated, rules.TerminatedSeen, rules.EventLost, rules.EventClean, rules.KillEvent, rules.EventInTime}
+	scenario := func(name, title string, script peers.Script, needs ...evidence.Capability) *harness.Scenario {
 		return &harness.Scenario{
-			ID: "terminate/" + name, Title: title, Needs: append([]harness.Capability{harness.CanTerminate}, needs...),
+			ID: "terminate/" + name, Title: title, Needs: append([]evidence.Capability{evidence.CanTerminate}, needs...),
 			Script: script, Rules: told,
 		}
 	}
 	// Behind a full send buffer the command may not be read, which cannot be told
 	// from a kill that does nothing: that is measured and not judged.
 	unread := scenario("stops-reading", "has stopped reading, with the server's send buffer full",
-		stuck(peers.StopReading{}, peers.Trigger{}, ask, peers.HoldOpen{}), harness.CanFill, harness.Local)
-	unread.Rules = []harness.Rule{rules.KeptFor, rules.TerminatedSeen, rules.EventLost, rules.EventClean, rules.KillEvent}
+		stuck(peers.StopReading{}, peers.Trigger{}, ask, peers.HoldOpen{}), evidence.CanFill, evidence.Local)
+	unread.Rules = []rules.Rule{rules.KeptFor, rules.TerminatedSeen, rules.EventLost, rules.EventClean, rules.KillEvent}
 	return []*harness.Scenario{
 		scenario("polite", "reads on, and ends TCP when the server does",
 			peers.Opened(peers.Trigger{}, ask, peers.AwaitEnd{}, peers.Finish{})),
 		scenario("ignores", "holds the connection", peers.Opened(peers.Trigger{}, ask, peers.HoldOpen{})),
-		scenario("vanished", "is dark", peers.Opened(peers.Vanish{}, peers.Trigger{}, ask, peers.HoldOpen{}), harness.Local, harness.Dark),
+		scenario("vanished", "is dark", peers.Opened(peers.Vanish{}, peers.Trigger{}, ask, peers.HoldOpen{}), evidence.Local, evidence.Dark),
 		unread,
 		scenario("mid-message", "is between two fragments of a message",
 			peers.Opened(peers.Trigger{}, peers.Ask{Command: "terminate", Then: []peers.Frame{{Opcode: peers.OpText, Part: true, Payload: []byte("half")}}}, peers.AwaitEnd{}, peers.Finish{})),

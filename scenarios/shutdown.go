@@ -3,6 +3,7 @@ package scenarios
 import (
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/rules"
@@ -36,16 +37,16 @@ func Shutdown(n int) []*harness.Scenario {
 	knocking := func(n int) []harness.Crowd {
 		var out []harness.Crowd
 		for i := range n {
-			out = append(out, member(harness.Connecting, 1, append(peers.Script{peers.Knock{After: time.Duration(i+1) * 20 * time.Millisecond}}, polite...)))
+			out = append(out, member(evidence.Connecting, 1, append(peers.Script{peers.Knock{After: time.Duration(i+1) * 20 * time.Millisecond}}, polite...)))
 		}
 		return out
 	}
 	fifth := max(n/5, 1)
 	lead := peers.Opened(append([]peers.Step{peers.Gather{Lead: true}, peers.Ask{Command: "stop"}}, polite...)...)
-	told := []harness.Rule{rules.EveryoneWarned, rules.ShutdownCode, rules.Exits, rules.ExitStatus, rules.CutWhen}
-	scenario := func(name, title string, rule []harness.Rule, crowd []harness.Crowd, needs ...harness.Capability) *harness.Scenario {
+	told := []rules.Rule{rules.EveryoneWarned, rules.ShutdownCode, rules.Exits, rules.ExitStatus, rules.CutWhen}
+	scenario := func(name, title string, rule []rules.Rule, crowd []harness.Crowd, needs ...evidence.Capability) *harness.Scenario {
 		return &harness.Scenario{
-			ID: "shutdown/" + name, Title: title, Needs: append([]harness.Capability{harness.CanStop}, needs...), Labels: []string{hang},
+			ID: "shutdown/" + name, Title: title, Needs: append([]evidence.Capability{evidence.CanStop}, needs...), Labels: []string{hang},
 			Script: lead, Crowd: crowd, Stops: true, Rules: rule,
 		}
 	}
@@ -53,13 +54,13 @@ func Shutdown(n int) []*harness.Scenario {
 		scenario("polite", "stops a server whose peers answer its Close and end TCP", told, []harness.Crowd{behaves(n)}),
 		scenario("ignoring", "stops a server whose peers ignore its Close", told, []harness.Crowd{ignores(n)}),
 		scenario("no-fin", "stops a server whose peers answer its Close and never send FIN", told, []harness.Crowd{noFIN(n)}),
-		scenario("vanished", "stops a server whose peers have vanished without a packet", told, []harness.Crowd{vanished(n)}, harness.Dark, harness.Local),
-		scenario("stopped-reading", "stops a server of whose peers a fifth have stopped reading", told, []harness.Crowd{behaves(n - fifth), stopped(fifth)}, harness.Echo),
+		scenario("vanished", "stops a server whose peers have vanished without a packet", told, []harness.Crowd{vanished(n)}, evidence.Dark, evidence.Local),
+		scenario("stopped-reading", "stops a server of whose peers a fifth have stopped reading", told, []harness.Crowd{behaves(n - fifth), stopped(fifth)}, evidence.Echo),
 		scenario("mixed", "stops a server with a fifth of its peers of each kind", told,
-			[]harness.Crowd{behaves(max(n-4*fifth, 1)), ignores(fifth), noFIN(fifth), vanished(fifth), stopped(fifth)}, harness.Dark, harness.Local, harness.Echo),
+			[]harness.Crowd{behaves(max(n-4*fifth, 1)), ignores(fifth), noFIN(fifth), vanished(fifth), stopped(fifth)}, evidence.Dark, evidence.Local, evidence.Echo),
 		scenario("mid-handshake", "stops a server whose peers have sent half of the upgrade request", told,
 			[]harness.Crowd{member("mid-handshake", n, peers.Script{peers.Connect{}, peers.SendRequest{Half: true}, peers.Gather{}, peers.HoldOpen{}})}),
-		scenario("connecting", "stops a server while new peers connect every 20 ms", []harness.Rule{rules.NoneForgotten, rules.EveryoneWarned, rules.Exits, rules.ExitStatus, rules.CutWhen},
+		scenario("connecting", "stops a server while new peers connect every 20 ms", []rules.Rule{rules.NoneForgotten, rules.EveryoneWarned, rules.Exits, rules.ExitStatus, rules.CutWhen},
 			append([]harness.Crowd{behaves(fifth)}, knocking(max(n-fifth, 1))...)),
 	}
 }

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"slices"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/rules"
@@ -10,9 +11,9 @@ import (
 
 // TLS is the family in which TLS and TCP do not end together, on wss targets.
 func TLS() []*harness.Scenario {
-	wss := []harness.Capability{harness.TLS}
-	released := append([]harness.Rule{rules.LetsGoOfDead}, rules.Told(rules.EventLost)...)
-	ended := slices.Concat([]harness.Rule{rules.EndsAfterFIN}, released, rules.CloseFrames())
+	wss := []evidence.Capability{evidence.TLS}
+	released := append([]rules.Rule{rules.LetsGoOfDead}, rules.Told(rules.EventLost)...)
+	ended := slices.Concat([]rules.Rule{rules.EndsAfterFIN}, released, rules.CloseFrames())
 	return []*harness.Scenario{
 		{
 			ID: "tls/close-notify-first", Title: "sends close_notify without a Close frame and without FIN, and reads on",
@@ -34,7 +35,7 @@ func TLS() []*harness.Scenario {
 		},
 		{
 			ID: "tls/rst-under-tls", Title: "resets the connection",
-			Needs: append([]harness.Capability{harness.Local}, wss...), Labels: []string{tcp},
+			Needs: append([]evidence.Capability{evidence.Local}, wss...), Labels: []string{tcp},
 			Script: peers.Opened(peers.Trigger{}, peers.Reset{}, peers.HoldOpen{}),
 			Rules:  released,
 		},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/rules"
@@ -15,14 +16,14 @@ import (
 type offence struct {
 	name, title string
 	frames      []peers.Frame
-	code        harness.Rule
+	code        rules.Rule
 }
 
 func offences() []offence {
 	text := func(s string) peers.Frame { return peers.Text(s) }
 	part := func(s string) peers.Frame { f := text(s); f.Part = true; return f }
 	next := func(s string) peers.Frame { return peers.Frame{Opcode: peers.OpContinuation, Payload: []byte(s)} }
-	protocol := func(clause string) harness.Rule { return rules.FailureCode("RFC 6455, "+clause, 1002) }
+	protocol := func(clause string) rules.Rule { return rules.FailureCode("RFC 6455, "+clause, 1002) }
 	payload := rules.FailureCode("RFC 6455, 8.1", 1007)
 
 	out := []offence{{"unmasked", "sends a text without a mask",
@@ -82,9 +83,9 @@ func Violation() []*harness.Scenario {
 			},
 			&harness.Scenario{
 				ID: "violation/" + o.name + "/vanishes", Title: o.title + ", with all that comes from the server lost",
-				Needs: []harness.Capability{harness.Dark, harness.Local}, Labels: []string{malformed, hang, dark},
+				Needs: []evidence.Capability{evidence.Dark, evidence.Local}, Labels: []string{malformed, hang, dark},
 				Script: act([]peers.Step{peers.Vanish{}}, peers.HoldOpen{}),
-				Rules:  []harness.Rule{rules.FailsReleased, rules.OneEvent, rules.EventInTime},
+				Rules:  []rules.Rule{rules.FailsReleased, rules.OneEvent, rules.EventInTime},
 			})
 	}
 	return out

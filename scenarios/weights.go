@@ -8,6 +8,7 @@ import (
 
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/nearest"
+	"github.com/finwait/finwait/rules"
 )
 
 // RuleIDs are the ids of the rules that the scenarios are judged by, each once, in
@@ -15,7 +16,7 @@ import (
 func RuleIDs(list []*harness.Scenario) (out []string) {
 	seen := map[string]bool{}
 	for _, s := range list {
-		for _, r := range append(s.Rules[:len(s.Rules):len(s.Rules)], harness.Alive) {
+		for _, r := range append(s.Rules[:len(s.Rules):len(s.Rules)], rules.Alive) {
 			if !seen[r.ID] {
 				seen[r.ID] = true
 				out = append(out, r.ID)
@@ -35,7 +36,7 @@ func CheckRule(list []*harness.Scenario, id string) error {
 
 // WeightFlag is the weights of rules as a flag that is given once for each rule, such
 // as R36=off. It implements [flag.Value] and pflag's.
-type WeightFlag struct{ To *harness.Weights }
+type WeightFlag struct{ To *rules.Weights }
 
 // Set gives a rule its weight. The error is to stand behind the text.
 func (w WeightFlag) Set(text string) error {
@@ -55,14 +56,14 @@ func (w WeightFlag) SetDefault(text string) error {
 	return err
 }
 
-func (w WeightFlag) set(rule string, weight harness.Weight) {
+func (w WeightFlag) set(rule string, weight rules.Weight) {
 	if *w.To == nil {
-		*w.To = harness.Weights{}
+		*w.To = rules.Weights{}
 	}
 	(*w.To)[rule] = weight
 }
 
-func weigh(text string) (rule string, weight harness.Weight, err error) {
+func weigh(text string) (rule string, weight rules.Weight, err error) {
 	rule, word, ok := strings.Cut(text, "=")
 	if !ok {
 		return "", "", fmt.Errorf("%.40q gives no weight: give one such as R36=off", text)
@@ -71,10 +72,10 @@ func weigh(text string) (rule string, weight harness.Weight, err error) {
 	if err := CheckRule(All(), rule); err != nil {
 		return "", "", err
 	}
-	if !slices.Contains([]harness.Weight{harness.Fails, harness.Warns, harness.Off}, harness.Weight(word)) {
+	if !slices.Contains([]rules.Weight{rules.Fails, rules.Warns, rules.Off}, rules.Weight(word)) {
 		return "", "", fmt.Errorf("%.40q is no weight of %s: give fail, warn or off", word, rule)
 	}
-	return rule, harness.Weight(word), nil
+	return rule, rules.Weight(word), nil
 }
 
 // String is the weights as they are given, sorted by rule.

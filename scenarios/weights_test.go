@@ -4,12 +4,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
 )
 
 func TestWeightFlag(t *testing.T) {
-	var got harness.Weights
+	var got rules.Weights
 	flag := scenarios.WeightFlag{To: &got}
 	for _, step := range []struct {
 		give       func(string) error

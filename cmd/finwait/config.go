@@ -14,9 +14,9 @@ import (
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v4"
 
-	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/input"
 	"github.com/finwait/finwait/internal/nearest"
+	"github.com/finwait/finwait/rules"
 )
 
 // A project's settings: the command line goes before the environment, and that
@@ -32,7 +32,7 @@ const (
 type config struct {
 	file  string
 	url   string
-	known []*harness.KnownFailure
+	known []*rules.KnownFailure
 }
 
 func (g *config) add(c *cobra.Command) {

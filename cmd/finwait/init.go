@@ -13,9 +13,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
 )
 
@@ -159,7 +159,7 @@ func writeSchema(w io.Writer) error {
 			"description":          "what a breach of a rule does, before its grade and strict: fail, warn, or off where the rule is not judged",
 			"type":                 "object",
 			"propertyNames":        rule,
-			"additionalProperties": object{"enum": []harness.Weight{harness.Fails, harness.Warns, harness.Off}},
+			"additionalProperties": object{"enum": []rules.Weight{rules.Fails, rules.Warns, rules.Off}},
 		},
 		knownFailures: object{
 			"description": "rules that scenarios are known to break: that does not fail the run; that none breaks the rule any more does",

@@ -11,12 +11,13 @@ import (
 
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/nearest"
+	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
 )
 
 // readKnown reads the list of what is known to fail. No rule is excused twice for
 // the same pattern.
-func readKnown(file string, list *yaml.Node) (out []*harness.KnownFailure, err error) {
+func readKnown(file string, list *yaml.Node) (out []*rules.KnownFailure, err error) {
 	if list.Kind != yaml.SequenceNode {
 		return nil, at(file, list, "%s is a list, of entries with id, rule and reason", knownFailures)
 	}
@@ -38,11 +39,11 @@ func readKnown(file string, list *yaml.Node) (out []*harness.KnownFailure, err e
 }
 
 // knownFailure reads one entry.
-func knownFailure(file string, entry *yaml.Node) (*harness.KnownFailure, error) {
+func knownFailure(file string, entry *yaml.Node) (*rules.KnownFailure, error) {
 	if entry.Kind != yaml.MappingNode {
 		return nil, at(file, entry, "an entry of %s has id, rule and reason", knownFailures)
 	}
-	k := &harness.KnownFailure{Where: fmt.Sprintf("%s:%d", path.Base(file), entry.Line)}
+	k := &rules.KnownFailure{Where: fmt.Sprintf("%s:%d", path.Base(file), entry.Line)}
 	keys, seen := []string{"id", "rule", "reason", "until"}, map[string]*yaml.Node{}
 	for i := 0; i < len(entry.Content); i += 2 {
 		key, value := entry.Content[i], entry.Content[i+1]

@@ -16,12 +16,13 @@ import (
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/flags"
 	"github.com/finwait/finwait/internal/secret"
+	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
 )
 
 // targetFlags are the flags that say how a server is reached and judged.
 type targetFlags struct {
-	profile              harness.Profile
+	profile              rules.Profile
 	headers              []string
 	origin, subprotocols string
 	tls                  flags.TLS
@@ -145,7 +146,7 @@ func ordinal(i int) string {
 }
 
 // convention is a close code as a flag: a number, or null.
-type convention harness.Convention
+type convention rules.Convention
 
 // Set implements pflag.Value.
 func (c *convention) Set(s string) error {

@@ -1,4 +1,4 @@
-package harness
+package evidence
 
 import (
 	"testing"
@@ -13,12 +13,12 @@ func TestClip(t *testing.T) {
 	const ms = time.Millisecond
 	trigger := time.Now()
 	member := func(after, until, bound time.Duration, censored bool) *Record {
-		return &Record{Record: &peers.Record{Trigger: trigger.Add(after)}, Socket: Socket{Observed: true, Held: Survival{until, bound, censored}}}
+		return &Record{Record: &peers.Record{Trigger: trigger.Add(after)}, Socket: Socket{Observed: true, Held: Survival{Until: until, Bound: bound, Censored: censored}}}
 	}
 	r := member(0, 7*ms, 5*ms, false)
 	r.Exit = &Exit{Observed: true, At: 4 * ms, Gone: 5 * ms}
 	r.Crowd = []*Record{member(2*ms, 9*ms, 8*ms, false), member(0, 9*ms, 3*ms, false), member(0, 9*ms, 0, true), member(0, 3*ms, ms, false)}
-	r.clip()
+	r.ClipToExit()
 	for i, want := range []Survival{{5 * ms, 3 * ms, false}, {3 * ms, 2 * ms, false}, {9 * ms, 3 * ms, false}, {9 * ms, 0, true}, {3 * ms, ms, false}} {
 		if got := append([]*Record{r}, r.Crowd...)[i].Socket.Held; got != want {
 			t.Errorf("%d: %+v, want %+v", i, got, want)

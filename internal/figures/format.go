@@ -1,4 +1,5 @@
-package harness
+// Package figures writes measured values for readers.
+package figures
 
 import (
 	"fmt"

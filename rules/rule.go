@@ -1,10 +1,12 @@
-package harness
+package rules
 
 import (
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/finwait/finwait/evidence"
 )
 
 // Grade is how much a requirement weighs.
@@ -54,11 +56,11 @@ type Rule struct {
 	Grade  Grade
 	Clause string // where it comes from, e.g. "RFC 6455, 5.5.1"
 	Text   string // the requirement in one sentence
-	Check  func(*Record, Profile) Finding
+	Check  func(*evidence.Record, Profile) Finding
 }
 
-// judge checks the rule on a record, unless its weight is Off.
-func (r Rule) judge(record *Record, p Profile) Finding {
+// Judge checks the rule on a record, unless its weight is Off.
+func (r Rule) Judge(record *evidence.Record, p Profile) Finding {
 	f, weight := Finding{Outcome: NotJudged, Got: "not judged: its weight is off"}, p.Weight(r)
 	if weight != Off {
 		f = r.Check(record, p)
@@ -100,7 +102,7 @@ type Finding struct {
 	Outcome Outcome
 	Want    string // what the rule asks for, with the limit in force
 	Got     string // what was seen; never empty
-	Missing Capability
+	Missing evidence.Capability
 	Known   *KnownFailure // the entry that is about a breach that would fail; nil: there is none
 	Lapsed  bool          // its date is over
 }

@@ -1,4 +1,4 @@
-package harness
+package evidence
 
 import (
 	"time"
@@ -17,8 +17,8 @@ type Record struct {
 	Alive  Liveness
 	Has    map[Capability]bool // what the target and this host can do
 
-	token   string // of the connection, for its close events; empty: it has none
-	refused bool   // a command of the user's exited with 127
+	Token   string // names the connection to the application (?finwait=TOKEN); empty: it has none
+	Refused bool   // a command of the user exited with 127: not supported
 }
 
 // Opened is when the peer was connected, where that was after the trigger; else 0.
@@ -29,8 +29,11 @@ func (r *Record) Opened() time.Duration {
 	return max(0, *r.Connected)
 }
 
-// everyone is the record with those of its crowd.
-func (r *Record) everyone() []*Record { return append([]*Record{r}, r.Crowd...) }
+// Everyone is the record with those of its crowd.
+func (r *Record) Everyone() []*Record { return append([]*Record{r}, r.Crowd...) }
+
+// Connecting is the kind of a peer that connects while the server is being stopped.
+const Connecting = "connecting"
 
 // Exit is the end of the server's process after it was asked to stop.
 type Exit struct {
@@ -80,4 +83,19 @@ type Liveness struct {
 	OK    bool
 	Took  time.Duration
 	Err   string
+}
+
+// ClipToExit dates the ends of sockets at the exit where they were seen later: a
+// socket is let go of when its last process ends, at the latest.
+func (r *Record) ClipToExit() {
+	e := r.Exit
+	if e.Killed || e.Left {
+		return
+	}
+	for _, c := range r.Everyone() {
+		h, gone := &c.Socket.Held, r.Trigger.Add(e.Gone).Sub(c.Trigger)
+		if earliest := h.Until - h.Bound; c.Socket.Observed && !h.Censored && earliest <= gone && gone < h.Until {
+			h.Until, h.Bound = gone, gone-earliest
+		}
+	}
 }

@@ -1,0 +1,43 @@
+package evidence
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// AppEvent is one close event of the server's application, as it reports it.
+// What its library does not tell is nil.
+type AppEvent struct {
+	Code   *int       `json:"code"`
+	Reason *string    `json:"reason"`
+	Clean  *bool      `json:"clean"`
+	At     *time.Time `json:"at"`
+	Error  string     `json:"error,omitempty"`
+}
+
+// String is the event in one line.
+func (e AppEvent) String() string {
+	parts := []string{"code null"}
+	if e.Code != nil {
+		parts[0] = fmt.Sprintf("code %d", *e.Code)
+	}
+	if e.Reason != nil && *e.Reason != "" {
+		parts = append(parts, fmt.Sprintf("reason %+q", *e.Reason))
+	}
+	if e.Clean != nil {
+		parts = append(parts, map[bool]string{true: "clean", false: "not clean"}[*e.Clean])
+	}
+	if e.Error != "" {
+		parts = append(parts, fmt.Sprintf("error %+q", e.Error))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// AppEvents are the close events that the application had for one connection.
+type AppEvents struct {
+	Asked bool      // the target was asked
+	Came  time.Time // when its answer came
+	List  []AppEvent
+	Err   string // the answer was none, or malformed
+}
