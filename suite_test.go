@@ -24,6 +24,7 @@ import (
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
+	"github.com/finwait/finwait/servers"
 )
 
 // The target is a flag and not an environment variable: go test would serve a
@@ -122,7 +123,7 @@ var _ = BeforeSuite(func() {
 	signalled, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	DeferCleanup(stop)
 	ctx, interrupt = context.WithCancelCause(signalled)
-	batch, err = harness.Start(ctx, &harness.Target{URL: u, Header: header, TLS: secure, Profile: profile}, chosen, harness.Options{})
+	batch, err = harness.Start(ctx, &servers.Target{URL: u, Header: header, TLS: secure, Profile: profile}, chosen, harness.Options{})
 	Expect(err).NotTo(HaveOccurred(), "the target cannot be tested")
 	DeferCleanup(batch.Wait)
 })

@@ -19,10 +19,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/crowds"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reference"
 	"github.com/finwait/finwait/rules"
+	"github.com/finwait/finwait/servers"
 )
 
 // What a crowd must reach: on the 99th percentile, per second, and in bytes of
@@ -37,7 +38,7 @@ const (
 // each end of a crowd, and compares each release with that server's log.
 func crowd(n int, w io.Writer) error {
 	ok := true
-	for _, then := range []harness.CrowdEnd{harness.PeersClose, harness.ServerKicks, harness.ServerStops} {
+	for _, then := range []crowds.End{crowds.PeersClose, crowds.ServerKicks, crowds.ServerStops} {
 		good, err := crowdOf(n, then, w)
 		if err != nil {
 			return fmt.Errorf("then %s: %w", then, err)
@@ -52,13 +53,13 @@ func crowd(n int, w io.Writer) error {
 
 var errOver = errors.New("a limit was not kept")
 
-func crowdOf(n int, then harness.CrowdEnd, w io.Writer) (bool, error) {
+func crowdOf(n int, then crowds.End, w io.Writer) (bool, error) {
 	server, err := startLogged()
 	if err != nil {
 		return false, err
 	}
 	defer server.end()
-	o := harness.CrowdOptions{Then: then, Hold: time.Second}
+	o := crowds.Options{Then: then, Hold: time.Second}
 	for i := range n {
 		kinds := []peers.Kind{peers.Polite, peers.Polite, peers.Polite, peers.Polite, peers.Polite, peers.Polite, peers.Ignores, peers.Ignores, peers.Vanishes, peers.StopsReading}
 		o.Peers = append(o.Peers, kinds[i%len(kinds)])
@@ -70,8 +71,8 @@ func crowdOf(n int, then harness.CrowdEnd, w io.Writer) (bool, error) {
 			held = resident()
 		}
 	}
-	target := &harness.Target{URL: server.url, Profile: rules.Profile{CloseTimeout: 10 * time.Second, Patience: 15 * time.Second}, StopExec: fmt.Sprintf("kill %d", server.cmd.Process.Pid)}
-	run, err := target.Crowd(context.Background(), o)
+	target := &servers.Target{URL: server.url, Profile: rules.Profile{CloseTimeout: 10 * time.Second, Patience: 15 * time.Second}, StopExec: fmt.Sprintf("kill %d", server.cmd.Process.Pid)}
+	run, err := crowds.Hold(context.Background(), target, o)
 	if err != nil {
 		return false, err
 	}

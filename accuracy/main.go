@@ -27,6 +27,7 @@ import (
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reference"
 	"github.com/finwait/finwait/scenarios"
+	"github.com/finwait/finwait/servers"
 )
 
 // The limits on the 99th percentile.
@@ -103,7 +104,7 @@ func measure(t *table) error {
 	served := make(chan error, 1)
 	go func() { served <- reference.Serve(ctx, l, reference.Options{Log: released.event}) }()
 
-	target := &harness.Target{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}}
+	target := &servers.Target{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}}
 	batch, err := harness.Start(ctx, target, scenarios.All(), harness.Options{})
 	if err != nil {
 		cancel()

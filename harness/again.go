@@ -10,14 +10,14 @@ import (
 )
 
 // askedAtOnce is how many connections ask for events again at the same time:
-// each may wait for the server to end TCP, see goodbye.
+// each may wait for the server to end TCP, see ProbePatience.
 const askedAtOnce = 32
 
 // askedMeanwhile is the same for one scenario while others are measured.
 const askedMeanwhile = 8
 
 // askEach lets ask ask for the events of everyone of the record: some at the same
-// time, as each may take a [goodbye], which a crowd would add up to seconds.
+// time, as each may take a [ProbePatience], which a crowd would add up to seconds.
 func askEach(r *evidence.Record, ask func(i int, one *evidence.Record)) {
 	var asking sync.WaitGroup
 	gate := make(chan struct{}, askedMeanwhile)
@@ -34,20 +34,22 @@ func askEach(r *evidence.Record, ask func(i int, one *evidence.Record)) {
 // askAgain asks for the close events of every connection once more, before the
 // server is left or stopped: a second one may have come long after the first.
 // What was given out stays as it is; a corrected result comes behind it.
-func (b *Batch) askAgain(ctx context.Context, scenarios []*Scenario) {
+func (p *player) askAgain(ctx context.Context, b *board, scenarios []*Scenario) {
+	if !p.shared.has[evidence.CanEvents] {
+		return
+	}
 	var asking sync.WaitGroup
 	gate := make(chan struct{}, askedAtOnce)
-	for i, s := range scenarios {
-		if b.own[s.ID] != nil || !b.has[evidence.CanEvents] {
+	for _, s := range scenarios {
+		if p.fleet.has(s) {
 			continue // its server has ended
 		}
 		asking.Go(func() {
-			slot, late := b.slots[s.ID], false
-			plays := slices.Clone(slot.plays)
+			plays, late := b.plays(s.ID), false
 			corrected := make([]*Result, len(plays))
 			var correcting sync.WaitGroup
 			for n, play := range plays {
-				correcting.Go(func() { corrected[n] = b.correct(ctx, play, gate) })
+				correcting.Go(func() { corrected[n] = p.correct(ctx, play, gate) })
 			}
 			correcting.Wait()
 			for n, again := range corrected {
@@ -55,23 +57,16 @@ func (b *Batch) askAgain(ctx context.Context, scenarios []*Scenario) {
 					plays[n], late = again, true
 				}
 			}
-			if !late {
-				return
+			if late {
+				b.replay(s.ID, plays)
 			}
-			slot.mu.Lock()
-			defer slot.mu.Unlock()
-			slot.plays = plays
-			slot.result = worst(slot.plays)
-			slot.result.Corrected = true
-			b.run.Results[i] = slot.result
-			b.results <- slot.result
 		})
 	}
 	asking.Wait()
 }
 
 // correct judges a play again by the second events that came since; nil: none did.
-func (b *Batch) correct(ctx context.Context, was *Result, gate chan struct{}) *Result {
+func (p *player) correct(ctx context.Context, was *Result, gate chan struct{}) *Result {
 	if len(was.Findings) == 0 {
 		return nil // it was not carried out
 	}
@@ -86,7 +81,7 @@ func (b *Batch) correct(ctx context.Context, was *Result, gate chan struct{}) *R
 		}
 		asking.Go(func() {
 			gate <- struct{}{}
-			answers[n] = b.events(ctx, one.Token, time.Now())
+			answers[n] = p.shared.events(ctx, one.Token, time.Now())
 			<-gate
 		})
 	}
@@ -109,6 +104,6 @@ func (b *Batch) correct(ctx context.Context, was *Result, gate chan struct{}) *R
 		return nil
 	}
 	out := &Result{Scenario: was.Scenario, Record: &record, Started: was.Started, Took: was.Took}
-	b.judge(out, was.Scenario.judgedBy())
+	p.judge(out, was.Scenario.judgedBy())
 	return out
 }

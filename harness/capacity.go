@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/servers"
 )
 
 // How many files finwait opens itself: besides those of peers, its connections
@@ -18,37 +19,37 @@ const (
 
 // capacity tells, in one line, whether this host has the files and ports for the
 // plays of the scenarios that may be under way at the same time.
-func (b *Batch) capacity(scenarios []*Scenario) error {
+func capacity(t *servers.Target, scenarios []*Scenario, o Options) error {
 	var shared, own []int // plays on the shared server, and on servers of their own: in peers
 	keepers := 0          // peers that keep their ports
 	for _, s := range scenarios {
-		plays := slices.Repeat([]int{s.others() + 1}, b.repeat)
-		if b.given.Process != nil && s.ownsServer() {
+		plays := slices.Repeat([]int{s.others() + 1}, o.Repeat)
+		if t.Process != nil && s.ownsServer() {
 			own = append(own, plays...)
 		} else {
 			shared = append(shared, plays...)
 		}
 		if slices.ContainsFunc(s.Script, func(step peers.Step) bool { c, ok := step.(peers.Connect); return ok && c.KeepPort }) {
-			keepers += b.repeat
+			keepers += o.Repeat
 		}
 	}
 	largest := func(sizes []int, n int) []int {
 		slices.SortFunc(sizes, func(a, b int) int { return cmp.Compare(b, a) })
 		return sizes[:min(n, len(sizes))]
 	}
-	own = largest(own, serversAtOnce(len(own)/b.repeat))
-	connections, servers := 0, 0
-	for _, size := range largest(slices.Concat(shared, own), b.atOnce) {
+	own = largest(own, serversAtOnce(len(own)/o.Repeat))
+	connections, processes := 0, 0
+	for _, size := range largest(slices.Concat(shared, own), o.AtOnce) {
 		connections += size
 	}
-	if b.given.Process != nil {
-		servers = 1 + min(len(own), b.atOnce)
+	if t.Process != nil {
+		processes = 1 + min(len(own), o.AtOnce)
 	}
-	what := fmt.Sprintf("%d plays at once, with %d peers and %d server processes,", b.atOnce, connections, servers)
+	what := fmt.Sprintf("%d plays at once, with %d peers and %d server processes,", o.AtOnce, connections, processes)
 	err := cmp.Or(
-		peers.CheckFiles(what, connections+keepers+filesOfRun+filesOfServer*servers), // a port is kept by another socket
+		peers.CheckFiles(what, connections+keepers+filesOfRun+filesOfServer*processes), // a port is kept by another socket
 		peers.CheckPorts(what, connections+filesOfRun, 1))
-	if err != nil && b.atOnce > 1 {
+	if err != nil && o.AtOnce > 1 {
 		return fmt.Errorf("%w, or run fewer at once (--at-once)", err)
 	}
 	return err

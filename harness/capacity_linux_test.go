@@ -2,6 +2,7 @@ package harness_test
 
 import (
 	"context"
+	"net"
 	"net/url"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reference"
 	"github.com/finwait/finwait/scenarios"
+	"github.com/finwait/finwait/servers"
 )
 
 // setFiles changes how many files this process may open.
@@ -30,8 +32,7 @@ func setFiles(t *testing.T, n uint64) (before uint64) {
 
 // TestCapacity: a run that this host has not the files for does not begin.
 func TestCapacity(t *testing.T) {
-	target, _ := crowdServer(t, reference.Options{})
-	target.Profile = profile
+	target := &servers.Target{URL: serveURL(t, "no-handshake"), Profile: profile}
 	before := setFiles(t, 64)
 	_, err := harness.Start(t.Context(), target, scenarios.All(), harness.Options{})
 	setFiles(t, before)
@@ -46,8 +47,8 @@ func TestCapacityOfRepeats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := &harness.Target{
-		URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:{port}"}, Profile: profile, Process: &harness.Process{Args: []string{"false"}},
+	target := &servers.Target{
+		URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:{port}"}, Profile: profile, Process: &servers.Process{Args: []string{"false"}},
 	}
 	before := setFiles(t, 1024)
 	_, err = harness.Start(t.Context(), target, list, harness.Options{Repeat: 100})
@@ -66,8 +67,12 @@ func (limitFiles) String() string                          { return "open no mor
 // TestShortageIsNoDeath: a probe that finwait has no descriptor for says nothing
 // about the server.
 func TestShortageIsNoDeath(t *testing.T) {
-	target, _ := crowdServer(t, reference.Options{})
-	target.Profile = profile
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = reference.Serve(t.Context(), l, reference.Options{}) }()
+	target := &servers.Target{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}, Profile: profile}
 	s := &harness.Scenario{ID: "test/short", Title: "there are no more descriptors", Script: peers.Opened(
 		peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{}, limitFiles{t})}
 	before := setFiles(t, 4096)

@@ -12,10 +12,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/finwait/finwait/servers"
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
-
-	"github.com/finwait/finwait/harness"
 )
 
 // contractServer obeys the control contract as far as a test does not say
@@ -37,7 +36,7 @@ type contractServer struct {
 }
 
 // serveContract runs the server until the test ends.
-func serveContract(t *testing.T, s *contractServer) *harness.Target {
+func serveContract(t *testing.T, s *contractServer) *servers.Target {
 	t.Helper()
 	s.opened = sync.NewCond(&s.mu)
 	s.conns, s.events = map[string]net.Conn{}, map[string][]map[string]any{}
@@ -63,7 +62,7 @@ func serveContract(t *testing.T, s *contractServer) *harness.Target {
 		s.mu.Unlock()
 		running.Wait()
 	})
-	return &harness.Target{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}, Profile: profile}
+	return &servers.Target{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}, Profile: profile}
 }
 
 func (s *contractServer) talk(c net.Conn, query url.Values) {

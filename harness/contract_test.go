@@ -14,11 +14,13 @@ import (
 
 	"github.com/gobwas/ws/wsutil"
 
+	"github.com/finwait/finwait/contract"
 	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
+	"github.com/finwait/finwait/servers"
 )
 
 // A target that claims a command and does not obey it gets a clear error in
@@ -64,11 +66,11 @@ func TestLyingTargets(t *testing.T) {
 			if test.check == "" {
 				return
 			}
-			c, err := harness.CheckTarget(t.Context(), target)
+			c, err := contract.CheckTarget(t.Context(), target)
 			if err != nil {
 				t.Fatal(err)
 			}
-			wrong := slices.DeleteFunc(slices.Clone(c.Checks), func(c *harness.Check) bool { return c.Works || !c.Claimed })
+			wrong := slices.DeleteFunc(slices.Clone(c.Checks), func(c *contract.Check) bool { return c.Works || !c.Claimed })
 			if len(wrong) == 0 || !strings.Contains(wrong[0].Got, test.check) {
 				for _, c := range wrong {
 					t.Errorf("wrong: %+v", c)
@@ -79,7 +81,7 @@ func TestLyingTargets(t *testing.T) {
 }
 
 // startOne starts one scenario.
-func startOne(t *testing.T, target *harness.Target, id string) *harness.Batch {
+func startOne(t *testing.T, target *servers.Target, id string) *harness.Batch {
 	t.Helper()
 	list, err := scenarios.Selection{Only: []string{id}}.Apply(scenarios.All())
 	if err != nil {
@@ -174,7 +176,7 @@ func TestCheckTarget(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			c, err := harness.CheckTarget(t.Context(), serveContract(t, &contractServer{hello: test.hello, lie: test.lie}))
+			c, err := contract.CheckTarget(t.Context(), serveContract(t, &contractServer{hello: test.hello, lie: test.lie}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -197,7 +199,7 @@ func TestCheckTarget(t *testing.T) {
 			}
 		})
 	}
-	if _, err := harness.CheckTarget(t.Context(), &harness.Target{URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:1"}, Profile: profile}); err == nil {
+	if _, err := contract.CheckTarget(t.Context(), &servers.Target{URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:1"}, Profile: profile}); err == nil {
 		t.Error("a port that nobody listens on conforms")
 	}
 }

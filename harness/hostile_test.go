@@ -17,11 +17,13 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/finwait/finwait/contract"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/hostile"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
+	"github.com/finwait/finwait/servers"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -50,7 +52,7 @@ func start(ctx context.Context, address string, list []*harness.Scenario) (*harn
 }
 
 func startAt(ctx context.Context, u *url.URL, list []*harness.Scenario) (*harness.Batch, error) {
-	target := &harness.Target{URL: u, TLS: &tls.Config{InsecureSkipVerify: true}, Profile: profile}
+	target := &servers.Target{URL: u, TLS: &tls.Config{InsecureSkipVerify: true}, Profile: profile}
 	return harness.Start(ctx, target, list, harness.Options{})
 }
 
@@ -211,12 +213,12 @@ func TestCheckTargetHostile(t *testing.T) {
 	var running sync.WaitGroup
 	gate := make(chan struct{}, 8) // most of their time is waiting
 	for _, m := range hostile.All() {
-		target := &harness.Target{URL: serveURL(t, m.Name), TLS: &tls.Config{InsecureSkipVerify: true}, Profile: p}
+		target := &servers.Target{URL: serveURL(t, m.Name), TLS: &tls.Config{InsecureSkipVerify: true}, Profile: p}
 		gate <- struct{}{}
 		running.Go(func() {
 			defer func() { <-gate }()
 			began := time.Now()
-			c, err := harness.CheckTarget(t.Context(), target)
+			c, err := contract.CheckTarget(t.Context(), target)
 			if took := time.Since(began); took > longest {
 				t.Errorf("%s took %s", m.Name, took)
 			}

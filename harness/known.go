@@ -20,13 +20,13 @@ const knownFailure = "known-failure"
 // longer apply: for each, the first that it matches, of which a corrected result is
 // given out. Nothing is said of an entry where a scenario that it matches was not
 // selected, or could not be carried out: that one may break the rule.
-func (b *Batch) disprove() {
+func disprove(b *board, known []*rules.KnownFailure) {
 	results := map[string]*Result{}
 	for _, r := range b.run.Results {
 		results[r.Scenario.ID] = r
 	}
 	disproved := map[string][]rules.Finding{}
-	for _, k := range b.known {
+	for _, k := range known {
 		for _, rule := range k.Rules {
 			if kept := keptIn(k, rule, results); len(kept) > 0 {
 				disproved[k.IDs[0]] = append(disproved[k.IDs[0]], rules.Finding{
@@ -37,20 +37,15 @@ func (b *Batch) disprove() {
 			}
 		}
 	}
-	for i, r := range b.run.Results {
+	for _, r := range slices.Clone(b.run.Results) {
 		findings := disproved[r.Scenario.ID]
 		if findings == nil {
 			continue
 		}
 		again := *r
 		again.Findings = append(slices.Clone(again.Findings), findings...)
-		again.Verdict, again.Missing, again.Err, again.Corrected = Fail, nil, "", true
-		slot := b.slots[r.Scenario.ID]
-		slot.mu.Lock()
-		slot.result = &again
-		slot.mu.Unlock()
-		b.run.Results[i] = &again
-		b.results <- &again
+		again.Verdict, again.Missing, again.Err = Fail, nil, ""
+		b.correct(&again)
 	}
 }
 

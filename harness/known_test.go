@@ -51,8 +51,8 @@ func TestKnownFailures(t *testing.T) {
 		"known, and another warns":     {[]*rules.KnownFailure{known("R36", time.Time{}, "a/b")}, outcomes{"R36": rules.Breached, "R34": rules.Breached}, rules.Weights{"R34": rules.Warns}, Known, "R36 excused"},
 		"nothing is broken":            {[]*rules.KnownFailure{known("R36", time.Time{}, "a/b")}, outcomes{"R36": rules.Kept}, nil, Pass, ""},
 	} {
-		b, r := &Batch{profile: rules.Profile{Weights: c.weights}, known: c.known}, &Result{Scenario: &Scenario{ID: "a/b"}}
-		b.judge(r, breaks(c.was))
+		r := &Result{Scenario: &Scenario{ID: "a/b"}}
+		r.judge(breaks(c.was), rules.Profile{Weights: c.weights}, c.known)
 		var told []string
 		for _, f := range r.Findings {
 			if f.Known != nil {
@@ -95,9 +95,8 @@ func TestDisprove(t *testing.T) {
 		"one was not selected":         {[]plays{{rules.Kept}, nil}, ""},
 		"one was not carried out":      {[]plays{{rules.Kept}, {""}}, ""},
 	} {
-		b := &Batch{run: &Run{}, slots: map[string]*slot{}, results: make(chan *Result, 10)}
+		b := &board{run: &Run{}, slots: map[string]*slot{}, results: make(chan *Result, 10)}
 		k := &rules.KnownFailure{Pattern: "a/*", Rules: []string{"R36"}, Reason: "why", Where: "finwait.yaml:3"}
-		b.known = []*rules.KnownFailure{k}
 		for i, outcomes := range c.runs {
 			id := fmt.Sprintf("a/%d", i)
 			k.IDs = append(k.IDs, id)
@@ -105,17 +104,17 @@ func TestDisprove(t *testing.T) {
 			for _, o := range outcomes {
 				r := &Result{Scenario: &Scenario{ID: id}, Verdict: Errored}
 				if o != "" {
-					b.judge(r, breaks(map[string]rules.Outcome{"R36": o}))
+					r.judge(breaks(map[string]rules.Outcome{"R36": o}), rules.Profile{}, []*rules.KnownFailure{k})
 				}
 				plays = append(plays, r)
 			}
 			if plays != nil {
-				b.slots[id] = &slot{done: make(chan struct{}), plays: plays, result: worst(plays)}
+				b.slots[id] = &slot{index: len(b.run.Results), plays: plays, result: worst(plays)}
 				b.run.Results = append(b.run.Results, b.slots[id].result)
 			}
 		}
 		was := slices.Clone(b.run.Results)
-		b.disprove()
+		disprove(b, []*rules.KnownFailure{k})
 		close(b.results)
 		got := ""
 		for r := range b.results {
@@ -137,11 +136,11 @@ func TestDisprove(t *testing.T) {
 // TestKnownInRepetitions: a play that breaks something new is worse than one whose
 // breach is known.
 func TestKnownInRepetitions(t *testing.T) {
-	b := &Batch{known: []*rules.KnownFailure{{IDs: []string{"a/b"}, Rules: []string{"R36"}}}}
+	known := []*rules.KnownFailure{{IDs: []string{"a/b"}, Rules: []string{"R36"}}}
 	var plays []*Result
 	for _, rule := range []string{"R36", "R35", "R36"} {
 		r := &Result{Scenario: &Scenario{ID: "a/b"}}
-		b.judge(r, breaks(map[string]rules.Outcome{rule: rules.Breached}))
+		r.judge(breaks(map[string]rules.Outcome{rule: rules.Breached}), rules.Profile{}, known)
 		plays = append(plays, r)
 	}
 	if got := worst(plays); got.Verdict != Fail || got.Findings[0].Rule.ID != "R35" {

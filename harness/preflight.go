@@ -4,95 +4,130 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"strings"
 
+	"github.com/finwait/finwait/contract"
 	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/internal/figures"
+	"github.com/finwait/finwait/internal/process"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/sockets"
 )
 
+func newCommon(p rules.Profile, commands *process.Commands) *common {
+	c := &common{profile: p, commands: commands, turns: make(turns, turnsAtOnce),
+		has: map[evidence.Capability]bool{}, falseClaims: map[evidence.Capability]string{}, unsupported: map[evidence.Capability]string{}}
+	var err error
+	if c.observer, err = sockets.Open(); err != nil {
+		c.unseen = err.Error()
+	}
+	return c
+}
+
+// end stops observing.
+func (c *common) end() {
+	if c.observer != nil {
+		_ = c.observer.Close()
+	}
+}
+
 // preflight opens one connection: a dead target is one clear error. It finds
 // out whether the target echoes, whether it obeys the control contract, and
-// whether this host shows its sockets.
-func (b *Batch) preflight(ctx context.Context, wanted func(evidence.Capability) bool) error {
-	b.has[evidence.Dark] = peers.Dark() == nil
-	b.has[evidence.TLS] = b.target.URL.Scheme == "wss"
-	b.has[evidence.NetAdmin] = peers.NetAdmin() == nil
-	script := peers.Opened(peers.Trigger{}, peers.Send{peers.Text(probeText), peers.Command(hello)}, peers.AwaitText{Text: probeText}, peers.AwaitAnswer{Prefix: "finwait:"},
-		peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
-	opt := b.options(0, b.profile.Response)
-	var watch *sockets.Watch
-	opt.Connected = func(peer, server netip.AddrPort) peers.Sight {
-		if b.observer == nil {
-			return peers.Sight{}
-		}
-		watch = b.observer.Watch(server, peer)
-		return peers.Sight{Accepted: watch.Accepted()}
+// whether this host shows its sockets. The notes are for the reader of the results.
+func (e *endpoint) preflight(ctx context.Context, wanted func(evidence.Capability) bool) (notes []string, err error) {
+	e.has[evidence.Dark] = peers.Dark() == nil
+	e.has[evidence.TLS] = e.server.URL.Scheme == "wss"
+	e.has[evidence.NetAdmin] = peers.NetAdmin() == nil
+	e.has[evidence.CanStop] = e.server.Process != nil || e.server.StopExec != ""
+	e.has[evidence.ChosenCode], e.has[evidence.ChosenReason] = e.contract.Chosen()
+	watch, claimed, err := e.meet(ctx)
+	if watch != nil {
+		defer watch.Stop()
 	}
-	var claimed []string // nil: hello was not answered
-	for range 2 {        // an answer may be lost once
-		if watch != nil {
-			watch.Stop()
-		}
-		rec := peers.Run(ctx, script, opt)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if rec.Failure != nil {
-			return rec.Failure
-		}
-		for _, m := range rec.Messages {
-			b.has[evidence.Echo] = b.has[evidence.Echo] || string(m.Payload) == probeText
-			if claims, ok := strings.CutPrefix(string(m.Payload), greeting); ok {
-				claimed = strings.Fields(claims)
-			}
-		}
-		if b.has[evidence.Echo] {
-			break
-		}
+	if err != nil {
+		return nil, err
 	}
 	switch {
 	case watch == nil:
-		b.unseen = "server sockets are not observed: " + b.unseen
+		e.unseen = "server sockets are not observed: " + e.unseen
 	case watch.Lifetime().Accepted.IsZero():
-		b.unseen = "server sockets are not observed: the target's end of the connection is not in this host's kernel (or network namespace)"
+		e.unseen = "server sockets are not observed: the target's end of the connection is not in this host's kernel (or network namespace)"
 	default:
-		b.has[evidence.Local] = true
+		e.has[evidence.Local] = true
 	}
-	checks := b.contract(ctx, claimed, wanted)
-	select {
-	case err := <-b.short:
-		return err
-	default:
+	e.contract.Echo, e.contract.SameClock = e.has[evidence.Echo], e.has[evidence.Local]
+	checks, err := e.contract.Try(ctx, claimed, wanted)
+	if err != nil {
+		return nil, err
 	}
-	b.believe(checks)
-	if !b.has[evidence.Echo] {
-		b.run.Notes = append(b.run.Notes, fmt.Sprintf("the target did not echo a text within %s: what needs an echo is skipped", figures.Format(b.profile.Response)))
+	notes = e.believe(checks)
+	if !e.has[evidence.Echo] {
+		notes = append(notes, fmt.Sprintf("the target did not echo a text within %s: what needs an echo is skipped", figures.Format(e.profile.Response)))
 	}
-	if watch != nil {
-		watch.Stop()
+	if e.unseen != "" {
+		notes = append(notes, e.unseen)
 	}
-	if b.unseen != "" {
-		b.run.Notes = append(b.run.Notes, b.unseen)
-	}
-	return nil
+	return notes, nil
 }
 
-// believe takes over what the contract's trials showed.
-func (b *Batch) believe(checks []*Check) {
+// meet plays the connection of the preflight, twice where its echo did not come: an
+// answer may be lost once. It returns the watch on the server's socket, and the
+// commands that the server claims to obey; nil: it did not answer hello.
+func (e *endpoint) meet(ctx context.Context) (watch *sockets.Watch, claimed []string, err error) {
+	script := peers.Opened(peers.Trigger{}, peers.Send{peers.Text(contract.ProbeText), peers.Command(contract.Hello)}, peers.AwaitText{Text: contract.ProbeText}, peers.AwaitAnswer{Prefix: "finwait:"},
+		peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
+	opt := e.options(0, e.profile.Response)
+	opt.Connected = func(peer, server netip.AddrPort) peers.Sight {
+		if e.observer == nil {
+			return peers.Sight{}
+		}
+		watch = e.observer.Watch(server, peer)
+		return peers.Sight{Accepted: watch.Accepted()}
+	}
+	for range 2 {
+		if watch != nil {
+			watch.Stop()
+			watch = nil
+		}
+		rec := peers.Run(ctx, script, opt)
+		if ctx.Err() != nil {
+			return watch, nil, context.Cause(ctx)
+		}
+		if rec.Failure != nil {
+			return watch, nil, rec.Failure
+		}
+		for _, m := range rec.Messages {
+			e.has[evidence.Echo] = e.has[evidence.Echo] || string(m.Payload) == contract.ProbeText
+			if claims, ok := contract.Claims(m); ok {
+				claimed = claims
+			}
+		}
+		if e.has[evidence.Echo] {
+			break
+		}
+	}
+	return watch, claimed, nil
+}
+
+// believe takes over what the contract's trials showed. The notes are of claims
+// that are false.
+func (e *endpoint) believe(checks []*contract.Check) (notes []string) {
 	for _, c := range checks {
-		b.has[c.Command] = c.Works
+		e.has[c.Command] = c.Works
+		if c.Command == evidence.CanEvents && c.Works {
+			e.has[evidence.TellsCode] = c.HasCode
+		}
 		if c.Refused {
-			b.refused[c.Command] = c.Got
+			e.unsupported[c.Command] = c.Got
 		}
 		if c.Claimed && !c.Works && c.Command != evidence.CanOpen {
 			claim := fmt.Sprintf("the target claims %s", c.Command)
-			if b.target.has(c.Command) {
+			if e.contract.ByCommand(c.Command) {
 				claim = fmt.Sprintf("a command line is given for %s", c.Command)
 			}
-			b.lies[c.Command] = fmt.Sprintf("%s, but it is not obeyed: %s", claim, c.Got)
-			b.run.Notes = append(b.run.Notes, b.lies[c.Command])
+			e.falseClaims[c.Command] = fmt.Sprintf("%s, but it is not obeyed: %s", claim, c.Got)
+			notes = append(notes, e.falseClaims[c.Command])
 		}
 	}
+	return notes
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/scenarios"
+	"github.com/finwait/finwait/servers"
 )
 
 // What is wrong with a target is said in one line, before any scenario.
@@ -46,7 +47,7 @@ func TestPreflight(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = harness.Start(t.Context(), &harness.Target{URL: u, Profile: profile}, scenarios.Sanity(), harness.Options{})
+			_, err = harness.Start(t.Context(), &servers.Target{URL: u, Profile: profile}, scenarios.Sanity(), harness.Options{})
 			if err == nil || !strings.Contains(err.Error(), c.want) || reports.OneLine(err.Error()) != err.Error() {
 				t.Errorf("%v; want %q", err, c.want)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/finwait/finwait/contract"
 	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/rules"
@@ -98,7 +99,7 @@ func TestServerThatTalks(t *testing.T) {
 			t.Errorf("%s: %s %s; %s", r.Scenario.ID, r.Verdict, r.Err, f.Got)
 		}
 	}
-	c, err := harness.CheckTarget(t.Context(), target)
+	c, err := contract.CheckTarget(t.Context(), target)
 	if err != nil {
 		t.Fatal(err)
 	}

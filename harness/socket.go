@@ -11,9 +11,9 @@ import (
 // socket turns what the kernel told into times since the trigger, and ends the
 // watch. What came after the peer had stopped looking does not count: the
 // peer's own end was closed by then.
-func (b *Batch) socket(w *sockets.Watch, r *peers.Record) evidence.Socket {
+func (c *common) socket(w *sockets.Watch, r *peers.Record) evidence.Socket {
 	if w == nil {
-		return evidence.Socket{Why: b.unseen}
+		return evidence.Socket{Why: c.unseen}
 	}
 	l := w.Lifetime()
 	w.Stop()

@@ -12,6 +12,7 @@ import (
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
+	"github.com/finwait/finwait/servers"
 )
 
 func TestProfile(t *testing.T) {
@@ -61,7 +62,7 @@ func TestSelectionThatCannotRun(t *testing.T) {
 		{nil, "no scenario is selected"},
 		{[]*harness.Scenario{s, s}, "scenario " + s.ID + " stands twice in the selection"},
 	} {
-		target := &harness.Target{URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:1"}, Profile: profile}
+		target := &servers.Target{URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:1"}, Profile: profile}
 		if _, err := harness.Start(t.Context(), target, c.list, harness.Options{}); message(err) != c.want {
 			t.Errorf("%q, want %q", message(err), c.want)
 		}

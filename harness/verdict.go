@@ -39,6 +39,31 @@ type Result struct {
 	Plays []*Result // all of them where the scenario was played more than once; this is the worst
 }
 
+// judge checks the rules on the record; known are the failures that are known.
+func (r *Result) judge(list []rules.Rule, p rules.Profile, known []*rules.KnownFailure) {
+	for _, rule := range list {
+		f := rule.Judge(r.Record, p)
+		f.Excuse(known, r.Scenario.ID, time.Now())
+		r.Findings = append(r.Findings, f)
+	}
+	r.Verdict, r.Missing = verdict(r.Findings, r.Scenario.Asks)
+}
+
+// date gives the result the time of its peer, from dialing until it stopped
+// looking, or until the server that it stopped had exited: not of what waited
+// for its turn before.
+func (r *Result) date() {
+	if r.Record == nil || r.Record.Start.IsZero() {
+		r.Took = time.Since(r.Started)
+		return
+	}
+	end := r.Record.Stopped
+	if exit := r.Record.Exit; exit != nil {
+		end = max(end, exit.At)
+	}
+	r.Started, r.Took = r.Record.Start, r.Record.Trigger.Add(end).Sub(r.Record.Start)
+}
+
 // cutShort tells whether the patience was over before a script was played to its
 // end; the result then is that this was not carried out.
 func (r *Result) cutShort() bool {

@@ -84,8 +84,8 @@ func TestWeights(t *testing.T) {
 		if c.set != "" {
 			p.Weights = rules.Weights{"R0": c.set}
 		}
-		b, r := &Batch{profile: p}, &Result{Scenario: &Scenario{}}
-		b.judge(r, []rules.Rule{rule, other})
+		r := &Result{Scenario: &Scenario{}}
+		r.judge([]rules.Rule{rule, other}, p, nil)
 		f := r.Findings[0]
 		if r.Verdict != c.want || f.Outcome != c.outcome || f.Grading() != c.grading || f.Got == "" {
 			t.Errorf("%s, strict %t, set %q: %s, %s, %q; want %s, %s, %q", c.grade, c.strict, c.set, r.Verdict, f.Outcome, f.Grading(), c.want, c.outcome, c.grading)

@@ -7,11 +7,11 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/process"
 	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/rules"
+	"github.com/finwait/finwait/servers"
 )
 
 // Prepare runs the target's install command in its folder. An error ends with
@@ -57,13 +57,13 @@ func (t *Target) run(ctx context.Context, line string) (string, error) {
 }
 
 // Server is what the harness starts, and runs against.
-func (t *Target) Server(profile rules.Profile) (*harness.Target, error) {
+func (t *Target) Server(profile rules.Profile) (*servers.Target, error) {
 	u, err := url.Parse("ws://127.0.0.1/" + strings.TrimPrefix(t.Path, "/"))
 	if err != nil {
 		return nil, fmt.Errorf("%s: path: %w", t.File(), err)
 	}
 	u.Host = "127.0.0.1:{port}"
-	target := &harness.Target{URL: u, Profile: profile, Process: &harness.Process{Args: strings.Fields(t.Start), Dir: t.dir}}
+	target := &servers.Target{URL: u, Profile: profile, Process: &servers.Process{Args: strings.Fields(t.Start), Dir: t.dir}}
 	if t.TLS {
 		u.Scheme, target.TLS = "wss", &tls.Config{InsecureSkipVerify: true}
 	}

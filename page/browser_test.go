@@ -28,6 +28,7 @@ import (
 	"github.com/finwait/finwait/reference"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/scenarios"
+	"github.com/finwait/finwait/servers"
 )
 
 // tab is a page of headless Chromium that notes what a page of finwait's must not
@@ -163,7 +164,7 @@ var catalogue = sync.OnceValues(func() (*reports.Report, error) {
 		served <- reference.Serve(ctx, l, reference.Options{CloseTimeout: 500 * time.Millisecond, PingInterval: time.Second})
 	}()
 	defer func() { cancel(); <-served }()
-	target := &harness.Target{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}}
+	target := &servers.Target{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}}
 	batch, err := harness.Start(ctx, target, scenarios.All(), harness.Options{})
 	if err != nil {
 		return nil, err

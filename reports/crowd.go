@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/crowds"
 	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/survival"
@@ -52,7 +52,7 @@ type CrowdKind struct {
 }
 
 // NewCrowd is the run as a report.
-func NewCrowd(run *harness.CrowdRun) *Crowd {
+func NewCrowd(run *crowds.Run) *Crowd {
 	out := &Crowd{
 		Format: CrowdFormat, Version: 1, Target: run.Target, Started: run.Started.UTC(), Took: sec(run.Took), Then: string(run.Then),
 		Opening: sec(run.Opening), Failures: map[string]int{}, Observed: run.Observed, Patience: sec(run.Patience),
@@ -121,14 +121,14 @@ func told(m *peers.Member) string {
 }
 
 // CrowdJSON writes the run as a [Crowd].
-func CrowdJSON(w io.Writer, run *harness.CrowdRun) error {
+func CrowdJSON(w io.Writer, run *crowds.Run) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", " ")
 	return e.Encode(NewCrowd(run))
 }
 
 // CrowdText writes the run for a terminal.
-func CrowdText(w io.Writer, run *harness.CrowdRun, o TerminalOptions) {
+func CrowdText(w io.Writer, run *crowds.Run, o TerminalOptions) {
 	c, t := NewCrowd(run), NewTerminal(w, o)
 	t.wrapped("", fmt.Sprintf("opened %d of %d in %s (%.0f a second)", c.Opened, len(run.Members), figures.Format(run.Opening), float64(c.Opened)/max(run.Opening.Seconds(), 1e-6)))
 	for _, failure := range slices.Sorted(maps.Keys(c.Failures)) {
@@ -198,14 +198,14 @@ func counts(n map[string]int) string {
 }
 
 // CrowdSVG draws the survival curves of a crowd.
-func CrowdSVG(w io.Writer, run *harness.CrowdRun) error {
+func CrowdSVG(w io.Writer, run *crowds.Run) error {
 	c := NewCrowd(run)
 	var curves []Curve
 	for _, k := range c.Kinds {
 		curves = append(curves, k.Curve)
 	}
-	note := map[harness.CrowdEnd]string{
-		harness.PeersClose: "each peer closes with 1000, in its way", harness.ServerKicks: "the application closes all with 4001", harness.ServerStops: "the server is stopped",
+	note := map[crowds.End]string{
+		crowds.PeersClose: "each peer closes with 1000, in its way", crowds.ServerKicks: "the application closes all with 4001", crowds.ServerStops: "the server is stopped",
 	}[run.Then]
 	return SVG(w, Peers(c.Opened)+" of "+OneLine(run.Target), note, curves)
 }

@@ -7,17 +7,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/finwait/finwait/crowds"
 	"github.com/finwait/finwait/evidence"
-	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reports"
 )
 
 // crowd is a run in which each kind of peer fared in another way.
-func crowd() *harness.CrowdRun {
+func crowd() *crowds.Run {
 	const start, ms = time.Second, time.Millisecond
-	run := &harness.CrowdRun{
-		Target: "exec ./server " + hostile, Then: harness.ServerStops, Started: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
+	run := &crowds.Run{
+		Target: "exec ./server " + hostile, Then: crowds.ServerStops, Started: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
 		Opening: 20 * ms, Took: 6 * time.Second, Patience: 5 * time.Second, Observed: true,
 		Exit: &evidence.Exit{Observed: true, At: 2 * time.Second, Status: 3, Words: "exit status 3 " + hostile}, Output: hostile, Notes: []string{"a note " + hostile},
 	}

@@ -67,12 +67,12 @@ func Markdown(w io.Writer, run *harness.Run, most int) error {
 			b.row("| %s | %s | %s | %s |\n", MarkdownText(g.full()), MarkdownText(want), got, MarkdownText(clause))
 		}
 	}
-	crowds(&b, run.Results)
+	crowdTables(&b, run.Results)
 	return b.end(w, "the JSON report has them")
 }
 
-// crowds writes how long the sockets survived a stop of the server.
-func crowds(b *limited, results []*harness.Result) {
+// crowdTables writes how long the sockets survived a stop of the server.
+func crowdTables(b *limited, results []*harness.Result) {
 	began := false
 	for _, r := range results {
 		if !r.Scenario.Stops || r.Record == nil {

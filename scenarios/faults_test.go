@@ -31,6 +31,7 @@ import (
 	"github.com/finwait/finwait/reference"
 	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
+	"github.com/finwait/finwait/servers"
 )
 
 var verbose = flag.Bool("findings", false, "log every breach with what was seen")
@@ -94,7 +95,7 @@ func runOn(t *testing.T, l net.Listener, scheme, fault string, o harness.Options
 	options.Fault = fault
 	go func() { served <- reference.Serve(ctx, l, options) }()
 	defer func() { cancel(); <-served }()
-	target := &harness.Target{
+	target := &servers.Target{
 		URL: &url.URL{Scheme: scheme, Host: l.Addr().String(), Path: "/"}, Profile: profile,
 		TLS: &tls.Config{InsecureSkipVerify: true},
 	}
@@ -259,9 +260,9 @@ func stops(t *testing.T, fault string, list []*harness.Scenario) *harness.Run {
 	t.Setenv("FINWAIT_TEST_SERVE", fault)
 	profile := profile
 	profile.StopTimeout = 800 * time.Millisecond
-	target := &harness.Target{
+	target := &servers.Target{
 		URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:{port}", Path: "/"}, Profile: profile,
-		Process: &harness.Process{Args: []string{os.Args[0]}},
+		Process: &servers.Process{Args: []string{os.Args[0]}},
 	}
 	batch, err := harness.Start(t.Context(), target, list, harness.Options{})
 	if err != nil {

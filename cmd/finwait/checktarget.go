@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/contract"
 	"github.com/finwait/finwait/reports"
 )
 
@@ -40,7 +40,7 @@ Exit status: 0 every command that the server claims works, 1 one does not,
 				return err
 			}
 			target.Profile.CloseTimeout = checkLimit
-			conformance, err := harness.CheckTarget(c.Context(), target)
+			conformance, err := contract.CheckTarget(c.Context(), target)
 			if err != nil {
 				return fmt.Errorf("%s: %w%s", target, err, hint(target.URL.Scheme, err))
 			}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/crowds"
 	"github.com/finwait/finwait/internal/flags"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reports"
@@ -27,7 +27,7 @@ func crowdCommand() *cobra.Command {
 	var conf config
 	var json, svg, mix, then string
 	n := 1000
-	o := harness.CrowdOptions{}
+	o := crowds.Options{}
 	c := &cobra.Command{
 		Use:   "crowd [--exec COMMAND] [URL]",
 		Short: "Hold thousands of connections, and see how a server lets go of them",
@@ -104,7 +104,7 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 					progress(opened, failed)
 				}
 			}
-			run, err := target.Crowd(c.Context(), o)
+			run, err := crowds.Hold(c.Context(), target, o)
 			end()
 			if err != nil {
 				return fmt.Errorf("%s: %w%s", target, err, hint(target.URL.Scheme, err))
@@ -176,17 +176,17 @@ func joined(kinds []peers.Kind) string {
 }
 
 // endOf checks --then.
-func endOf(then string, p *processFlags) (harness.CrowdEnd, error) {
+func endOf(then string, p *processFlags) (crowds.End, error) {
 	stops := p.line != "" || p.args != nil || p.stopExec != ""
-	end := harness.CrowdEnd(then)
+	end := crowds.End(then)
 	switch {
 	case then == "" && stops:
-		return harness.ServerStops, nil
+		return crowds.ServerStops, nil
 	case then == "":
-		return harness.PeersClose, nil
-	case end == harness.ServerStops && !stops:
+		return crowds.PeersClose, nil
+	case end == crowds.ServerStops && !stops:
 		return "", fmt.Errorf("--then stop: say how the server is stopped, with --exec or --stop-exec")
-	case !slices.Contains([]harness.CrowdEnd{harness.PeersClose, harness.ServerKicks, harness.ServerStops}, end):
+	case !slices.Contains([]crowds.End{crowds.PeersClose, crowds.ServerKicks, crowds.ServerStops}, end):
 		return "", fmt.Errorf("--then %q is none of close, kick-all, stop", then)
 	}
 	return end, nil
@@ -209,7 +209,7 @@ func counter(w io.Writer, o reports.TerminalOptions, n int) (progress func(opene
 }
 
 // crowdOutcome turns a run into the command's result.
-func crowdOutcome(ctx context.Context, run *harness.CrowdRun) error {
+func crowdOutcome(ctx context.Context, run *crowds.Run) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

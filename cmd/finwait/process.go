@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/flags"
+	"github.com/finwait/finwait/servers"
 )
 
 // processFlags are the flags that say how the server is started and stopped.
@@ -63,7 +63,7 @@ func (p *processFlags) placeholders(t *targetFlags) error {
 		flag, line string
 		known      []string
 	}{{"close-exec", t.closeExec, closes}, {"kick-exec", t.kickExec, closes}, {"stop-exec", p.stopExec, own}} {
-		if err := harness.CheckPlaceholders(c.line, c.known...); err != nil {
+		if err := servers.CheckPlaceholders(c.line, c.known...); err != nil {
 			return fmt.Errorf("--%s %w", c.flag, err)
 		}
 	}
@@ -71,7 +71,7 @@ func (p *processFlags) placeholders(t *targetFlags) error {
 }
 
 // target checks the flags and the URL.
-func (p *processFlags) target(t *targetFlags, raw string) (*harness.Target, error) {
+func (p *processFlags) target(t *targetFlags, raw string) (*servers.Target, error) {
 	if err := p.placeholders(t); err != nil {
 		return nil, err
 	}
@@ -98,6 +98,6 @@ func (p *processFlags) target(t *targetFlags, raw string) (*harness.Target, erro
 	}
 	target.URL.Host = strings.ReplaceAll(target.URL.Host, standIn, "{port}")
 	target.URL.Path = strings.ReplaceAll(target.URL.Path, standIn, "{port}")
-	target.Process = &harness.Process{Line: p.line, Args: p.args, Ready: p.ready, StopSignal: signal, StopExec: p.stopExec}
+	target.Process = &servers.Process{Line: p.line, Args: p.args, Ready: p.ready, StopSignal: signal, StopExec: p.stopExec}
 	return target, nil
 }

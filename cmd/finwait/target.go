@@ -13,11 +13,11 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/net/http/httpguts"
 
-	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/flags"
 	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
+	"github.com/finwait/finwait/servers"
 )
 
 // targetFlags are the flags that say how a server is reached and judged.
@@ -70,7 +70,7 @@ func (t *targetFlags) addReach(c *cobra.Command) {
 }
 
 // target checks the flags and the URL.
-func (t *targetFlags) target(raw string) (*harness.Target, error) {
+func (t *targetFlags) target(raw string) (*servers.Target, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		shown := secret.Mask(raw[strings.LastIndex(raw, "@")+1:]) // no password
@@ -89,7 +89,7 @@ func (t *targetFlags) target(raw string) (*harness.Target, error) {
 			return nil, fmt.Errorf("--shutdown-code %w", err)
 		}
 	}
-	target := &harness.Target{URL: u, Header: http.Header{}, Profile: t.profile, CloseExec: t.closeExec, KickExec: t.kickExec}
+	target := &servers.Target{URL: u, Header: http.Header{}, Profile: t.profile, CloseExec: t.closeExec, KickExec: t.kickExec}
 	for i, h := range t.headers {
 		name, value, err := flags.Header(h)
 		if err != nil {

@@ -1,4 +1,4 @@
-package harness
+package crowds
 
 import (
 	"cmp"
@@ -7,38 +7,40 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/finwait/finwait/contract"
 	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/internal/figures"
+	"github.com/finwait/finwait/internal/process"
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/servers"
 	"github.com/finwait/finwait/sockets"
 )
 
-// CrowdEnd is what a held crowd waits for.
-type CrowdEnd string
+// End is what a held crowd waits for.
+type End string
 
 // The ends of a crowd.
 const (
-	PeersClose  CrowdEnd = "close"    // each peer closes, in its way
-	ServerKicks CrowdEnd = "kick-all" // the server's application closes all, with 4001
-	ServerStops CrowdEnd = "stop"     // the server is stopped
+	PeersClose  End = "close"    // each peer closes, in its way
+	ServerKicks End = "kick-all" // the server's application closes all, with 4001
+	ServerStops End = "stop"     // the server is stopped
 )
 
-// CrowdOptions say what a crowd is and does.
-type CrowdOptions struct {
+// Options say what a crowd is and does.
+type Options struct {
 	Peers    []peers.Kind
-	Then     CrowdEnd
+	Then     End
 	AtOnce   int           // how many connections are being opened at the same time; default 64
 	Hold     time.Duration // how long all are held before the end
 	Progress func(opened, failed int)
 }
 
-// CrowdRun is what became of a crowd.
-type CrowdRun struct {
+// Run is what became of a crowd.
+type Run struct {
 	Target   string
-	Then     CrowdEnd
+	Then     End
 	Started  time.Time
 	Opening  time.Duration // from the first dialing until the last connection was open, or had failed
 	Took     time.Duration // all of it
@@ -51,41 +53,42 @@ type CrowdRun struct {
 	Stopped  string // why it ended before its time
 }
 
-// Crowd opens a crowd, holds it, ends it, and follows each peer until it was let
+// Hold opens a crowd, holds it, ends it, and follows each peer until it was let
 // go or the patience is over. The error is one line: nothing could be measured.
 // A cancelled ctx ends it with what was measured.
-func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
+func Hold(ctx context.Context, t *servers.Target, o Options) (*Run, error) {
 	patience := cmp.Or(t.Profile.Patience, 35*time.Second)
 	swarm := &peers.Swarm{Peers: o.Peers, AtOnce: o.AtOnce, Hold: o.Hold}
 	if err := swarm.Check(t.URL.Hostname()); err != nil {
 		return nil, err
 	}
-	t = t.forRun()
-	defer t.commands.End()
-	run := &CrowdRun{Target: t.String(), Then: o.Then, Patience: patience}
+	commands := process.NewCommands()
+	defer commands.End()
+	run := &Run{Target: t.String(), Then: o.Then, Patience: patience}
 	target := t
-	var server *Server
+	var server *servers.Server
 	var err error
 	if t.Process != nil {
-		if server, err = t.StartProcess(ctx); err != nil {
+		if server, err = servers.Start(ctx, t, commands); err != nil {
 			return nil, err
 		}
 		defer server.Kill()
-		if err := server.holds(len(o.Peers)); err != nil {
+		if err := server.Holds(len(o.Peers)); err != nil {
 			return nil, err
 		}
-		target = server.target(t)
+		target = server.Target(t)
 	}
 	swarm.Options = peers.Options{URL: target.URL, Header: t.Header, Setup: t.Profile.CloseTimeout, Patience: patience}
-	if err := target.meet(ctx, o.Then, swarm, run); err != nil {
+	client := &contract.Client{Server: target, Commands: commands}
+	if err := meet(ctx, client, o.Then, swarm, run); err != nil {
 		return nil, err
 	}
 	var began time.Time // the trigger
-	switch stop := t.stopper(server); o.Then {
+	switch stop := stopper(t, server, commands); o.Then {
 	case ServerStops:
 		swarm.Trigger = func(ctx context.Context) (time.Time, error) { began = time.Now(); return began, stop(ctx) }
 	case ServerKicks:
-		swarm.Trigger = target.kickAll
+		swarm.Trigger = func(ctx context.Context) (time.Time, error) { return kickAll(ctx, client) }
 	}
 	var census *sockets.Census
 	if run.Observed {
@@ -119,12 +122,12 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 	reached := ctx
 	if server != nil {
 		var done context.CancelCauseFunc
-		reached, done = server.reached(ctx)
+		reached, done = server.Reached(ctx)
 		defer done(nil)
 	}
 	members, failure := swarm.Run(reached)
 	run.Opening = cmp.Or(run.Opening, time.Since(run.Started)) // where it was interrupted
-	switch missed := (signalMissed)(""); {
+	switch missed := (servers.SignalMissed)(""); {
 	case ctx.Err() != nil:
 		run.Stopped = context.Cause(ctx).Error()
 	case errors.As(context.Cause(reached), &missed):
@@ -138,30 +141,21 @@ func (t *Target) Crowd(ctx context.Context, o CrowdOptions) (*CrowdRun, error) {
 	}
 	if server != nil {
 		if o.Then == ServerStops && run.Stopped == "" {
-			run.Exit = server.exit(ctx, began, patience)
+			run.Exit = server.Exit(ctx, began, patience)
 			run.clip()
 		}
 		server.Kill()
-		run.Output = server.written()
+		run.Output = server.Written()
 	}
 	run.Took = time.Since(run.Started)
 	return run, nil
 }
 
-// holds tells whether the server may open as many files as there are peers.
-func (s *Server) holds(n int) error {
-	open, limit, ok := s.Files()
-	if need := open + uint64(n); ok && need > limit {
-		return fmt.Errorf("%d peers need %d open files in the server, its limit is %d: raise it with ulimit -n %[2]d before the command", n, need, limit)
-	}
-	return nil
-}
-
 // meet opens one connection: a dead target is one clear error. It finds out
 // where the target is, and whether its sockets can be seen.
-func (t *Target) meet(ctx context.Context, then CrowdEnd, swarm *peers.Swarm, run *CrowdRun) error {
+func meet(ctx context.Context, client *contract.Client, then End, swarm *peers.Swarm, run *Run) error {
 	opt := swarm.Options
-	opt.Patience = goodbye
+	opt.Patience = servers.ProbePatience
 	observer, unseen := sockets.Open()
 	if unseen == nil {
 		defer func() { _ = observer.Close() }()
@@ -171,16 +165,17 @@ func (t *Target) meet(ctx context.Context, then CrowdEnd, swarm *peers.Swarm, ru
 		}
 	}
 	var ask []peers.Step
-	kicks := then == ServerKicks && !t.has(evidence.CanKickAll)
+	kicks := then == ServerKicks && !client.ByCommand(evidence.CanKickAll)
 	if kicks {
-		ask = []peers.Step{peers.Send{peers.Command(hello)}, peers.AwaitAnswer{Prefix: "finwait:"}}
+		ask = []peers.Step{peers.Send{peers.Command(contract.Hello)}, peers.AwaitAnswer{Prefix: "finwait:"}}
 	}
 	rec := peers.Run(ctx, peers.Opened(append(ask, peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})...), opt)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case kicks && !slices.ContainsFunc(rec.Messages, func(m peers.Message) bool {
-		return strings.HasPrefix(string(m.Payload), greeting) && slices.Contains(strings.Fields(string(m.Payload)), string(evidence.CanKickAll)[len("finwait:"):])
+		claims, _ := contract.Claims(m)
+		return slices.Contains(claims, "kick-all")
 	}):
 		return errors.New("the server does not claim to obey finwait:kick-all (docs/contract.md): give --kick-exec, or --then close")
 	case rec.Failure != nil:
@@ -200,7 +195,7 @@ func (t *Target) meet(ctx context.Context, then CrowdEnd, swarm *peers.Swarm, ru
 // lostSight ends the lives of the sockets that were held when the census failed:
 // what became of them is not known. Where no peer had been triggered, the wire is
 // what is left to tell.
-func (run *CrowdRun) lostSight(since time.Time, err error) {
+func (run *Run) lostSight(since time.Time, err error) {
 	if err == nil {
 		return
 	}
@@ -218,7 +213,7 @@ func (run *CrowdRun) lostSight(since time.Time, err error) {
 }
 
 // clip dates the ends of sockets at the exit where they were seen later.
-func (run *CrowdRun) clip() {
+func (run *Run) clip() {
 	if run.Exit.Killed || run.Exit.Left {
 		return
 	}
@@ -232,20 +227,18 @@ func (run *CrowdRun) clip() {
 }
 
 // stopper is what stops the server: its process, or the user's command.
-func (t *Target) stopper(s *Server) func(context.Context) error {
+func stopper(t *servers.Target, s *servers.Server, commands *process.Commands) func(context.Context) error {
 	if s != nil {
 		return s.Stop
 	}
-	return shell(t.commands, t.StopExec)
+	return servers.RunLine(commands, t.StopExec)
 }
 
 // kickAll makes the server's application close all connections, from one that
 // does not belong to the crowd.
-func (t *Target) kickAll(ctx context.Context) (time.Time, error) {
-	opt := peers.Options{URL: t.URL, Header: t.Header, Patience: goodbye}
-	if t.KickExec != "" {
-		opt.Command = (&execs{target: t}).command
-	}
+func kickAll(ctx context.Context, client *contract.Client) (time.Time, error) {
+	opt := peers.Options{URL: client.Server.URL, Header: client.Server.Header, Patience: servers.ProbePatience}
+	client.CommandLines("", nil).Into(&opt)
 	rec := peers.Run(ctx, peers.Opened(peers.Trigger{}, peers.Ask{Command: "kick-all 4001"}, peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}), opt)
 	if rec.Err != "" {
 		return time.Time{}, fmt.Errorf("kick-all: %s", rec.Err)

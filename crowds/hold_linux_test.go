@@ -1,4 +1,4 @@
-package harness_test
+package crowds_test
 
 import (
 	"context"
@@ -11,16 +11,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/crowds"
 	"github.com/finwait/finwait/internal/hostile"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reference"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/rules"
+	"github.com/finwait/finwait/servers"
 )
 
 // crowdServer is a reference server, and how it is stopped.
-func crowdServer(t *testing.T, o reference.Options) (target *harness.Target, stop func()) {
+func crowdServer(t *testing.T, o reference.Options) (target *servers.Target, stop func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -35,7 +36,7 @@ func crowdServer(t *testing.T, o reference.Options) (target *harness.Target, sto
 			t.Error(err)
 		}
 	})
-	return &harness.Target{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}, Profile: rules.Profile{Patience: 3 * time.Second}}, cancel
+	return &servers.Target{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}, Profile: rules.Profile{Patience: 3 * time.Second}}, cancel
 }
 
 // TestCrowd: what each kind of peer is told, how it sees TCP end, and when the
@@ -49,15 +50,15 @@ func TestCrowd(t *testing.T) {
 	}
 	soon, late := 100*time.Millisecond, timeout+400*time.Millisecond
 	for _, test := range []struct {
-		then harness.CrowdEnd
+		then crowds.End
 		ping time.Duration
 		want map[peers.Kind]want
 	}{
-		{harness.PeersClose, ping, map[peers.Kind]want{
+		{crowds.PeersClose, ping, map[peers.Kind]want{
 			peers.Polite: {1000, peers.FIN, 0, soon}, peers.Ignores: {1000, peers.FIN, timeout, late}, peers.NoFIN: {1000, peers.FIN, timeout, late},
 			peers.Vanishes: {0, peers.Unseen, ping / 4, 2*ping + late}, peers.StopsReading: {0, peers.RST, 0, late}, peers.Resets: {0, peers.Unseen, 0, soon},
 		}},
-		{harness.ServerKicks, -1, map[peers.Kind]want{
+		{crowds.ServerKicks, -1, map[peers.Kind]want{
 			peers.Polite: {4001, peers.FIN, 0, soon}, peers.Ignores: {4001, peers.FIN, timeout, late}, peers.NoFIN: {4001, peers.FIN, timeout, late},
 			peers.Vanishes: {0, peers.Unseen, timeout, late}, peers.StopsReading: {0, peers.RST, 0, late}, peers.Resets: {4001, peers.Unseen, 0, soon},
 		}},
@@ -65,11 +66,11 @@ func TestCrowd(t *testing.T) {
 		t.Run(string(test.then), func(t *testing.T) {
 			target, _ := crowdServer(t, reference.Options{CloseTimeout: timeout, PingInterval: test.ping})
 			opened := 0
-			o := harness.CrowdOptions{Then: test.then, Hold: 50 * time.Millisecond, Progress: func(n, failed int) { opened = n }}
+			o := crowds.Options{Then: test.then, Hold: 50 * time.Millisecond, Progress: func(n, failed int) { opened = n }}
 			for _, kind := range peers.Kinds {
 				o.Peers = append(o.Peers, slices.Repeat([]peers.Kind{kind}, each)...)
 			}
-			run, err := target.Crowd(t.Context(), o)
+			run, err := crowds.Hold(t.Context(), target, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,15 +95,15 @@ func TestCrowdThatCannotBe(t *testing.T) {
 	silent := *target
 	silent.URL = &url.URL{Scheme: "ws", Host: "127.0.0.1:1", Path: "/"}
 	for _, test := range []struct {
-		target *harness.Target
+		target *servers.Target
 		peers  int
-		then   harness.CrowdEnd
+		then   crowds.End
 		want   string
 	}{
-		{&silent, 1, harness.PeersClose, "connection refused"},
-		{target, 100_000_000, harness.PeersClose, "peers need"},
+		{&silent, 1, crowds.PeersClose, "connection refused"},
+		{target, 100_000_000, crowds.PeersClose, "peers need"},
 	} {
-		_, err := test.target.Crowd(t.Context(), harness.CrowdOptions{Peers: make([]peers.Kind, test.peers), Then: test.then})
+		_, err := crowds.Hold(t.Context(), test.target, crowds.Options{Peers: make([]peers.Kind, test.peers), Then: test.then})
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("error %v, want one line with %q", err, test.want)
 		}
@@ -114,13 +115,13 @@ func TestCrowdThatCannotBe(t *testing.T) {
 func TestCrowdEndsEarly(t *testing.T) {
 	t.Run("lost", func(t *testing.T) {
 		target, stop := crowdServer(t, reference.Options{})
-		o := harness.CrowdOptions{Peers: slices.Repeat([]peers.Kind{peers.Polite}, 10), Then: harness.PeersClose, Hold: 500 * time.Millisecond}
+		o := crowds.Options{Peers: slices.Repeat([]peers.Kind{peers.Polite}, 10), Then: crowds.PeersClose, Hold: 500 * time.Millisecond}
 		o.Progress = func(opened, _ int) {
 			if opened == 10 {
 				stop()
 			}
 		}
-		run, err := target.Crowd(t.Context(), o)
+		run, err := crowds.Hold(t.Context(), target, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,13 +134,13 @@ func TestCrowdEndsEarly(t *testing.T) {
 	t.Run("cancelled", func(t *testing.T) {
 		target, _ := crowdServer(t, reference.Options{})
 		ctx, cancel := context.WithCancelCause(t.Context())
-		o := harness.CrowdOptions{Peers: slices.Repeat([]peers.Kind{peers.Ignores}, 10), Then: harness.PeersClose, Hold: time.Minute}
+		o := crowds.Options{Peers: slices.Repeat([]peers.Kind{peers.Ignores}, 10), Then: crowds.PeersClose, Hold: time.Minute}
 		o.Progress = func(opened, _ int) {
 			if opened == 10 {
 				cancel(fmt.Errorf("that will do"))
 			}
 		}
-		run, err := target.Crowd(ctx, o)
+		run, err := crowds.Hold(ctx, target, o)
 		if err != nil || run.Stopped != "that will do" || len(run.Members) != 10 {
 			t.Fatalf("%+v, error %v", run, err)
 		}
@@ -151,12 +152,21 @@ func TestCrowdHostile(t *testing.T) {
 	for _, m := range hostile.All() {
 		t.Run(m.Name, func(t *testing.T) {
 			t.Parallel()
-			target := &harness.Target{
-				URL:     &url.URL{Scheme: "ws", Host: serve(t, m.Name), Path: "/"},
+			s, err := hostile.Start(m.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Close)
+			u, err := url.Parse(s.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			target := &servers.Target{
+				URL:     &url.URL{Scheme: "ws", Host: u.Host, Path: "/"},
 				Profile: rules.Profile{CloseTimeout: time.Second, Patience: time.Second},
 			}
 			began := time.Now()
-			run, err := target.Crowd(t.Context(), harness.CrowdOptions{Peers: slices.Repeat(peers.Kinds, 4), Then: harness.PeersClose})
+			run, err := crowds.Hold(t.Context(), target, crowds.Options{Peers: slices.Repeat(peers.Kinds, 4), Then: crowds.PeersClose})
 			if took := time.Since(began); took > 5*time.Second {
 				t.Errorf("it took %s", took)
 			}

@@ -1,4 +1,4 @@
-package harness
+package servers
 
 import (
 	"crypto/sha1"
@@ -27,7 +27,7 @@ func TestLastWords(t *testing.T) {
 	} {
 		s := &Server{Server: &process.Server{Output: &process.Tail{}}}
 		_, _ = s.Output.Write([]byte(output))
-		if got := s.lastWords(); got != want {
+		if got := s.LastWords(); got != want {
 			t.Errorf("of %q: %q", output, got)
 		}
 	}

@@ -1,4 +1,4 @@
-package harness
+package servers
 
 import (
 	"crypto/tls"
@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/finwait/finwait/internal/process"
 	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/rules"
 )
@@ -30,15 +29,6 @@ type Target struct {
 	// something else starts it again.
 	Process  *Process
 	StopExec string
-
-	commands *process.Commands // run these command lines
-}
-
-// forRun is the target with what runs its command lines, for one run.
-func (t *Target) forRun() *Target {
-	own := *t
-	own.commands = process.NewCommands()
-	return &own
 }
 
 // String is the target's name for a reader, without what looks like a secret: the one

@@ -1,7 +1,6 @@
-package harness
+package servers
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/internal/process"
 	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/peers"
@@ -34,8 +34,12 @@ type Process struct {
 	StopExec   string        // for sh -c, instead of the signal
 }
 
-// readyDefault is how long a server may take to start, where nothing is said.
-const readyDefault = 30 * time.Second
+// ReadyDefault is how long a server may take to start, where nothing is said.
+const ReadyDefault = 30 * time.Second
+
+// ProbePatience is how long a connection of finwait's own waits for the server to end
+// TCP; then it is reset.
+const ProbePatience = 100 * time.Millisecond
 
 // Server is a process of a target, under way.
 type Server struct {
@@ -49,24 +53,24 @@ type Server struct {
 	shell atomic.Bool // when it was asked to stop, the process was the shell of its command line
 }
 
-// target is the target as this server is reached: with its URL, and commands
+// Target is the target as this server is reached: with its URL, and commands
 // that have its port and process id.
-func (s *Server) target(t *Target) *Target {
+func (s *Server) Target(t *Target) *Target {
 	own := *t
 	own.URL, own.CloseExec, own.KickExec = s.URL, s.fill(t.CloseExec), s.fill(t.KickExec)
 	return &own
 }
 
-// StartProcess starts the target's process on a free port, and returns when it
+// Start starts the target's process on a free port, and returns when it
 // accepts WebSocket connections. Its errors are one line, with the last that
 // the process wrote. The process ends with ctx, and by Kill.
-func (t *Target) StartProcess(ctx context.Context) (*Server, error) {
+func Start(ctx context.Context, t *Target, commands *process.Commands) (*Server, error) {
 	p := t.Process
 	port, err := freePort(t.URL.Hostname())
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{how: p, port: port, commands: cmp.Or(t.commands, process.NewCommands()), secrets: secret.Sent(t.URL, t.Header)}
+	s := &Server{how: p, port: port, commands: commands, secrets: secret.Sent(t.URL, t.Header)}
 	u := *t.URL
 	u.Host = strings.ReplaceAll(u.Host, "{port}", strconv.Itoa(port))
 	u.Path = strings.ReplaceAll(u.Path, "{port}", strconv.Itoa(port))
@@ -91,14 +95,14 @@ func (t *Target) StartProcess(ctx context.Context) (*Server, error) {
 	}
 	limit := p.Ready
 	if limit == 0 {
-		limit = readyDefault
+		limit = ReadyDefault
 	}
 	if err := s.ready(ctx, t, time.Now().Add(limit)); err != nil {
 		s.Kill()
 		if ctx.Err() != nil { // its end killed the server
 			err = fmt.Errorf("was not ready: %w", context.Cause(ctx))
 		}
-		return nil, fmt.Errorf("the server %w%s", err, s.lastWords())
+		return nil, fmt.Errorf("the server %w%s", err, s.LastWords())
 	}
 	return s, nil
 }
@@ -108,7 +112,7 @@ func (t *Target) StartProcess(ctx context.Context) (*Server, error) {
 func (s *Server) ready(ctx context.Context, t *Target, limit time.Time) error {
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		try := peers.Run(ctx, peers.Opened(peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{}),
-			peers.Options{URL: s.URL, Header: t.Header, TLS: t.TLS, Setup: max(time.Until(limit), time.Millisecond), Patience: goodbye})
+			peers.Options{URL: s.URL, Header: t.Header, TLS: t.TLS, Setup: max(time.Until(limit), time.Millisecond), Patience: ProbePatience})
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("was not ready: %w", context.Cause(ctx))
@@ -153,7 +157,7 @@ func final(status int) bool {
 func (s *Server) Stop(ctx context.Context) error {
 	s.shell.Store(s.how.Line != "" && s.AsStarted())
 	if s.how.StopExec != "" {
-		return shell(s.commands, s.fill(s.how.StopExec))(ctx)
+		return RunLine(s.commands, s.fill(s.how.StopExec))(ctx)
 	}
 	if err := s.Signal(s.how.stopSignal()); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("signal the server: %w", err)
@@ -169,15 +173,15 @@ func (p *Process) stopSignal() os.Signal {
 	return p.StopSignal
 }
 
-// signalMissed says that the signal which was to stop the server did not reach it.
-type signalMissed string
+// SignalMissed says that the signal which was to stop the server did not reach it.
+type SignalMissed string
 
 // Error implements error.
-func (e signalMissed) Error() string { return string(e) }
+func (e SignalMissed) Error() string { return string(e) }
 
-// reached is ctx as long as the server may have been reached by what stops it. It ends, with a
-// [signalMissed] as its cause, when the signal has ended the shell of the command line alone.
-func (s *Server) reached(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+// Reached is ctx as long as the server may have been reached by what stops it. It ends, with a
+// [SignalMissed] as its cause, when the signal has ended the shell of the command line alone.
+func (s *Server) Reached(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		select {
@@ -208,7 +212,7 @@ func (s *Server) missed() error {
 	if s.how.StopExec != "" {
 		advice = ""
 	}
-	return signalMissed(name + " ended the shell and never reached the server, which still runs: begin the last command of --exec with exec" + advice)
+	return SignalMissed(name + " ended the shell and never reached the server, which still runs: begin the last command of --exec with exec" + advice)
 }
 
 func (s *Server) fill(line string) string {
@@ -219,8 +223,8 @@ func (s *Server) fill(line string) string {
 	return strings.NewReplacer("{port}", strconv.Itoa(s.port), "{pid}", pid).Replace(line)
 }
 
-// written is the last that the process wrote, without secrets.
-func (s *Server) written() string { return s.secrets.Mask(s.Output.String()) }
+// Written is the last that the process wrote, without secrets.
+func (s *Server) Written() string { return s.secrets.Mask(s.Output.String()) }
 
 // telling are words of a line that says why a server did not start.
 var telling = regexp.MustCompile(`(?i)error|cannot|not found|refused|in use|panic|fatal|failed|denied|unavailable`)
@@ -228,10 +232,10 @@ var telling = regexp.MustCompile(`(?i)error|cannot|not found|refused|in use|pani
 // goPanic is the line that begins a Go trace, which may hold telling words too.
 var goPanic = regexp.MustCompile(`^(panic|fatal error): `)
 
-// lastWords are the last line that the process wrote of those that tell why, or
+// LastWords are the last line that the process wrote of those that tell why, or
 // the last of all: a stack trace follows.
-func (s *Server) lastWords() string {
-	lines := strings.Split(strings.TrimSpace(s.written()), "\n")
+func (s *Server) LastWords() string {
+	lines := strings.Split(strings.TrimSpace(s.Written()), "\n")
 	last := lines[len(lines)-1]
 	for _, line := range lines {
 		if telling.MatchString(line) {
@@ -245,4 +249,38 @@ func (s *Server) lastWords() string {
 		return fmt.Sprintf(": it wrote %+.200q", last)
 	}
 	return ""
+}
+
+// Exit waits until the process and what it started have ended, or the patience
+// is over; then they are killed.
+func (s *Server) Exit(ctx context.Context, trigger time.Time, patience time.Duration) *evidence.Exit {
+	ctx, cancel := context.WithDeadline(ctx, trigger.Add(patience))
+	defer cancel()
+	e := &evidence.Exit{Observed: true}
+	select {
+	case <-s.Exited():
+	case <-ctx.Done():
+	}
+	select {
+	case <-s.Exited():
+		all, gone := s.Gone(ctx)
+		e.At, e.Gone, e.Left = s.At().Sub(trigger), all.Sub(trigger), !gone
+		e.Killed = e.At >= patience // what the peers' giving up brought about does not count
+	default:
+		e.At, e.Killed = time.Since(trigger), true
+		e.Gone = e.At
+	}
+	s.Kill()
+	e.Status, e.Words = s.Status()
+	e.Output = s.Written()
+	return e
+}
+
+// Holds tells whether the server may open as many files as there are peers.
+func (s *Server) Holds(n int) error {
+	open, limit, ok := s.Files()
+	if need := open + uint64(n); ok && need > limit {
+		return fmt.Errorf("%d peers need %d open files in the server, its limit is %d: raise it with ulimit -n %[2]d before the command", n, need, limit)
+	}
+	return nil
 }

@@ -1,0 +1,3 @@
+// Package crowds holds thousands of connections to a server open, ends them all at
+// one moment, and follows each until the server has let it go.
+package crowds
