@@ -40,8 +40,8 @@ func (l *CommandLines) Into(opt *peers.Options) {
 	}
 }
 
-// Refused tells whether a command line exited with 127: the server cannot do it.
-func (l *CommandLines) Refused() bool { return l.refused.Load() }
+// Unsupported tells whether a command line exited with 127: the server cannot do it.
+func (l *CommandLines) Unsupported() bool { return l.refused.Load() }
 
 // command gives what carries out a command; nil where the peer has to ask.
 func (l *CommandLines) command(line string) func(context.Context) error {

@@ -69,7 +69,7 @@ func (c *Client) trial(ctx context.Context, token, open string, steps ...peers.S
 	lines := c.CommandLines(token, nil)
 	lines.Into(&opt)
 	r := &evidence.Record{Record: peers.Run(ctx, peers.Opened(append([]peers.Step{peers.Trigger{}}, steps...)...), opt)}
-	r.Refused = lines.Refused()
+	r.Unsupported = lines.Unsupported()
 	c.note(r.Record)
 	return r
 }
@@ -111,7 +111,7 @@ func (check *Check) closed(c *Client, r *evidence.Record) {
 	switch {
 	case len(r.Closes) > 0:
 		check.Works, check.Got = true, r.Closes[0].String()
-	case r.Refused:
+	case r.Unsupported:
 		check.Claimed, check.Refused, check.Got = false, true, r.Err
 	case r.Err != "":
 		check.Got = r.Err

@@ -17,8 +17,8 @@ type Record struct {
 	Alive  Liveness
 	Has    map[Capability]bool // what the target and this host can do
 
-	Token   string // names the connection to the application (?finwait=TOKEN); empty: it has none
-	Refused bool   // a command of the user exited with 127: not supported
+	Token       string // names the connection to the application (?finwait=TOKEN); empty: it has none
+	Unsupported bool   // a command of the user exited with 127: the server cannot do it
 }
 
 // Opened is when the peer was connected, where that was after the trigger; else 0.

@@ -114,7 +114,7 @@ func (e *endpoint) peer(ctx context.Context, script peers.Script, query, token s
 		}
 	}
 	rec := &evidence.Record{Record: peers.Run(ctx, script, opt), Has: e.has, Token: token}
-	rec.Refused = lines.Refused()
+	rec.Unsupported = lines.Unsupported()
 	rec.Socket = e.socket(watch, rec.Record)
 	rec.Events = before
 	return rec

@@ -121,7 +121,7 @@ func (p *player) left(ctx context.Context, e *endpoint, r *Result, barrier *peer
 	})
 	dead := r.Record.Alive.Tried && !r.Record.Alive.OK && p.dead(ctx, e)
 	switch {
-	case r.Record.Refused:
+	case r.Record.Unsupported:
 		r.Verdict, r.Err = Skip, r.Record.Err
 		for _, c := range r.Scenario.Needs {
 			if e.contract.ByCommand(c) {
