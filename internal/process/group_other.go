@@ -10,7 +10,7 @@ import (
 // group changes nothing here: Cancel kills the program alone.
 func group(*exec.Cmd) {}
 
-func alive(int, string) (string, bool) { return "", false }
+func alive(int, mark, string) (string, bool) { return "", false }
 
 func hold(int) *exec.Cmd { return nil }
 

@@ -19,32 +19,31 @@ func group(cmd *exec.Cmd) {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
 
-// alive tells whether somebody of the group runs, and who: last is who did at the
-// look before, or empty. A process that has ended and that its parent has not
-// waited for takes signals; where there is a proc(5), it is told from the others.
-func alive(leader int, last string) (who string, some bool) {
-	if syscall.Kill(-leader, 0) != nil {
-		return "", false
-	}
-	if last != "" && member(leader, last) {
+// alive tells whether a process of the group, or one with the mark, runs, and which one:
+// last is what alive told at the look before, or empty. A process that has ended and that
+// its parent has not waited for takes signals; /proc, where there is one, tells it from
+// those that run.
+func alive(leader int, m mark, last string) (dir string, some bool) {
+	group := syscall.Kill(-leader, 0) == nil
+	ours := func(dir string) bool { return group && member(leader, dir) || m.marks(dir) }
+	if last != "" && ours(last) {
 		return last, true
 	}
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil || len(stats) == 0 {
-		return "", true
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil || len(processes) == 0 {
+		return "", group
 	}
-	for _, stat := range stats {
-		if member(leader, stat) {
-			return stat, true
+	for _, dir := range processes {
+		if ours(dir) {
+			return dir, true
 		}
 	}
 	return "", false
 }
 
-// member tells whether the process of that /proc/PID/stat is of the group, and
-// runs.
-func member(leader int, stat string) bool {
-	b, err := os.ReadFile(stat)
+// member tells whether the process of that /proc/PID is of the group, and runs.
+func member(leader int, dir string) bool {
+	b, err := os.ReadFile(filepath.Join(dir, "stat"))
 	if err != nil || !runs(b) {
 		return false
 	}

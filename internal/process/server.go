@@ -91,8 +91,8 @@ func (s *Server) Signal(signal os.Signal) error {
 	}
 }
 
-// Gone waits until also what the program started has ended, after its own end,
-// and tells when that was seen; false: it runs on when ctx is done. There is no
+// Gone waits until also what the program started has ended, after its own end, and tells
+// when that was seen; a process that left the program's group counts too, where there is a proc(5). false: it runs on when ctx is done. There is no
 // event for that: it looks at growing intervals of 1 to 10 ms.
 func (s *Server) Gone(ctx context.Context) (at time.Time, ok bool) {
 	<-s.exited
@@ -100,7 +100,7 @@ func (s *Server) Gone(ctx context.Context) (at time.Time, ok bool) {
 	who := ""
 	for pause := time.Millisecond; ; pause = min(2*pause, 10*time.Millisecond) {
 		var runs bool
-		if who, runs = alive(s.Pid, who); !runs {
+		if who, runs = alive(s.Pid, s.mark, who); !runs {
 			return at, true
 		}
 		timer := time.NewTimer(pause)

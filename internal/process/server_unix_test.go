@@ -86,21 +86,30 @@ func TestKillEndsTheChildren(t *testing.T) {
 }
 
 // What a server leaves behind holds its output open, and delays neither the time
-// of its exit nor what it wrote.
+// of its exit nor what it wrote. It counts also where it has left the server's group.
 func TestExitWithChild(t *testing.T) {
-	s, err := Start(Shell(t.Context(), "sleep 0.3 & echo last words"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Kill()
-	<-s.Exited()
-	at, gone := s.Gone(t.Context())
-	if late := at.Sub(s.At()); !gone || late < 100*time.Millisecond || late > 5*time.Second {
-		t.Errorf("all gone %s after the exit, %t", late, gone)
-	}
-	s.Kill()
-	if got := s.Output.String(); got != "last words\n" {
-		t.Errorf("it wrote %q", got)
+	for name, script := range map[string]string{
+		"the same group": "sleep 0.3 & echo last words",
+		"a session":      "setsid sleep 0.3 & echo last words",
+		"no environment": "setsid env -i /bin/sh -c 'sleep 0.3; :' & echo last words",
+	} {
+		t.Run(name, func(t *testing.T) {
+			needs(t, script)
+			s, err := Start(Shell(t.Context(), script))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Kill()
+			<-s.Exited()
+			at, gone := s.Gone(t.Context())
+			if late := at.Sub(s.At()); !gone || late < 100*time.Millisecond || late > 5*time.Second {
+				t.Errorf("all gone %s after the exit, %t", late, gone)
+			}
+			s.Kill()
+			if got := s.Output.String(); got != "last words\n" {
+				t.Errorf("it wrote %q", got)
+			}
+		})
 	}
 }
 
