@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/internal/secret"
+	"github.com/finwait/finwait/internal/zone"
 )
 
 // maxResponse bounds the head of the handshake response, bytes.
@@ -70,7 +71,7 @@ func (s Connect) Do(run context.Context, p *Peer) error {
 			config = p.opt.TLS.Clone()
 		}
 		if config.ServerName == "" {
-			config.ServerName = u.Hostname()
+			config.ServerName = zone.Without(u.Hostname())
 		}
 		c := tls.Client(w.top, config)
 		if err := c.HandshakeContext(ctx); err != nil {
@@ -189,7 +190,7 @@ func (o *Options) request(key string) []byte {
 	if h == nil {
 		h = http.Header{}
 	}
-	host := u.Host
+	host := zone.Without(u.Host)
 	if given := h.Get("Host"); given != "" {
 		host = given
 		h.Del("Host")

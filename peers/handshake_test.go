@@ -3,11 +3,14 @@ package peers
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -211,6 +214,37 @@ func TestRequest(t *testing.T) {
 	}
 	if len(o.Header) != 4 || o.URL.RawQuery != "x=1" {
 		t.Error("the options were changed")
+	}
+}
+
+// TestZone: an interface of this host is no server's business, and in no certificate.
+func TestZone(t *testing.T) {
+	t.Parallel()
+	all, err := net.Interfaces()
+	i := slices.IndexFunc(all, func(i net.Interface) bool { return i.Flags&net.FlagLoopback != 0 })
+	if err != nil || i < 0 {
+		t.Skip("needs a loopback interface", err)
+	}
+	s := httptest.NewTLSServer(nil) // for its certificate, of ::1 too
+	s.Close()
+	for _, config := range []*tls.Config{nil, {Certificates: s.TLS.Certificates}} {
+		hosts := make(chan string, 1)
+		o := listen(t, "[::1]:0", config, func(c *conn) {
+			c.upgrade()
+			if c.request != nil { // Go's server refuses a zone
+				hosts <- c.request.Host
+			}
+			_, _ = c.drain()
+		})
+		sent := o.URL.Host
+		o.URL.Host = strings.Replace(sent, "]", "%"+all[i].Name+"]", 1)
+		o.TLS = &tls.Config{RootCAs: x509.NewCertPool()}
+		o.TLS.RootCAs.AddCert(s.Certificate())
+		if r := Run(t.Context(), Opened(Trigger{}, Finish{}), o); r.Err != "" {
+			t.Errorf("%s: %s", o.URL, r.Err)
+		} else if host := <-hosts; host != sent {
+			t.Errorf("%s: Host: %s, want %s", o.URL, host, sent)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package servers
 
 import (
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -24,7 +25,7 @@ func freePort(host string) (int, error) {
 		handed.ports = map[int]bool{}
 	}
 	addresses := []string{host}
-	if net.ParseIP(host) == nil || !free(host, 0) {
+	if _, err := netip.ParseAddr(host); err != nil || !free(host, 0) {
 		addresses = []string{"127.0.0.1", "::1"}
 		if there := slices.DeleteFunc(slices.Clone(addresses), func(a string) bool { return !free(a, 0) }); len(there) > 0 {
 			addresses = there

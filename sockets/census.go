@@ -39,7 +39,7 @@ const (
 
 // Departure is a socket of the server that a process let go of.
 type Departure struct {
-	Peer  netip.AddrPort
+	Peer  netip.AddrPort // without a zone
 	At    time.Time
 	Bound time.Duration // it happened at most so long before At
 	Freed bool          // the kernel has freed it too; else it is an orphan
@@ -108,7 +108,7 @@ func TakeCensus(server netip.AddrPort, left func(Departure), ended func()) (*Cen
 // Add names a connection whose handshake is complete: the address of the peer's
 // end. It asks the kernel once, some microseconds.
 func (c *Census) Add(peer netip.AddrPort) {
-	peer = netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
+	peer = withoutZone(netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port()))
 	answers, err := c.exact.Execute(request(exact, exactRequest(c.server, peer)))
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -323,7 +323,7 @@ func (c *Census) dump(families map[byte]bool, states uint32, each func(peer neti
 		}
 		err := receiveDump(c.query, c.answers, func(data []byte, by time.Time) {
 			server, peer, ok := addresses(data)
-			if s, err := decode(data); ok && err == nil && server == c.server {
+			if s, err := decode(data); ok && err == nil && server == withoutZone(c.server) {
 				each(peer, s, by)
 			}
 		})
@@ -332,6 +332,11 @@ func (c *Census) dump(families map[byte]bool, states uint32, each func(peer neti
 		}
 	}
 	return nil
+}
+
+// withoutZone is the address as the kernel tells it.
+func withoutZone(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().WithZone(""), a.Port())
 }
 
 // addresses reads the two ends of a connection out of a struct inet_diag_msg,

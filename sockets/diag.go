@@ -1,11 +1,14 @@
 package sockets
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
 
 	"github.com/mdlayher/netlink"
+
+	"github.com/finwait/finwait/internal/zone"
 )
 
 // Socket is the kernel's view of one TCP socket, out of struct inet_diag_msg
@@ -47,6 +50,7 @@ const (
 	requestPorts  = 8 // struct inet_diag_sockid
 	requestSource = 12
 	requestPeer   = 28
+	requestDevice = 44 // index of the interface, which a link-local address needs
 	requestCookie = 48
 
 	answerSize   = 72
@@ -91,6 +95,7 @@ func exactRequest(server, peer netip.AddrPort) []byte {
 		b[0] = inet6
 		copy(b[requestSource:], s[:])
 		copy(b[requestPeer:], d[:])
+		binary.NativeEndian.PutUint32(b[requestDevice:], zone.Index(cmp.Or(src.Zone(), dst.Zone())))
 	}
 	binary.BigEndian.PutUint16(b[requestPorts:], server.Port())
 	binary.BigEndian.PutUint16(b[requestPorts+2:], peer.Port())

@@ -100,8 +100,8 @@ func (o *Observer) Close() (err error) {
 // Find asks the kernel once (some microseconds) for the server's end of a
 // connection, the socket bound to server and connected to peer. It reports false
 // where this host has none: the server runs elsewhere, or the socket is gone.
-// IPv4-mapped addresses and plain ones are the same connection; one between
-// link-local addresses is not found.
+// IPv4-mapped addresses and plain ones are the same connection; link-local addresses
+// have their zone.
 func (o *Observer) Find(server, peer netip.AddrPort) (Socket, bool, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -87,3 +87,27 @@ func TestIPv6Alone(t *testing.T) {
 		}
 	}
 }
+
+// A server at a link-local address is found in this host's kernel, by run and crowd.
+func TestLinkLocal(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("sockets are observed on Linux alone")
+	}
+	const linkLocal = "ip link set lo up && ip addr add fe80::1/64 dev lo nodad && exec \"$@\""
+	in := func(args ...string) *exec.Cmd { // a network namespace of its own
+		return exec.CommandContext(t.Context(), "unshare", append([]string{"-rn", "sh", "-c", linkLocal, "sh"}, args...)...)
+	}
+	if out, err := in("true").CombinedOutput(); err != nil {
+		t.Skipf("no network namespace with a link-local address: %v %s", err, out)
+	}
+	server := []string{"--exec", "finwait serve --listen [fe80::1%lo]:{port}", "ws://[fe80::1%25lo]:{port}/"}
+	for want, args := range map[string][]string{
+		"1 passed":               {"finwait", "run", "--only", "peer-close/code-1000"},
+		"share of sockets alive": {"finwait", "crowd", "--peers", "6", "--hold", "10ms"},
+	} {
+		out, err := in(append(args, server...)...).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), want) || strings.Contains(string(out), "not observed") {
+			t.Errorf("%s: %v\n%s", args[1], err, out)
+		}
+	}
+}
