@@ -141,7 +141,9 @@ func Hold(ctx context.Context, t *servers.Target, o Options) (*Run, error) {
 	}
 	if server != nil {
 		if o.Then == ServerStops && run.Stopped == "" {
-			run.Exit = server.Exit(ctx, began, patience)
+			if run.Exit, err = server.Exit(ctx, began, patience); err != nil {
+				return nil, err
+			}
 			run.clip()
 		}
 		server.Kill()

@@ -177,7 +177,11 @@ func (p *player) stopped(ctx context.Context, e *endpoint, own *place, r *Result
 	}
 	r.Record.Exit = &evidence.Exit{}
 	if own != nil {
-		r.Record.Exit = own.server.Exit(ctx, r.Record.Trigger, e.profile.Patience)
+		var err error
+		if r.Record.Exit, err = own.server.Exit(ctx, r.Record.Trigger, e.profile.Patience); err != nil {
+			r.Verdict, r.Err, r.Record = Errored, err.Error(), nil
+			return
+		}
 		r.Record.ClipToExit()
 	}
 	p.judge(r, r.Scenario.Rules)

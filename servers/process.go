@@ -50,7 +50,11 @@ type Server struct {
 	commands *process.Commands
 	secrets  secret.Known // of the requests that it gets
 
-	shell atomic.Bool // when it was asked to stop, the process was the shell of its command line
+	wrapped *process.Listener // the process that listens, where it is not the one that is signalled; nil: it is, or that is not known
+
+	// When it was asked to stop, the process that is signalled was the shell of its command line,
+	// or a wrapper that the signal ends before it could pass it on.
+	shell, deaf atomic.Bool
 }
 
 // Target is the target as this server is reached: with its URL, and commands
@@ -104,6 +108,9 @@ func Start(ctx context.Context, t *Target, commands *process.Commands) (*Server,
 		}
 		return nil, fmt.Errorf("the server %w%s", err, s.LastWords())
 	}
+	if own, err := strconv.Atoi(s.URL.Port()); err == nil {
+		s.wrapped = s.Listener(own)
+	}
 	return s, nil
 }
 
@@ -156,6 +163,9 @@ func final(status int) bool {
 // Stop asks the process to stop, and returns when it has been asked.
 func (s *Server) Stop(ctx context.Context) error {
 	s.shell.Store(s.how.Line != "" && s.AsStarted())
+	if signal, ok := s.how.stopSignal().(syscall.Signal); ok && s.wrapped != nil {
+		s.deaf.Store(s.wrapped.WrapperDies(signal))
+	}
 	if s.how.StopExec != "" {
 		return RunLine(s.commands, s.fill(s.how.StopExec))(ctx)
 	}
@@ -180,7 +190,8 @@ type SignalMissed string
 func (e SignalMissed) Error() string { return string(e) }
 
 // Reached is ctx as long as the server may have been reached by what stops it. It ends, with a
-// [SignalMissed] as its cause, when the signal has ended the shell of the command line alone.
+// [SignalMissed] as its cause, when the signal has ended the process that was started and not
+// the server.
 func (s *Server) Reached(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
@@ -195,24 +206,59 @@ func (s *Server) Reached(ctx context.Context) (context.Context, context.CancelCa
 	return ctx, cancel
 }
 
-// missed tells, right after the process has ended, whether it was a shell that the
-// stop signal ended while the server that it had started runs on. A server whose own
+// missed tells, right after the process has ended, whether it was a shell or another wrapper
+// that the stop signal ended while the server that it had started runs on. A server whose own
 // process the signal ends while its children run on was reached.
 func (s *Server) missed() error {
 	signal, name := s.EndedBy()
-	if !s.shell.Load() || name == "" || s.how.StopExec == "" && signal != s.how.stopSignal() {
+	if name == "" || s.how.StopExec == "" && signal != s.how.stopSignal() {
 		return nil
 	}
-	now, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, gone := s.Gone(now); gone {
+	wrapper := "the shell"
+	switch {
+	case s.shell.Load():
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		if _, gone := s.Gone(now); gone {
+			return nil
+		}
+	case s.deaf.Load() && s.wrapped.Runs():
+		wrapper = fmt.Sprintf("%+q", s.wrapped.Wrapper)
+	default:
 		return nil
 	}
-	advice := ", or stop the server by --stop-exec"
-	if s.how.StopExec != "" {
-		advice = ""
+	return SignalMissed(name + " ended " + wrapper + " and never reached the server, which still runs: " + s.advice())
+}
+
+// unmoved tells, when the patience is over, whether the stop signal did not get through a wrapper:
+// the server still runs, which the signal would have ended, or listens on, while the wrapper has
+// ended.
+func (s *Server) unmoved(left bool) error {
+	signal, ok := s.how.stopSignal().(syscall.Signal)
+	if !ok || s.wrapped == nil || s.how.StopExec != "" {
+		return nil
 	}
-	return SignalMissed(name + " ended the shell and never reached the server, which still runs: begin the last command of --exec with exec" + advice)
+	switch {
+	case s.wrapped.Dies(signal):
+		return SignalMissed(fmt.Sprintf("%+q did not pass the signal (%s) on to the server, %+q, which still runs: %s",
+			s.wrapped.Wrapper, signal, s.wrapped.Name, s.advice()))
+	case left && s.wrapped.Listens():
+		return SignalMissed(fmt.Sprintf("%+q ended, and the server, %+q, still listens: the signal (%s) did not reach it, or it ignores that: %s",
+			s.wrapped.Wrapper, s.wrapped.Name, signal, s.advice()))
+	}
+	return nil
+}
+
+// advice is how the stop signal reaches the server.
+func (s *Server) advice() string {
+	advice := "begin the last command of --exec with exec"
+	if !s.shell.Load() {
+		advice = "begin the server's command with exec where it is started, or give that command itself to --exec"
+	}
+	if s.how.StopExec == "" {
+		advice += ", or stop the server by --stop-exec"
+	}
+	return advice
 }
 
 func (s *Server) fill(line string) string {
@@ -251,9 +297,9 @@ func (s *Server) LastWords() string {
 	return ""
 }
 
-// Exit waits until the process and what it started have ended, or the patience
-// is over; then they are killed.
-func (s *Server) Exit(ctx context.Context, trigger time.Time, patience time.Duration) *evidence.Exit {
+// Exit waits until the process and what it started have ended, or the patience is over; then
+// they are killed. The error is a [SignalMissed].
+func (s *Server) Exit(ctx context.Context, trigger time.Time, patience time.Duration) (*evidence.Exit, error) {
 	ctx, cancel := context.WithDeadline(ctx, trigger.Add(patience))
 	defer cancel()
 	e := &evidence.Exit{Observed: true}
@@ -270,10 +316,14 @@ func (s *Server) Exit(ctx context.Context, trigger time.Time, patience time.Dura
 		e.At, e.Killed = time.Since(trigger), true
 		e.Gone = e.At
 	}
+	var missed error
+	if (e.Killed || e.Left) && time.Since(trigger) >= patience { // and was not interrupted
+		missed = s.unmoved(e.Left)
+	}
 	s.Kill()
 	e.Status, e.Words = s.Status()
 	e.Output = s.Written()
-	return e
+	return e, missed
 }
 
 // Holds tells whether the server may open as many files as there are peers.
