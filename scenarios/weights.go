@@ -14,16 +14,33 @@ import (
 // RuleIDs are the ids of the rules that the scenarios are judged by, each once, in
 // their order.
 func RuleIDs(list []*harness.Scenario) (out []string) {
+	out, _ = ruleIDs(list)
+	return out
+}
+
+// ruleIDs are also those of them that are judged: not INFO wherever they stand.
+func ruleIDs(list []*harness.Scenario) (all []string, judged map[string]bool) {
 	seen := map[string]bool{}
+	judged = map[string]bool{}
 	for _, s := range list {
 		for _, r := range append(s.Rules[:len(s.Rules):len(s.Rules)], rules.Alive) {
 			if !seen[r.ID] {
 				seen[r.ID] = true
-				out = append(out, r.ID)
+				all = append(all, r.ID)
 			}
+			judged[r.ID] = judged[r.ID] || r.Grade != rules.Info
 		}
 	}
-	return out
+	return all, judged
+}
+
+// CheckJudged tells that the rule only measures, in each of the scenarios that have it: it
+// can neither fail nor warn.
+func CheckJudged(list []*harness.Scenario, id string) error {
+	if all, judged := ruleIDs(list); slices.Contains(all, id) && !judged[id] {
+		return fmt.Errorf("%s is %s: it is measured and never judged", id, rules.Info)
+	}
+	return nil
 }
 
 // CheckRule tells that no rule of the scenarios has the id.
@@ -74,6 +91,9 @@ func weigh(text string) (rule string, weight rules.Weight, err error) {
 	}
 	if !slices.Contains([]rules.Weight{rules.Fails, rules.Warns, rules.Off}, rules.Weight(word)) {
 		return "", "", fmt.Errorf("%.40q is no weight of %s: give fail, warn or off", word, rule)
+	}
+	if err := CheckJudged(All(), rule); err != nil && rules.Weight(word) != rules.Off {
+		return "", "", fmt.Errorf("%w: give off, or no weight", err)
 	}
 	return rule, rules.Weight(word), nil
 }

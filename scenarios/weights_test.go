@@ -25,6 +25,9 @@ func TestWeightFlag(t *testing.T) {
 		{flag.Set, "R36", "give one such as R36=off"},
 		{flag.Set, "R36=none", "give fail, warn or off"},
 		{flag.SetDefault, "R36=", "give fail, warn or off"},
+		{flag.Set, "R32=warn", "R32 is INFO: it is measured and never judged: give off, or no weight"},
+		{flag.SetDefault, "R20-seen=fail", "R20-seen is INFO: it is measured"},
+		{flag.Set, "R32=off", "R32=off,R34=warn,R36=warn,alive=warn"},
 	} {
 		err := step.give(step.text)
 		is := flag.String()

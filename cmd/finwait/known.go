@@ -95,6 +95,9 @@ func knownFailure(file string, entry *yaml.Node) (*rules.KnownFailure, error) {
 		if scenarios.CheckRule(chosen, rule.Value) != nil {
 			return nil, at(file, rule, "%s does not judge %s; see finwait list --scripts", rule.Value, k.Pattern)
 		}
+		if err := scenarios.CheckJudged(chosen, rule.Value); err != nil {
+			return nil, at(file, rule, "%s, so it cannot be known to fail: leave it out", err)
+		}
 		k.Rules = append(k.Rules, rule.Value)
 	}
 	return k, nil
