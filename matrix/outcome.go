@@ -116,9 +116,7 @@ func Read(r io.Reader) (*Matrix, error) {
 
 // JSON writes the matrix.
 func (m *Matrix) JSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", " ")
-	return e.Encode(m)
+	return reports.NewJSON(w).Encode(m)
 }
 
 // Comparable gives before if it was made on the same host, of the same

@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -122,9 +121,7 @@ func told(m *peers.Member) string {
 
 // CrowdJSON writes the run as a [Crowd].
 func CrowdJSON(w io.Writer, run *crowds.Run) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", " ")
-	return e.Encode(NewCrowd(run))
+	return NewJSON(w).Encode(NewCrowd(run))
 }
 
 // CrowdText writes the run for a terminal.

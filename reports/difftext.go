@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -51,7 +50,5 @@ func (d *Diff) Markdown(w io.Writer) error {
 
 // JSON writes the diff.
 func (d *Diff) JSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", " ")
-	return e.Encode(d)
+	return NewJSON(w).Encode(d)
 }

@@ -1,7 +1,10 @@
 package reports
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -53,6 +56,26 @@ func command(s string, i int) bool {
 		return i == 0 || strings.Contains(" \t\n", s[i-1:i])
 	}
 	return false
+}
+
+// NewJSON encodes a document for a reader, indented. Its strings hold no "##", with which
+// commands for a runner of CI begin, see [command]: it may stand in a job's log. A reader
+// of JSON gets the same text.
+func NewJSON(w io.Writer) *json.Encoder {
+	e := json.NewEncoder(withoutHashes{w})
+	e.SetIndent("", " ")
+	return e
+}
+
+// withoutHashes writes JSON, in which a # stands in strings alone.
+type withoutHashes struct{ to io.Writer }
+
+// Write implements io.Writer.
+func (w withoutHashes) Write(b []byte) (int, error) {
+	if _, err := w.to.Write(bytes.ReplaceAll(b, []byte("##"), []byte(`\u0023\u0023`))); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // Clip shortens what a server made long to n bytes.

@@ -17,9 +17,7 @@ import (
 
 // JSON writes the run as a [Report].
 func JSON(w io.Writer, run *harness.Run) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", " ")
-	return e.Encode(New(run))
+	return NewJSON(w).Encode(New(run))
 }
 
 // ReadJSON reads a report that [JSON] wrote.

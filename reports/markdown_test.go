@@ -2,7 +2,11 @@ package reports_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -144,6 +148,29 @@ func TestNoCommands(t *testing.T) {
 	if got, want := reports.Printable("a\n::x\n\t::x"), "a\n\\x3a:x\n\t\\x3a:x"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+	run := withString(hostile + markup)
+	for name, write := range map[string]func(io.Writer) error{
+		"JSON":         func(w io.Writer) error { return reports.JSON(w, run) },
+		"JUnit":        func(w io.Writer) error { return reports.JUnit(w, run, false) },
+		"strict JUnit": func(w io.Writer) error { return reports.JUnit(w, run, true) },
+		"Markdown":     func(w io.Writer) error { return reports.Markdown(w, run, reports.SummaryMost) },
+	} {
+		var out bytes.Buffer
+		if err := write(&out); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out.String()) {
+			if strings.HasPrefix(strings.TrimSpace(line), "::") || commanded.MatchString(line) {
+				t.Errorf("%s: %q", name, line)
+			}
+		}
+		if name != "JSON" {
+			continue
+		}
+		if again, err := reports.ReadJSON(&out); err != nil || !reflect.DeepEqual(again, roundTrip(t, reports.New(run))) {
+			t.Errorf("JSON is not read as it was: %v", err)
+		}
+	}
 	for width := 40; width < 120; width++ {
 		for _, line := range strings.Split(string(terminal(withString(hostile+markup), reports.TerminalOptions{Width: width, Verbose: true})), "\n") {
 			if strings.HasPrefix(strings.TrimSpace(line), "::") || commanded.MatchString(line) {
@@ -151,4 +178,15 @@ func TestNoCommands(t *testing.T) {
 			}
 		}
 	}
+}
+
+// roundTrip is the report as encoding/json writes and reads it.
+func roundTrip(t *testing.T, r *reports.Report) *reports.Report {
+	t.Helper()
+	b, err := json.Marshal(r)
+	var out reports.Report
+	if err = errors.Join(err, json.Unmarshal(b, &out)); err != nil {
+		t.Fatal(err)
+	}
+	return &out
 }
