@@ -33,8 +33,11 @@ func (p *processFlags) add(c *cobra.Command) {
 // embedded makes the reference server of this program the one that is started.
 func (p *processFlags) embedded() error {
 	program, err := os.Executable()
+	if err != nil { // on Linux for want of a proc(5)
+		return fmt.Errorf("the embedded server cannot be started: finwait does not find its own program (%w): mount /proc, or give --exec 'finwait serve --listen 127.0.0.1:{port}'", err)
+	}
 	p.args = []string{program, "serve", "--listen", ownAddress(), "--ping-interval", embeddedPing.String()}
-	return err
+	return nil
 }
 
 // signals are those by which servers are stopped.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -109,5 +110,31 @@ func TestLinkLocal(t *testing.T) {
 		if err != nil || !strings.Contains(string(out), want) || strings.Contains(string(out), "not observed") {
 			t.Errorf("%s: %v\n%s", args[1], err, out)
 		}
+	}
+}
+
+// Without a /proc the embedded server cannot be started; the error names what can be done, and
+// that works.
+func TestNoProc(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux finds a program by /proc")
+	}
+	in := func(args ...string) *exec.Cmd { // a mount namespace of its own
+		const hidden = "mount -t tmpfs none /proc && exec \"$@\""
+		return exec.CommandContext(t.Context(), "unshare", append([]string{"-rm", "sh", "-c", hidden, "sh"}, args...)...)
+	}
+	if out, err := in("true").CombinedOutput(); err != nil {
+		t.Skipf("no mount namespace: %v %s", err, out)
+	}
+	for _, args := range [][]string{{"run", "--only", "sanity"}, {"crowd", "--peers", "2"}} {
+		out, err := in(append([]string{"finwait"}, args...)...).CombinedOutput()
+		remedy := "mount /proc, or give --exec 'finwait serve --listen 127.0.0.1:{port}'\n"
+		if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != exitNotDone || !strings.HasSuffix(string(out), remedy) {
+			t.Errorf("%s: %v\n%s", args[0], err, out)
+		}
+	}
+	out, err := in("finwait", "run", "--exec", "finwait serve --listen 127.0.0.1:{port}", "--only", "sanity").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "2 passed") {
+		t.Errorf("--exec: %v\n%s", err, out)
 	}
 }
