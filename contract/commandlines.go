@@ -61,17 +61,18 @@ func (l *CommandLines) command(line string) func(context.Context) error {
 	code, reason, _ := strings.Cut(rest, " ")
 	filled := strings.NewReplacer("{token}", quote(l.token), "{code}", quote(code), "{reason}", quote(reason)).Replace(template)
 	return func(ctx context.Context) error {
+		secrets := secret.Sent(l.client.Server.URL, l.client.Server.Header)
 		out, err := l.client.Commands.Run(process.Shell(ctx, filled))
 		var exit *exec.ExitError
 		switch {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
-			return fmt.Errorf("%s: did not end in time", secret.Mask(template))
+			return fmt.Errorf("%s: did not end in time", secrets.Mask(template))
 		case errors.As(err, &exit) && exit.ExitCode() == unsupported:
 			l.refused.Store(true)
 		}
-		return fmt.Errorf("%s: %w: %+.200q", secret.Mask(template), err, secret.Mask(strings.TrimSpace(out)))
+		return fmt.Errorf("%s: %w: %+.200q", secrets.Mask(template), err, secrets.Mask(strings.TrimSpace(out)))
 	}
 }
 

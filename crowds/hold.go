@@ -13,6 +13,7 @@ import (
 	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/internal/process"
+	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/servers"
 	"github.com/finwait/finwait/sockets"
@@ -233,7 +234,7 @@ func stopper(t *servers.Target, s *servers.Server, commands *process.Commands) f
 	if s != nil {
 		return s.Stop
 	}
-	return servers.RunLine(commands, t.StopExec)
+	return servers.RunLine(commands, t.StopExec, secret.Sent(t.URL, t.Header))
 }
 
 // kickAll makes the server's application close all connections, from one that

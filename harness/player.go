@@ -10,6 +10,7 @@ import (
 
 	"github.com/finwait/finwait/contract"
 	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/servers"
@@ -100,7 +101,7 @@ func (p *player) endpoint(ctx context.Context, s *Scenario, own *place) (*endpoi
 		<-timer.C
 	}
 	e := *p.shared
-	e.stop = servers.RunLine(e.commands, e.server.StopExec)
+	e.stop = servers.RunLine(e.commands, e.server.StopExec, secret.Sent(e.server.URL, e.server.Header))
 	return &e, nil
 }
 

@@ -31,11 +31,11 @@ func CheckPlaceholders(line string, known ...string) error {
 }
 
 // RunLine gives what runs a command line of the user with sh -c. Its error, in one line, has what
-// the command wrote.
-func RunLine(commands *process.Commands, line string) func(context.Context) error {
+// the command wrote, without secrets.
+func RunLine(commands *process.Commands, line string, secrets secret.Known) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if out, err := commands.Run(process.Shell(ctx, line)); err != nil {
-			return fmt.Errorf("%s: %w: %+.200q", secret.Mask(line), err, secret.Mask(strings.TrimSpace(out)))
+			return fmt.Errorf("%s: %w: %+.200q", secrets.Mask(line), err, secrets.Mask(strings.TrimSpace(out)))
 		}
 		return nil
 	}

@@ -167,7 +167,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		s.deaf.Store(s.wrapped.WrapperDies(signal))
 	}
 	if s.how.StopExec != "" {
-		return RunLine(s.commands, s.fill(s.how.StopExec))(ctx)
+		return RunLine(s.commands, s.fill(s.how.StopExec), s.secrets)(ctx)
 	}
 	if err := s.Signal(s.how.stopSignal()); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("signal the server: %w", err)

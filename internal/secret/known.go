@@ -2,8 +2,11 @@ package secret
 
 import (
 	"cmp"
+	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -17,11 +20,20 @@ const (
 	shortestProtocol = 16 // a subprotocol so long is a token rather than a name
 )
 
-// Sent are the secrets of a handshake request: the password of the URL, the headers that
-// hold credentials, and long subprotocols, by which browsers send tokens.
+// Sent are the secrets of a handshake request: the password of the URL and what its query
+// calls secret, the headers that hold credentials, and long subprotocols, by which browsers
+// send tokens.
 func Sent(u *url.URL, h http.Header) (known Known) {
 	password, _ := u.User.Password()
 	values := []string{password}
+	if password != "" { // basic authentication (RFC 7617)
+		values = append(values, base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
+	}
+	for name, given := range u.Query() {
+		if tells(name) || code.MatchString(name) {
+			values = append(values, given...)
+		}
+	}
 	for name, lines := range h {
 		for _, line := range lines {
 			switch {
@@ -37,7 +49,7 @@ func Sent(u *url.URL, h http.Header) (known Known) {
 					_, value, _ := strings.Cut(cookie, "=")
 					values = append(values, value)
 				}
-			case header.MatchString(name) || telling.MatchString(ordinary.ReplaceAllString(name, "")):
+			case header.MatchString(name) || tells(name):
 				_, credential, _ := strings.Cut(line, " ") // behind the scheme
 				values = append(values, line, credential)
 			}
@@ -52,11 +64,32 @@ func Sent(u *url.URL, h http.Header) (known Known) {
 	return known
 }
 
-// Mask hides the known secrets, and what [Mask] hides.
+// Mask hides the known secrets, also as a URL or JSON writes them, and what [Mask] hides.
 func (k Known) Mask(text string) string {
-	var pairs []string
-	for _, value := range k {
-		pairs = append(pairs, value, hidden)
+	if len(k) > 0 {
+		forms := make([]string, len(k))
+		for i, value := range k {
+			forms[i] = spellings(value)
+		}
+		text = regexp.MustCompile(strings.Join(forms, "|")).ReplaceAllLiteralString(text, hidden)
 	}
-	return Mask(strings.NewReplacer(pairs...).Replace(text))
+	return Mask(text)
+}
+
+// spellings is a pattern of the value in which each character may be escaped: by its bytes in
+// hexadecimal (RFC 3986, 2.1), a space as + too, by a backslash, or by its number (RFC 8259, 7).
+func spellings(value string) string {
+	var out strings.Builder
+	for _, r := range value {
+		bytes := ""
+		for _, b := range []byte(string(r)) {
+			bytes += fmt.Sprintf("%%%02x", b)
+		}
+		fmt.Fprintf(&out, `(?:\\?%s|(?i:%s|\\u%04x)`, regexp.QuoteMeta(string(r)), bytes, r)
+		if r == ' ' {
+			out.WriteString(`|\+`)
+		}
+		out.WriteString(")")
+	}
+	return out.String()
 }

@@ -28,6 +28,11 @@ var (
 	ordinary = regexp.MustCompile(`(?i)tokeni[sz]|monkey|turkey|hotkey|keyboard|keyword|authors?($|[^a-z])`)
 	// code is the one of OAuth 2.0 (RFC 6749, 4.1.2), and only in a query: a log has others.
 	code = regexp.MustCompile(`(?i)(^|[_.-])(code|sid)$`)
+	// strong are parts of a name that mean nothing but a secret; plain is a word that looks like one.
+	strong = regexp.MustCompile(`(?i)passw|passphrase|pwd|secret|credential|api[_-]?key|(access|private)[_-]?key`)
+	plain  = regexp.MustCompile(`^[A-Za-z0-9_+-][A-Za-z0-9_+/=.~-]{7,}$`)
+	digit  = regexp.MustCompile(`[0-9]`)
+	letter = regexp.MustCompile(`[A-Za-z]`)
 	// login is an option of curl whose value is user:password.
 	login = regexp.MustCompile(`^(-[uU]|--(proxy-)?user)$`)
 )
@@ -77,7 +82,7 @@ func value(before, name, parting, rest string) (start, end int) {
 	if plain, err := url.QueryUnescape(name); err == nil {
 		name = plain
 	}
-	tells := telling.MatchString(ordinary.ReplaceAllString(name, ""))
+	tells := tells(name)
 	switch {
 	case parting == "":
 		if strings.HasPrefix(name, "-") && strings.TrimLeft(name, "-") != "key" { // which names a file, as finwait's own
@@ -94,6 +99,9 @@ func value(before, name, parting, rest string) (start, end int) {
 	}
 	return 0, 0
 }
+
+// tells tells whether a name says that its value is a secret.
+func tells(name string) bool { return telling.MatchString(ordinary.ReplaceAllString(name, "")) }
 
 // argument tells where the secret of an option stands whose value is a word of its own.
 func argument(name, rest string, tells bool) (start, end int) {
@@ -122,7 +130,16 @@ func field(before, name, parting, rest string, tells bool) int {
 	quotedName := strings.ContainsAny(parting, `"'`)
 	quoted := rest != "" && strings.ContainsAny(rest[:1], `"'`)
 	switch {
-	case !credential && (!tells || !quotedName && !quoted), quotedName && !quoted && strings.HasPrefix(rest, "{"):
+	case !credential && tells && !quotedName && !quoted: // as in YAML, or in a sentence
+		if strings.HasSuffix(parting, ":") { // a file and a line
+			return 0
+		}
+		n := word(rest, "", ends)
+		if strong.MatchString(name) || plain.MatchString(rest[:n]) && digit.MatchString(rest[:n]) && letter.MatchString(rest[:n]) {
+			return n
+		}
+		return 0
+	case !credential && !tells, quotedName && !quoted && strings.HasPrefix(rest, "{"):
 		return 0
 	case credential && strings.HasPrefix(rest, "["):
 		return until(rest, "]\n")

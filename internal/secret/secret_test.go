@@ -67,6 +67,14 @@ func TestMask(t *testing.T) {
 		"/?token=Bearer S3CRET":                        "/?token=xxxxx xxxxx",
 		`ws://b:;TOKEN="/";@`:                          "ws://b:xxxxx@",
 		"-u root":                                      "-u root",
+		"db:\n  password: S3CRET\n  port: 1":           "db:\n  password: xxxxx\n  port: 1",
+		"- db.passwd: S3CRET # why":                    "- db.passwd: xxxxx # why",
+		"{user: me, secret: S3CRET, a: 1}":             "{user: me, secret: xxxxx, a: 1}",
+		"api_key: S3CRET; token: S3CRETS3CRET":         "api_key: xxxxx; token: xxxxx",
+		"key: open /dir/key1.pem: no such file":        "key: open /dir/key1.pem: no such file",
+		"session: established, token: none":            "session: established, token: none",
+		"secret.yaml:1:6: url":                         "secret.yaml:1:6: url",
+		"password:":                                    "password:",
 	} {
 		if got := secret.Mask(text); got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
@@ -78,11 +86,12 @@ func TestMask(t *testing.T) {
 
 // TestKnown: what was sent is hidden wherever a server writes it.
 func TestKnown(t *testing.T) {
-	u, _ := url.Parse("ws://user:Pass%20word@h/")
+	u, _ := url.Parse("ws://user:Pass%20word@h/?room=lobby&token=T1CKET")
 	k := secret.Sent(u, http.Header{
 		"Authorization":          {"Bearer B3ARER"},
 		"Cookie":                 {"a=C00KIE; b=1"},
 		"X-Api-Key":              {"K3YS"},
+		"X-Auth-Token":           {`a/b&"c`},
 		"X-Room":                 {"lobby"},
 		"Sec-Websocket-Protocol": {"graphql-ws, S3CRETS3CRETS3CRET"},
 	})
@@ -90,6 +99,11 @@ func TestKnown(t *testing.T) {
 		"got Pass word, B3ARER, C00KIE, K3YS": "got xxxxx, xxxxx, xxxxx, xxxxx",
 		"graphql-ws S3CRETS3CRETS3CRET":       "graphql-ws xxxxx",
 		"user 1 in lobby: TOKEN=S3CRET":       "user 1 in lobby: TOKEN=xxxxx",
+		"Pass+word Pass%20word Pas%73%20word": "xxxxx xxxxx xxxxx",
+		`a%2fb&"c a/b&"c a\/b\u0026\"c`:       "xxxxx xxxxx xxxxx",
+		"%61%2Fb%26%22c, a%2Fb&amp":           "xxxxx, a%2Fb&amp",
+		"Basic dXNlcjpQYXNzIHdvcmQ=":          "Basic xxxxx",
+		"the guest has T1CKET":                "the guest has xxxxx",
 	} {
 		if got := k.Mask(text); got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
