@@ -70,3 +70,13 @@ func TestCommandWithoutEnd(t *testing.T) {
 		t.Errorf("%q, %v", output, err)
 	}
 }
+
+// What a command writes is read to its end, and its last is kept.
+func TestCommandsFlooded(t *testing.T) {
+	commands := NewCommands()
+	defer commands.End()
+	output, err := commands.Run(Shell(t.Context(), "head -c 50000000 /dev/zero; echo the end"))
+	if err != nil || !strings.HasSuffix(output, "the end\n") || len(output) > 2*tailSize {
+		t.Errorf("%d bytes, %v", len(output), err)
+	}
+}
