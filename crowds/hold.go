@@ -105,6 +105,11 @@ func Hold(ctx context.Context, t *servers.Target, o Options) (*Run, error) {
 				census.Add(peer)
 			}
 		}
+		swarm.LastLook = func() {
+			if census != nil {
+				census.Look()
+			}
+		}
 		defer func() {
 			if census != nil {
 				_ = census.Close()

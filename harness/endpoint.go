@@ -100,7 +100,7 @@ func (e *endpoint) peer(ctx context.Context, script peers.Script, query, token s
 			return peers.Sight{}
 		}
 		watch = e.observer.Watch(server, peer)
-		sight := peers.Sight{Accepted: watch.Accepted(), Gone: watch.Released()}
+		sight := peers.Sight{Accepted: watch.Accepted(), Gone: watch.Released(), LastLook: watch.Look}
 		if e.profile.Orphans {
 			sight.Gone = watch.Freed()
 		}

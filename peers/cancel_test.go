@@ -174,3 +174,33 @@ func TestHoldAfterRefusal(t *testing.T) {
 	}
 	within(t, "the end", r.Stopped, o.Patience)
 }
+
+// TestLastLook: the observer looks once more before the peer resets a connection whose server
+// socket is not known to be gone.
+func TestLastLook(t *testing.T) {
+	t.Parallel()
+	for _, gone := range []bool{false, true} {
+		ended := make(chan struct{})
+		o := serve(t, func(c *conn) { c.upgrade(); _, _ = c.drain(); close(ended) })
+		o.Patience = soon
+		looks, closed := 0, make(chan struct{})
+		if gone {
+			close(closed)
+		}
+		o.Connected = func(_, _ netip.AddrPort) Sight {
+			return Sight{Gone: closed, LastLook: func() {
+				looks++
+				select {
+				case <-ended:
+					t.Error("the peer has ended its side")
+				default:
+				}
+			}}
+		}
+		r := play(t, o, Opened(Trigger{}, HoldOpen{})...)
+		if want := map[bool]int{false: 1, true: 0}[gone]; looks != want || r.Err != "" {
+			t.Errorf("gone %t: %d looks, want %d; %s", gone, looks, want, r.Err)
+		}
+		<-ended
+	}
+}

@@ -73,6 +73,10 @@ const setupDefault, patienceDefault = 10 * time.Second, 35 * time.Second
 type Sight struct {
 	Accepted <-chan struct{} // closed when a process has accepted the connection
 	Gone     <-chan struct{} // closed when it has let go; nil where that is not observed
+
+	// LastLook is called before the peer ends its own side, where Gone is not closed: finwait may
+	// have been stopped (SIGSTOP) while the server let go. May be nil.
+	LastLook func()
 }
 
 // errOver says that nothing more can come: the server ended TCP, or the
@@ -152,6 +156,9 @@ func Run(ctx context.Context, script Script, opt Options) *Record {
 		p.stop(err) // a command alone serves nobody
 	}
 	p.commands.Wait()
+	if p.sight.LastLook != nil && !p.vanished {
+		p.sight.LastLook()
+	}
 	p.rec.Stopped = p.now()
 	if played := err == nil || errors.Is(err, errOver); played && p.givesUp() && ctx.Err() == nil && opt.GivingUp != nil {
 		opt.GivingUp(ctx, p.until())

@@ -46,6 +46,10 @@ type Swarm struct {
 	// the others any more, which are then not waited for.
 	Joined  func(peer netip.AddrPort)
 	Started func(released func(peer netip.AddrPort, at time.Time, bound time.Duration), lost func())
+
+	// LastLook is called when the patience is over, where not all have been let go; who observes
+	// tells of each that was meanwhile. May be nil.
+	LastLook func()
 }
 
 // Member is what became of one peer of a swarm. Times are since the swarm began;

@@ -202,6 +202,12 @@ func (s *swarm) run(ctx context.Context) error {
 	}
 	s.until(ctx, s.now()+s.Patience, func() bool { return s.failure != nil || s.over() })
 	s.mu.Lock()
+	over := s.over()
+	s.mu.Unlock()
+	if s.LastLook != nil && !over && ctx.Err() == nil {
+		s.LastLook()
+	}
+	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.failure
 }

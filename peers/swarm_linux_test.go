@@ -171,3 +171,24 @@ func TestSwarmUnseen(t *testing.T) {
 		}
 	}
 }
+
+// TestSwarmLastLook: who observes the sockets is asked once more when the patience is over, and
+// what that tells counts.
+func TestSwarmLastLook(t *testing.T) {
+	s := swarmOf(t, 3, func(c *conn) { c.upgrade(); _, _ = c.drain() })
+	s.Patience = 100 * time.Millisecond
+	var tell func(netip.AddrPort, time.Time, time.Duration)
+	var joined []netip.AddrPort
+	s.Started = func(released func(netip.AddrPort, time.Time, time.Duration), _ func()) { tell = released }
+	s.Joined = func(peer netip.AddrPort) { joined = append(joined, peer) }
+	s.LastLook = func() { tell(joined[0], time.Now(), time.Second) }
+	members, err := s.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range members {
+		if seen := m.Released > 0 && m.Bound == time.Second; seen != (m.Peer == joined[0]) {
+			t.Errorf("%+v", m)
+		}
+	}
+}

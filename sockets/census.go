@@ -59,6 +59,7 @@ type Census struct {
 	began   time.Time
 	done    chan struct{}
 	loops   sync.WaitGroup
+	looking sync.Mutex // covers query and answers
 
 	mu       sync.Mutex
 	peers    map[netip.AddrPort]bool   // whose sockets are held by the server's process
@@ -245,9 +246,21 @@ func (c *Census) dumps() {
 	}
 }
 
+// Look tells of all departures until now: finwait may have been stopped (SIGSTOP) meanwhile.
+func (c *Census) Look() {
+	c.mu.Lock()
+	c.lose() // of who is missing, too
+	c.mu.Unlock()
+	if err := c.look(time.Now(), true); err != nil {
+		c.fail(err)
+	}
+}
+
 // look makes one dump. Where events may have been lost since the last, it is of
 // all sockets and tells who is missing.
 func (c *Census) look(start time.Time, wide bool) error {
+	c.looking.Lock()
+	defer c.looking.Unlock()
 	c.mu.Lock()
 	lost, states := c.lost, uint32(orphanStates)
 	var missing map[netip.AddrPort]bool

@@ -228,3 +228,30 @@ func BenchmarkMark(b *testing.B) {
 		}
 	}
 }
+
+// TestCensusLook: departures that no event and no dump has told of are told of by a look.
+func TestCensusLook(t *testing.T) {
+	ln := listenOn(t, ipv4)
+	peer := dial(t, ln, ipv4)
+	server, err := ln.AcceptTCP()
+	check(t, err)
+	c := pair{server, peer}
+	host, from := c.addrs()
+	told := make(chan Departure, 4)
+	census, err := TakeCensus(host, func(d Departure) { told <- d }, func() {})
+	check(t, err)
+	census.Add(from)
+	census.mu.Lock()
+	clear(census.cookie) // the event is not known as this socket's
+	census.mu.Unlock()
+	before := time.Now()
+	_, _ = closeNow(t, server)
+	check(t, peer.Close())
+	census.Look()
+	check(t, census.Close())
+	close(told)
+	d, ok := <-told
+	if !ok || d.Peer != from || d.At.Add(-d.Bound).After(time.Now()) || d.At.Before(before) {
+		t.Errorf("told %+v, %t", d, ok)
+	}
+}

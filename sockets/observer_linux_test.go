@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -286,5 +287,34 @@ func BenchmarkFind(b *testing.B) {
 		if _, found, err := o.Find(server, peer); !found || err != nil {
 			b.Fatal(found, err)
 		}
+	}
+}
+
+// TestLook: what happened while nobody looked, as where finwait was stopped (SIGSTOP), is seen
+// before a watch ends.
+func TestLook(t *testing.T) {
+	for _, f := range families {
+		o := &Observer{wake: make(chan struct{}, 1), done: make(chan struct{}), byCookie: map[uint64]*Watch{}, marks: newMarks()} // without its loops
+		check(t, o.connect())
+		ln := listenOn(t, f)
+		peer := dial(t, ln, f)
+		server, err := ln.AcceptTCP()
+		check(t, err)
+		c := pair{server, peer}
+		w := o.watch(c)
+		if w.Look(); !w.Lifetime().Released.IsZero() {
+			t.Errorf("%s: a held socket is told to be released", f.name)
+		}
+		c.jam(t)
+		before := time.Now()
+		check(t, server.Close())
+		if l := w.Lifetime(); !l.Released.IsZero() {
+			t.Fatalf("%s: somebody looked", f.name)
+		}
+		w.Look()
+		if l := w.Lifetime(); l.Released.Before(before) || l.ReleasedBound < l.Released.Sub(before) {
+			t.Errorf("%s: released %s after the close, bound %s", f.name, l.Released.Sub(before), l.ReleasedBound)
+		}
+		check(t, o.Close())
 	}
 }

@@ -97,6 +97,26 @@ func (w *Watch) Urgent() {
 	w.urgent = true
 }
 
+// Look asks the kernel for the socket once more, where it is not released. One that has left
+// the kernel's table may have been freed: that is waited for, 25 ms at most.
+func (w *Watch) Look() {
+	w.o.mu.Lock()
+	if !w.over && w.life.Released.IsZero() {
+		w.o.look(w)
+	}
+	waits := !w.over && w.life.Released.IsZero() && !w.gone.IsZero()
+	w.o.mu.Unlock()
+	if !waits {
+		return
+	}
+	timer := time.NewTimer(eventLag)
+	defer timer.Stop()
+	select {
+	case <-w.released:
+	case <-timer.C:
+	}
+}
+
 // close tells whether the socket is to be looked at in every round.
 func (w *Watch) close() bool {
 	return w.life.Released.IsZero() && (w.urgent || w.life.Accepted.IsZero())
