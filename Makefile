@@ -31,8 +31,8 @@ lint: vet ## golangci-lint, with ginkgolinter; actionlint, of the workflow and t
 cross: ## the platforms finwait builds on
 	GOOS=linux $(GO) build ./... && GOOS=darwin $(GO) build ./... && GOOS=windows $(GO) build ./...
 
-golden: ## rewrite the golden files of the reports
-	$(GO) test ./reports ./page ./matrix -update
+golden: ## rewrite the golden files of the reports, and the words in the vectors of the rules
+	$(GO) test ./rules ./reports ./page ./matrix -update
 
 docs: ## rewrite what is generated: the catalogue, the command line, the schema of finwait.yaml
 	$(GO) run ./cmd/finwait list --markdown > docs/scenarios.md

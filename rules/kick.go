@@ -58,6 +58,9 @@ func ofEach(rule Rule) Rule {
 				out = f
 			}
 		}
+		if len(r.Crowd) == 0 {
+			return moot("there is no crowd")
+		}
 		out.Got = fmt.Sprintf("%d of %d: %s", counts[out.Outcome], len(r.Crowd), out.Got)
 		return out
 	}

@@ -1,0 +1,156 @@
+package rules_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/rules"
+	"github.com/finwait/finwait/scenarios"
+)
+
+var update = flag.Bool("update", false, "write what the rules say now into the vectors: their lines want, got and missing")
+
+// subjects are the rules that have vectors, by their names in Go.
+func subjects() map[string]rules.Rule {
+	crowd := rules.CrowdEvents()
+	return map[string]rules.Rule{
+		"Answered": rules.Answered, "AnsweredOrReset": rules.AnsweredOrReset, "AnsweredInTime": rules.AnsweredInTime,
+		"AnswerCode": rules.AnswerCode, "EmptyNot1005": rules.EmptyNot1005, "WellFormed": rules.WellFormed,
+		"NothingAfterClose": rules.NothingAfterClose, "OneClose": rules.OneClose, "ClosesTCP": rules.ClosesTCP,
+		"ClosesFirst": rules.ClosesFirst, "ClosesCleanly": rules.ClosesCleanly, "ClosesTLSCleanly": rules.ClosesTLSCleanly,
+		"AnsweredInMessage": rules.AnsweredInMessage, `NotEchoedAfterClose("late")`: rules.NotEchoedAfterClose("late"),
+		"LegalCode": rules.LegalCode, "LetsGoAfterClose": rules.LetsGoAfterClose, "IfAnswered(ClosesTCP)": rules.IfAnswered(rules.ClosesTCP)[0],
+
+		"BothClosed": rules.BothClosed, `SendsCode(4001, "bye")`: rules.SendsCode(4001, "bye"),
+		`SendsCodeUnlessRefused(1012, "")`: rules.SendsCodeUnlessRefused(1012, ""), "SentCode": rules.SentCode,
+		"BoundedWait": rules.BoundedWait, "NotProlonged": rules.NotProlonged, "NotBlocked": rules.NotBlocked,
+		"Terminated": rules.Terminated, "TerminatedSeen": rules.TerminatedSeen, "MessageFirst": rules.MessageFirst,
+
+		"EventCode": rules.EventCode, "EventNoCode": rules.EventNoCode, "EventLost": rules.EventLost, "EventClean": rules.EventClean,
+		"OneEvent": rules.OneEvent, "KillEvent": rules.KillEvent, "EventInTime": rules.EventInTime,
+		"IfClosed(OneEvent)": rules.IfClosed(rules.OneEvent)[0],
+
+		"FailsClosed": rules.FailsClosed, "FailsTold": rules.FailsTold, "FailsAtOnce": rules.FailsAtOnce,
+		"FailsReleased": rules.FailsReleased, `NotProcessed("late")`: rules.NotProcessed("late"),
+		"FailureCode(1007, 1002)": rules.FailureCode("RFC 6455, 8.1", 1007, 1002), "RefusedAsTooBig(4)": rules.RefusedAsTooBig(4),
+		"HandshakeStatus": rules.HandshakeStatus,
+
+		"LetsGoOfDead": rules.LetsGoOfDead, "EndsAfterFIN": rules.EndsAfterFIN, "KeptFor": rules.KeptFor,
+		`LastEcho("last words")`: rules.LastEcho("last words"), "Keepalive": rules.Keepalive,
+		"KeepaliveDeclared": rules.KeepaliveDeclared, "Outage": rules.Outage, "LetsGoOfVanished": rules.LetsGoOfVanished,
+
+		"EveryoneWarned": rules.EveryoneWarned, "ShutdownCode": rules.ShutdownCode, "CutWhen": rules.CutWhen,
+		"Exits": rules.Exits, "ExitStatus": rules.ExitStatus, "NoneForgotten": rules.NoneForgotten,
+
+		"EveryoneTold(4001)": rules.EveryoneTold(4001), `OthersUnharmed("still here")`: rules.OthersUnharmed("still here"),
+		"CrowdReleased": rules.CrowdReleased, "EventCode-crowd": crowd[0], "EventLost-crowd": crowd[1], "OneEvent-crowd": crowd[2],
+
+		"Alive": rules.Alive,
+	}
+}
+
+// TestVectors judges each vector's record, and compares the outcome and the words.
+func TestVectors(t *testing.T) {
+	subjects := subjects()
+	for _, v := range readVectors(t) {
+		if v.never {
+			continue
+		}
+		t.Run(v.file.Name, func(t *testing.T) {
+			rule, ok := subjects[v.rule]
+			if !ok || rule.ID != v.id {
+				t.Fatalf("%s: there is no rule %s %s", v.archive, v.id, v.rule)
+			}
+			f := rule.Judge(v.record, v.profile)
+			if f.Outcome != v.outcome {
+				t.Errorf("%s: outcome %s, want %s", v.archive, f.Outcome, v.outcome)
+			}
+			if *update {
+				v.rewrite(t, f)
+			} else if diff := cmp.Diff(words(v.want, v.got, v.missing), words(f.Want, f.Got, f.Missing)); diff != "" {
+				t.Errorf("%s: the words differ (-vector +rule):\n%s", v.archive, diff)
+			}
+		})
+	}
+}
+
+// rewrite puts the words of the finding into the vector.
+func (v *vector) rewrite(t *testing.T, f rules.Finding) {
+	text, err := os.ReadFile(v.archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := txtar.Parse(text)
+	i := slices.IndexFunc(archive.Files, func(file txtar.File) bool { return file.Name == v.file.Name })
+	var data bytes.Buffer
+	for line := range strings.Lines(string(archive.Files[i].Data)) {
+		key, _, _ := strings.Cut(line, ":")
+		if strings.TrimSpace(line) != "" && !slices.Contains([]string{"want", "got", "missing"}, key) {
+			data.WriteString(line)
+		}
+	}
+	data.WriteString(words(f.Want, f.Got, f.Missing) + "\n")
+	archive.Files[i].Data = data.Bytes()
+	if err := os.WriteFile(v.archive, txtar.Format(archive), 0o644); err != nil { //nolint:gosec // the tree's own mode
+		t.Fatal(err)
+	}
+}
+
+// words are what a finding says, as the lines of a vector.
+func words(want, got string, missing evidence.Capability) string {
+	out := "got: " + got + "\n"
+	if want != "" {
+		out = "want: " + want + "\n" + out
+	}
+	if missing != "" {
+		out += "missing: " + string(missing) + "\n"
+	}
+	return out
+}
+
+// TestEveryRuleHasVectors: each rule of the catalogue has a vector for each outcome,
+// or says why it never has it.
+func TestEveryRuleHasVectors(t *testing.T) {
+	vectors, subjects := readVectors(t), subjects()
+	seen, texts := map[string]bool{}, map[string]bool{}
+	for _, v := range vectors {
+		if seen[v.file.Name] {
+			t.Errorf("%s: %q stands there twice", v.archive, v.file.Name)
+		}
+		if v.never && seen[v.rule+string(v.outcome)] {
+			t.Errorf("%s: %q, and there is a vector for it", v.archive, v.file.Name)
+		}
+		seen[v.file.Name], seen[v.rule+string(v.outcome)] = true, true
+	}
+	for name, rule := range subjects {
+		texts[rule.ID+rule.Text] = true
+		for _, o := range outcomes(rule) {
+			if !seen[name+string(o)] {
+				t.Errorf("%s %s has no vector for %s", rule.ID, name, o)
+			}
+		}
+	}
+	for _, s := range scenarios.All() {
+		for _, rule := range s.Rules {
+			if !texts[rule.ID+rule.Text] {
+				t.Errorf("%s (%s), of %s, has no vectors: name it in subjects", rule.ID, rule.Text, s.ID)
+			}
+		}
+	}
+}
+
+// outcomes are those that a rule must have vectors for.
+func outcomes(rule rules.Rule) []rules.Outcome {
+	if rule.Grade == rules.Info {
+		return []rules.Outcome{rules.Measured}
+	}
+	return []rules.Outcome{rules.Kept, rules.Breached, rules.Moot, rules.Unmeasured}
+}
