@@ -13,7 +13,7 @@ var (
 	LetsGoOfDead = Rule{
 		ID: "R31", Req: "R31", Grade: Budget, Clause: "close timeout",
 		Text:  "when the peer's TCP has ended the process lets go of the socket; nothing stays in CLOSE_WAIT",
-		Check: letsGo(Profile.CloseLimit),
+		Check: heldWithin(Profile.CloseLimit),
 	}
 	EndsAfterFIN = Rule{
 		ID: "R31-wire", Req: "R31", Grade: Budget, Clause: "close timeout",
@@ -23,12 +23,12 @@ var (
 	KeptFor = Rule{
 		ID: "R31-life", Req: "R31", Grade: Info, Clause: "operational",
 		Text:  "how long the server keeps the connection",
-		Check: life,
+		Check: lifetime,
 	}
 	Keepalive = Rule{
 		ID: "R32", Req: "R32", Grade: Info, Clause: "operational",
 		Text:  "how long until a keepalive, if there is one, lets go of the vanished peer",
-		Check: life,
+		Check: lifetime,
 	}
 	KeepaliveDeclared = Rule{
 		ID: "R32-declared", Req: "R32", Grade: Budget, Clause: "declared ping interval",
@@ -43,19 +43,19 @@ var (
 	LetsGoOfVanished = Rule{
 		ID: "R33", Req: "R33", Grade: Budget, Clause: "close timeout",
 		Text:  "a peer that vanished after a Close was sent or received is let go of",
-		Check: letsGo(Profile.CloseLimit),
+		Check: heldWithin(Profile.CloseLimit),
 	}
 )
 
 func endsAfterFIN(r *evidence.Record, p Profile) Finding {
 	want := "the end of TCP " + within(p.CloseLimit())
-	if hidden(r) {
-		return notSeen(r)
+	if cannotSeeEnd(r) {
+		return unmeasuredEnd(r)
 	}
 	return judged(ended(r) && r.EndedAt <= p.CloseLimit(), want, endSeen(r))
 }
 
-func life(r *evidence.Record, _ Profile) Finding {
+func lifetime(r *evidence.Record, _ Profile) Finding {
 	if r.Socket.Observed {
 		return measured(heldSeen(r))
 	}
@@ -66,7 +66,7 @@ func keepaliveDeclared(r *evidence.Record, p Profile) Finding {
 	if p.PingInterval == 0 {
 		return moot("no ping interval is declared")
 	}
-	return letsGo(func(p Profile) time.Duration { return p.PingLimit() })(r, p)
+	return heldWithin(func(p Profile) time.Duration { return p.PingLimit() })(r, p)
 }
 
 func outage(r *evidence.Record, _ Profile) Finding {

@@ -16,22 +16,22 @@ var (
 	EventCode = Rule{
 		ID: "R21", Req: "R21", Grade: Must, Clause: "RFC 6455, 7.1.5 and 7.1.6",
 		Text:  "the close event has the code and reason of the first Close frame received",
-		Check: event(eventCode),
+		Check: firstEvent(eventCode),
 	}
 	EventNoCode = Rule{
 		ID: "R22", Req: "R22", Grade: Must, Clause: "RFC 6455, 7.1.5",
 		Text:  "a Close without a code is reported as 1005, or as the library declares",
-		Check: event(eventNoCode),
+		Check: firstEvent(eventNoCode),
 	}
 	EventLost = Rule{
 		ID: "R23", Req: "R23", Grade: Must, Clause: "RFC 6455, 7.1.5",
 		Text:  "TCP gone without a Close frame is reported as 1006, or as the library declares",
-		Check: event(eventLost),
+		Check: firstEvent(eventLost),
 	}
 	EventClean = Rule{
 		ID: "R24", Req: "R24", Grade: Must, Clause: "RFC 6455, 7.1.4",
 		Text:  "the close event is clean only after a completed closing handshake",
-		Check: event(eventClean),
+		Check: firstEvent(eventClean),
 	}
 	KillEvent = Rule{
 		ID: "R25", Req: "R25", Grade: Must, Clause: "operational",
@@ -70,13 +70,13 @@ func Any() []Rule {
 // IfClosed judges only where the server closed: a library may refuse the code
 // that the application asks for, and the connection goes on.
 func IfClosed(list ...Rule) []Rule {
-	return only(list, "the server did not close", func(r *evidence.Record) bool { return len(r.Closes) > 0 || ended(r) })
+	return onlyWhere(list, "the server did not close", func(r *evidence.Record) bool { return len(r.Closes) > 0 || ended(r) })
 }
 
 // IfAnswered judges only where the server answered the peer's Close, with its
 // code or without one, and did not close for a reason of its own.
 func IfAnswered(list ...Rule) []Rule {
-	return only(list, "the peer's Close was not answered", func(r *evidence.Record) bool {
+	return onlyWhere(list, "the peer's Close was not answered", func(r *evidence.Record) bool {
 		if _, both := r.BothClosed(); !both {
 			return false
 		}
@@ -86,8 +86,8 @@ func IfAnswered(list ...Rule) []Rule {
 	})
 }
 
-// only judges by each rule where its precondition occurred; otherwise is why not.
-func only(list []Rule, otherwise string, occurred func(*evidence.Record) bool) []Rule {
+// onlyWhere judges by each rule where its precondition occurred; otherwise is why not.
+func onlyWhere(list []Rule, otherwise string, occurred func(*evidence.Record) bool) []Rule {
 	out := slices.Clone(list)
 	for i, rule := range list {
 		out[i].Check = func(r *evidence.Record, p Profile) Finding {
@@ -100,8 +100,8 @@ func only(list []Rule, otherwise string, occurred func(*evidence.Record) bool) [
 	return out
 }
 
-// event judges the first close event; a missing one is R25's.
-func event(judge func(evidence.AppEvent, *evidence.Record, Profile) Finding) check {
+// firstEvent judges the first close event; a missing one is R25's.
+func firstEvent(judge func(evidence.AppEvent, *evidence.Record, Profile) Finding) check {
 	return func(r *evidence.Record, p Profile) Finding {
 		switch {
 		case !r.Events.Asked:
@@ -134,7 +134,7 @@ func oneEvent(r *evidence.Record, _ Profile) Finding {
 }
 
 func eventCode(e evidence.AppEvent, r *evidence.Record, p Profile) Finding {
-	first, why := received(e, r, p)
+	first, why := closeToReport(e, r, p)
 	code, coded := first.Code()
 	want := first.String()
 	switch {
@@ -156,15 +156,15 @@ func eventCode(e evidence.AppEvent, r *evidence.Record, p Profile) Finding {
 	return kept(want, e.String())
 }
 
-// behind is how far the time of a write may be from that of the reaction to it.
-const behind = 5 * time.Millisecond
+// writeSkew is how far the time of a write may be from that of the reaction to it.
+const writeSkew = 5 * time.Millisecond
 
-// delayed is how long before the peer's Close frame an event must have come to
+// longDelay is how long before the peer's Close frame an event must have come to
 // be excused from telling it: only a script that makes the peer wait leaves so
 // much time. A peer that answers at once is some milliseconds later on a busy
 // host, and that must not decide: there an event before the answer, with the
 // server's own code, is as wrong as one after it.
-const delayed = 500 * time.Millisecond
+const longDelay = 500 * time.Millisecond
 
 // answersPeer tells whether the server's Close, if any, is about the peer's: it
 // came later, and not because a message before it was too big.
@@ -176,19 +176,19 @@ func answersPeer(r *evidence.Record, first peers.Close) bool {
 	return r.Closes[0].At > first.At && code != 1009
 }
 
-// received is the peer's first Close frame where the event must be about it;
+// closeToReport is the peer's first Close frame where the event must be about it;
 // else why not.
-func received(e evidence.AppEvent, r *evidence.Record, p Profile) (first peers.Close, why string) {
+func closeToReport(e evidence.AppEvent, r *evidence.Record, p Profile) (first peers.Close, why string) {
 	if len(r.CloseSent) == 0 {
 		return first, "the peer sent no Close frame"
 	}
 	first = firstClose(r)
 	switch timed := e.At != nil && r.Socket.Observed; {
-	case ended(r) && first.At > r.EndedAt+behind: // a write may be dated after the reaction to it
+	case ended(r) && first.At > r.EndedAt+writeSkew: // a write may be dated after the reaction to it
 		why = "the peer sent no Close frame while TCP was open"
-	case timed && first.At-e.At.Sub(r.Trigger) >= delayed:
+	case timed && first.At-e.At.Sub(r.Trigger) >= longDelay:
 		why = "the event came before the peer sent its Close frame: " + e.String()
-	case waitedForNone(first, r) && lost(e, p).Outcome == Kept:
+	case waitedForNone(first, r) && lostCode(e, p).Outcome == Kept:
 		why = "the server ended TCP without waiting for the peer's Close frame, and tells that none came: " + e.String()
 	case !timed && r.Dropped > 0:
 		why = "whether the server had given up before the peer came back from the dark could not be seen"
@@ -211,31 +211,31 @@ func waitedForNone(first peers.Close, r *evidence.Record) bool {
 }
 
 func eventNoCode(e evidence.AppEvent, r *evidence.Record, p Profile) Finding {
-	first, why := received(e, r, p)
+	first, why := closeToReport(e, r, p)
 	switch {
 	case why != "":
 		return moot(why)
 	case len(first.Body) > 0:
 		return moot("the peer's Close frame has a code: " + first.String())
 	}
-	return declared(e, 1005, p.NoCode)
+	return codeOrDeclared(e, 1005, p.NoCode)
 }
 
 func eventLost(e evidence.AppEvent, r *evidence.Record, p Profile) Finding {
 	if len(r.CloseSent) > 0 {
 		return moot("the peer sent a Close frame")
 	}
-	return lost(e, p)
+	return lostCode(e, p)
 }
 
-// lost judges what is told where TCP was gone without a Close frame.
-func lost(e evidence.AppEvent, p Profile) Finding {
-	return declared(e, 1006, p.LostCode)
+// lostCode judges what is told where TCP was gone without a Close frame.
+func lostCode(e evidence.AppEvent, p Profile) Finding {
+	return codeOrDeclared(e, 1006, p.LostCode)
 }
 
-// declared judges a code for which a library may have declared its own
+// codeOrDeclared judges a code for which a library may have declared its own
 // convention, besides that of the RFC: another code, or null.
-func declared(e evidence.AppEvent, code int, own Convention) Finding {
+func codeOrDeclared(e evidence.AppEvent, code int, own Convention) Finding {
 	want := fmt.Sprintf("code %d", code)
 	if own.Declared {
 		want += ", or " + own.String() + " (declared)"
@@ -271,7 +271,7 @@ func eventInTime(r *evidence.Record, p Profile) Finding {
 	if missing := r.Events.Asked && r.Events.Err == "" && len(r.Events.List) == 0; missing && r.GaveUp && r.Stopped > p.CloseLimit() {
 		return breached(want, "no event until the peer gave up after "+figures.Format(r.Stopped))
 	}
-	return event(func(e evidence.AppEvent, r *evidence.Record, _ Profile) Finding {
+	return firstEvent(func(e evidence.AppEvent, r *evidence.Record, _ Profile) Finding {
 		if e.At == nil {
 			return moot("the event has no time")
 		}

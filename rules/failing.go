@@ -29,7 +29,7 @@ var (
 	FailsReleased = Rule{
 		ID: "R28-held", Req: "R28", Grade: Budget, Clause: "close timeout; RFC 6455, 7.1.7",
 		Text:  "after a violation the process lets go of the socket, whatever the peer does",
-		Check: letsGo(Profile.CloseLimit),
+		Check: heldWithin(Profile.CloseLimit),
 	}
 	HandshakeStatus = Rule{
 		ID: "R30", Req: "R30", Grade: Should, Clause: "RFC 6455, 7.2.2 and 10.7",
@@ -75,8 +75,8 @@ func Failing(code Rule, more ...Rule) []Rule {
 
 func failsClosed(r *evidence.Record, p Profile) Finding {
 	want := "the end of TCP " + within(p.CloseLimit())
-	if hidden(r) {
-		return notSeen(r)
+	if cannotSeeEnd(r) {
+		return unmeasuredEnd(r)
 	}
 	return judged(ended(r) && r.EndedAt <= p.CloseLimit(), want, endSeen(r)+"; "+closeSeen(r))
 }
@@ -93,7 +93,7 @@ func failsAtOnce(r *evidence.Record, p Profile) Finding {
 	if !ended(r) {
 		return moot(endSeen(r))
 	}
-	return judged(closing(r) <= p.ResponseLimit(), "the end of TCP "+within(p.ResponseLimit()), endSeen(r))
+	return judged(endBegan(r) <= p.ResponseLimit(), "the end of TCP "+within(p.ResponseLimit()), endSeen(r))
 }
 
 func failureCode(codes []int) check {

@@ -38,12 +38,12 @@ func OthersUnharmed(text string) Rule {
 // CrowdEvents are the rules on the close event of each peer of the crowd: those
 // that sent a Close frame, and those that did not.
 func CrowdEvents() []Rule {
-	return []Rule{ofEach(EventCode), ofEach(EventLost), ofEach(OneEvent)}
+	return []Rule{forEachPeer(EventCode), forEachPeer(EventLost), forEachPeer(OneEvent)}
 }
 
-// ofEach judges each peer of the crowd by a rule, and says how many broke it and
+// forEachPeer judges each peer of the crowd by a rule, and says how many broke it and
 // what was seen of the first.
-func ofEach(rule Rule) Rule {
+func forEachPeer(rule Rule) Rule {
 	check := rule.Check
 	rule.ID += "-crowd"
 	rule.Text += ", for each peer of the crowd"
@@ -94,10 +94,10 @@ func crowdReleased(r *evidence.Record, p Profile) Finding {
 	late := 0
 	var last evidence.Survival
 	for _, c := range r.Crowd {
-		if why := unseen(c.Socket); why != "" {
+		if why := whyUnknown(c.Socket); why != "" {
 			return unmeasured(evidence.Local, "of the crowd: "+why)
 		}
-		if lateFor(c.Socket.Held, p.CloseLimit()) {
+		if surelyBeyond(c.Socket.Held, p.CloseLimit()) {
 			late++
 		}
 		if c.Socket.Held.Until > last.Until {

@@ -10,7 +10,7 @@ import (
 	"github.com/finwait/finwait/peers"
 )
 
-// The peer closes first: R1 to R12, R15 and R19.
+// The peer closes first: R1 to R13.
 var (
 	Answered = Rule{
 		ID: "R1", Req: "R1", Grade: Must, Clause: "RFC 6455, 5.5.1",
@@ -82,15 +82,10 @@ var (
 		Text:  "a Close between the fragments of a message is answered",
 		Check: answered,
 	}
-	LegalCode = Rule{
-		ID: "R15", Req: "R15", Grade: Must, Clause: "RFC 6455, 7.4.1 and 7.4.2",
-		Text:  "0-999, 1004-1006 and 1015-2999 never go on the wire",
-		Check: legalCode,
-	}
-	LetsGoAfterClose = Rule{
-		ID: "R19", Req: "R19", Grade: Budget, Clause: "close timeout; RFC 6455, 5.5.1",
-		Text:  "after a Close frame the process lets go of the socket, whatever the peer does",
-		Check: letsGoAfterClose,
+	BothClosed = Rule{
+		ID: "R13", Req: "R13", Grade: Must, Clause: "RFC 6455, 5.5.1",
+		Text:  "when both sides close at the same time TCP is closed",
+		Check: closesTCP,
 	}
 )
 
@@ -120,8 +115,8 @@ func answered(r *evidence.Record, _ Profile) Finding {
 	if len(r.Closes) > 0 {
 		return kept(want, closeSeen(r))
 	}
-	if hidden(r) {
-		return notSeen(r)
+	if cannotSeeEnd(r) {
+		return unmeasuredEnd(r)
 	}
 	return breached(want, "no Close frame; "+endSeen(r))
 }
@@ -203,21 +198,13 @@ func closesTCP(r *evidence.Record, p Profile) Finding {
 	}
 	want := "the end of TCP " + within(p.ResponseLimit()) + " of the later Close frame"
 	switch {
-	case hidden(r):
-		return notSeen(r)
+	case cannotSeeEnd(r):
+		return unmeasuredEnd(r)
 	case !ended(r):
 		return breached(want, endSeen(r))
 	}
-	took := closing(r) - both
+	took := endBegan(r) - both
 	return judged(took <= p.ResponseLimit(), want, fmt.Sprintf("%s, %s after it", endSeen(r), figures.Format(max(0, took))))
-}
-
-func letsGoAfterClose(r *evidence.Record, p Profile) Finding {
-	f := letsGo(Profile.CloseLimit)(r, p)
-	if f.Outcome != Unmeasured && len(r.Closes) == 0 && len(r.CloseSent) == 0 {
-		return moot("no Close frame; " + heldSeen(r))
-	}
-	return f
 }
 
 func closesFirst(r *evidence.Record, _ Profile) Finding {
@@ -225,10 +212,10 @@ func closesFirst(r *evidence.Record, _ Profile) Finding {
 	if _, ok := r.BothClosed(); !ok {
 		return moot("not both Close frames have passed")
 	}
-	if hidden(r) {
-		return notSeen(r)
+	if cannotSeeEnd(r) {
+		return unmeasuredEnd(r)
 	}
-	first := ended(r) && (r.PeerFIN == nil || closing(r) <= *r.PeerFIN)
+	first := ended(r) && (r.PeerFIN == nil || endBegan(r) <= *r.PeerFIN)
 	return judged(first, want, endSeen(r))
 }
 
@@ -246,25 +233,6 @@ func closesCleanly(r *evidence.Record, _ Profile) Finding {
 		return moot(endSeen(r))
 	}
 	return judged(r.RST == nil, want, closeSeen(r)+"; "+endSeen(r))
-}
-
-func legalCode(r *evidence.Record, _ Profile) Finding {
-	const want = "a code that may be sent, or none"
-	if len(r.Closes) == 0 {
-		return moot("no Close frame")
-	}
-	for _, c := range r.Closes {
-		code, ok := c.Code()
-		if ok && !sendable(code) {
-			return breached(want, c.String())
-		}
-	}
-	return kept(want, closeSeen(r))
-}
-
-// sendable tells whether a code may stand in a Close frame (RFC 6455, 7.4).
-func sendable(code int) bool {
-	return code >= 1000 && (code < 1004 || code > 1006) && (code < 1015 || code >= 3000)
 }
 
 // notEchoed judges that no message with this text came after the trigger.

@@ -2,15 +2,26 @@ package rules
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/peers"
 )
 
-// The server closes first: R14 to R20.
+// The server closes first: R14 to R20 and R40.
 var (
+	SentCode = Rule{
+		ID: "R14-sent", Req: "R14", Grade: Info, Clause: "RFC 6455, 7.1.2 and 7.4.1",
+		Text: "what goes on the wire for a close with no code, or with one that the library may refuse",
+		Check: func(r *evidence.Record, _ Profile) Finding {
+			return measured(closeSeen(r) + "; " + endSeen(r))
+		},
+	}
+	LegalCode = Rule{
+		ID: "R15", Req: "R15", Grade: Must, Clause: "RFC 6455, 7.4.1 and 7.4.2",
+		Text:  "0-999, 1004-1006 and 1015-2999 never go on the wire",
+		Check: legalCode,
+	}
 	BoundedWait = Rule{
 		ID: "R16", Req: "R16", Grade: Budget, Clause: "close timeout; RFC 6455, 7.1.1",
 		Text:  "the wait for the peer's Close is bounded",
@@ -19,33 +30,26 @@ var (
 	NotProlonged = Rule{
 		ID: "R17", Req: "R17", Grade: Budget, Clause: "close timeout",
 		Text:  "what the peer sends after the server's Close does not prolong the wait",
-		Check: gone(Profile.CloseLimit),
+		Check: goneWithin(Profile.CloseLimit),
 	}
 	NotBlocked = Rule{
 		ID: "R18", Req: "R18", Grade: Budget, Clause: "close timeout",
 		Text:  "a peer that does not read does not prolong the wait",
-		Check: gone(Profile.CloseLimit),
+		Check: goneWithin(Profile.CloseLimit),
+	}
+	LetsGoAfterClose = Rule{
+		ID: "R19", Req: "R19", Grade: Budget, Clause: "close timeout; RFC 6455, 5.5.1",
+		Text:  "after a Close frame the process lets go of the socket, whatever the peer does",
+		Check: letsGoAfterClose,
 	}
 	Terminated = Rule{
 		ID: "R20", Req: "R20", Grade: Budget, Clause: "response limit",
 		Text:  "a hard kill lets go at once, whatever the peer does",
-		Check: gone(Profile.ResponseLimit),
+		Check: goneWithin(Profile.ResponseLimit),
 	}
 	TerminatedSeen = Rule{
 		ID: "R20-seen", Req: "R20", Grade: Info, Clause: "operational",
 		Text: "how the peer sees a hard kill",
-		Check: func(r *evidence.Record, _ Profile) Finding {
-			return measured(closeSeen(r) + "; " + endSeen(r))
-		},
-	}
-	BothClosed = Rule{
-		ID: "R13", Req: "R13", Grade: Must, Clause: "RFC 6455, 5.5.1",
-		Text:  "when both sides close at the same time TCP is closed",
-		Check: closesTCP,
-	}
-	SentCode = Rule{
-		ID: "R14-sent", Req: "R14", Grade: Info, Clause: "RFC 6455, 7.1.2 and 7.4.1",
-		Text: "what goes on the wire for a close with no code, or with one that the library may refuse",
 		Check: func(r *evidence.Record, _ Profile) Finding {
 			return measured(closeSeen(r) + "; " + endSeen(r))
 		},
@@ -72,8 +76,8 @@ func SendsCode(code int, reason string) Rule {
 				return unmeasured(evidence.ChosenReason, "the command line that closes has no {reason}; "+closeSeen(r))
 			}
 			switch {
-			case len(r.Closes) == 0 && hidden(r):
-				return notSeen(r)
+			case len(r.Closes) == 0 && cannotSeeEnd(r):
+				return unmeasuredEnd(r)
 			case len(r.Closes) == 0:
 				return breached(want, "no Close frame; "+endSeen(r))
 			}
@@ -88,7 +92,7 @@ func SendsCode(code int, reason string) Rule {
 // application of such a library is told, as a browser's is (close() throws
 // InvalidAccessError for all but 1000 and 3000 to 4999).
 func SendsCodeUnlessRefused(code int, reason string) Rule {
-	return only([]Rule{SendsCode(code, reason)}, fmt.Sprintf("the library refused to close with %d, and the connection went on", code), func(r *evidence.Record) bool {
+	return onlyWhere([]Rule{SendsCode(code, reason)}, fmt.Sprintf("the library refused to close with %d, and the connection went on", code), func(r *evidence.Record) bool {
 		if len(r.Closes) == 0 || len(r.CloseSent) == 0 || r.Closes[0].At <= r.CloseSent[0].At {
 			return true
 		}
@@ -97,26 +101,38 @@ func SendsCodeUnlessRefused(code int, reason string) Rule {
 	})[0]
 }
 
+func legalCode(r *evidence.Record, _ Profile) Finding {
+	const want = "a code that may be sent, or none"
+	if len(r.Closes) == 0 {
+		return moot("no Close frame")
+	}
+	for _, c := range r.Closes {
+		code, ok := c.Code()
+		if ok && !sendable(code) {
+			return breached(want, c.String())
+		}
+	}
+	return kept(want, closeSeen(r))
+}
+
+// sendable tells whether a code may stand in a Close frame (RFC 6455, 7.4).
+func sendable(code int) bool {
+	return code >= 1000 && (code < 1004 || code > 1006) && (code < 1015 || code >= 3000)
+}
+
 func boundedWait(r *evidence.Record, p Profile) Finding {
 	if len(r.Closes) == 0 && r.Ending == peers.Open {
 		return moot("the server did not close: no Close frame; " + endSeen(r))
 	}
-	return gone(Profile.CloseLimit)(r, p)
+	return goneWithin(Profile.CloseLimit)(r, p)
 }
 
-// gone judges how long the process held the socket or, where that is not
-// observed, how long TCP stayed open on the wire.
-func gone(limit func(Profile) time.Duration) check {
-	held := letsGo(limit)
-	return func(r *evidence.Record, p Profile) Finding {
-		if r.Socket.Observed || r.Ending == peers.Unseen {
-			return held(r, p)
-		}
-		if late := !ended(r) || r.EndedAt > limit(p); late && r.Dropped > 0 {
-			return unmeasured(evidence.Local, "the peer was dark, and could not see whether TCP had ended before: "+endSeen(r))
-		}
-		return judged(ended(r) && r.EndedAt <= limit(p), "the end of TCP "+within(limit(p)), endSeen(r)+" (the socket was not observed)")
+func letsGoAfterClose(r *evidence.Record, p Profile) Finding {
+	f := heldWithin(Profile.CloseLimit)(r, p)
+	if f.Outcome != Unmeasured && len(r.Closes) == 0 && len(r.CloseSent) == 0 {
+		return moot("no Close frame; " + heldSeen(r))
 	}
+	return f
 }
 
 func messageFirst(r *evidence.Record, _ Profile) Finding {
@@ -126,8 +142,8 @@ func messageFirst(r *evidence.Record, _ Profile) Finding {
 			return judged(r.AfterClose == 0 && len(r.Closes) > 0, want, fmt.Sprintf("the text at %s; %s", figures.Format(m.At), closeSeen(r)))
 		}
 	}
-	if hidden(r) {
-		return notSeen(r)
+	if cannotSeeEnd(r) {
+		return unmeasuredEnd(r)
 	}
 	return breached(want, "no such text; "+closeSeen(r)+"; "+endSeen(r))
 }

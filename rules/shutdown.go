@@ -46,27 +46,22 @@ var (
 			if len(r.Crowd) == 0 {
 				return measured("there is no crowd")
 			}
-			return measured(kinds(r))
+			return measured(endsByKind(r))
 		},
 	}
 )
 
-// sees tells whether a peer of the crowd could see a Close frame: it was open,
+// canSeeClose tells whether a peer of the crowd could see a Close frame: it was open,
 // reads, and is not dark.
-func sees(r *evidence.Record) bool {
+func canSeeClose(r *evidence.Record) bool {
 	return r.Status == 101 && r.Ending != peers.Unseen && r.Kind != "stops-reading"
-}
-
-// everyone is the crowd with the peer that asked.
-func everyone(r *evidence.Record) []*evidence.Record {
-	return append([]*evidence.Record{r}, r.Crowd...)
 }
 
 func everyoneWarned(r *evidence.Record, _ Profile) Finding {
 	open, told := 0, 0
 	ends := map[string]int{}
-	for _, c := range everyone(r) {
-		if !sees(c) || c.Kind == evidence.Connecting {
+	for _, c := range r.Everyone() {
+		if !canSeeClose(c) || c.Kind == evidence.Connecting {
 			continue
 		}
 		open++
@@ -83,13 +78,13 @@ func everyoneWarned(r *evidence.Record, _ Profile) Finding {
 	for _, how := range slices.Sorted(maps.Keys(ends)) {
 		got += fmt.Sprintf(", %d saw none (%s)", ends[how], how)
 	}
-	return judged(told == open, "a Close frame for "+whom(r, open), got)
+	return judged(told == open, "a Close frame for "+recipients(r, open), got)
 }
 
-// whom names the peers that are to be told: those of the crowd, which is as large as
+// recipients names the peers that are to be told: those of the crowd, which is as large as
 // the user said, and the one that asked the server to stop.
-func whom(r *evidence.Record, open int) string {
-	asked := sees(r)
+func recipients(r *evidence.Record, open int) string {
+	asked := canSeeClose(r)
 	if asked {
 		open--
 	}
@@ -113,7 +108,7 @@ func shutdownCode(r *evidence.Record, p Profile) Finding {
 	codes := append([]int{1001}, p.ShutdownCodes...)
 	want := "close " + strings.Trim(strings.ReplaceAll(fmt.Sprint(codes), " ", " or "), "[]")
 	seen, wrong := map[string]int{}, false
-	for _, c := range everyone(r) {
+	for _, c := range r.Everyone() {
 		if len(c.Closes) == 0 {
 			continue
 		}
@@ -128,11 +123,11 @@ func shutdownCode(r *evidence.Record, p Profile) Finding {
 	if len(seen) == 0 {
 		return moot("no Close frame")
 	}
-	return judged(!wrong, want, counted(seen))
+	return judged(!wrong, want, formatCounts(seen))
 }
 
-// counted writes counts: "49 x 1001, 1 x 1000".
-func counted(n map[string]int) string {
+// formatCounts writes counts: "49 x 1001, 1 x 1000".
+func formatCounts(n map[string]int) string {
 	var parts []string
 	for _, what := range slices.Sorted(maps.Keys(n)) {
 		parts = append(parts, fmt.Sprintf("%d x %s", n[what], what))
@@ -198,12 +193,12 @@ func noneForgotten(r *evidence.Record, p Profile) Finding {
 	if len(outcomes) == 0 {
 		return moot("nobody connected")
 	}
-	return judged(forgotten == 0, "each is refused, told, or answered with an HTTP status", counted(outcomes))
+	return judged(forgotten == 0, "each is refused, told, or answered with an HTTP status", formatCounts(outcomes))
 }
 
-// kinds tells for each kind of peer what it was told, and when the last one's
+// endsByKind tells for each kind of peer what it was told, and when the last one's
 // TCP had ended.
-func kinds(r *evidence.Record) string {
+func endsByKind(r *evidence.Record) string {
 	type group struct {
 		n, told int
 		ends    map[string]int
@@ -236,7 +231,7 @@ func kinds(r *evidence.Record) string {
 	var out []string
 	for _, kind := range slices.Sorted(maps.Keys(groups)) {
 		g := groups[kind]
-		text := fmt.Sprintf("%s: %d of %d told, %s", kind, g.told, g.n, counted(g.ends))
+		text := fmt.Sprintf("%s: %d of %d told, %s", kind, g.told, g.n, formatCounts(g.ends))
 		if g.ends["refused"] < g.n {
 			text += ", the last gone at " + figures.Format(g.last)
 		}
