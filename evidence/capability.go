@@ -1,23 +1,23 @@
 package evidence
 
-// Capability is something a scenario or a rule needs of the target or of this
-// host. Where it is missing, the result says so by this name.
+// Capability is something that a scenario or a rule needs of the target or of this host.
+// Where it is missing, the result names it.
 type Capability string
 
 // The capabilities.
 const (
-	Echo      Capability = "echo"          // the target answers a text message with the same text
+	Echo      Capability = "echo"          // the target echoes text messages
 	Local     Capability = "local"         // the kernel of this host shows the target's end of the connection
-	Dark      Capability = "vanish"        // this host can drop a connection's incoming segments (IP_MINTTL)
-	TellsCode Capability = "code"          // the close event of a peer that closes with a code has one
+	Dark      Capability = "vanish"        // this host can make a peer vanish: its kernel drops the incoming segments (IP_MINTTL)
+	TellsCode Capability = "code"          // a close event has the code with which the peer closed
 	CanStop   Capability = "process"       // finwait started the server, or was given a command that stops it
 	TLS       Capability = "wss"           // the connection is TLS over TCP
-	NetAdmin  Capability = "CAP_NET_ADMIN" // socket filters on TCP, TCP_REPAIR
-	Sight     Capability = "sight"         // the peer can see what the server does: it is not dark, and has not ended its own side
-	Patience  Capability = "patience"      // time enough for the script: what it pauses for is within the patience
+	NetAdmin  Capability = "CAP_NET_ADMIN" // finwait may set socket filters and TCP_REPAIR
+	Sight     Capability = "sight"         // the peer could see the end of TCP: it was not dark, and had not ended its own side
+	Patience  Capability = "patience"      // the patience is long enough for the script, with its pauses
 
 	ChosenCode   Capability = "{code}"   // the server can be made to close with a code that finwait chooses
-	ChosenReason Capability = "{reason}" // and with a reason
+	ChosenReason Capability = "{reason}" // the server can be made to close with a reason that finwait chooses
 )
 
 // The commands of the control contract, v1 (docs/contract.md), as capabilities.

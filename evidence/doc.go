@@ -1,4 +1,4 @@
-// Package evidence is what was seen of a connection: on the wire by the peer, of
-// the server's socket by the kernel, and in the server's application by its own
-// close events. Nothing here judges: package rules does.
+// Package evidence records what was seen of a connection: by the peer on the wire, by this
+// host's kernel of the server's socket, and by the server's application in its own close
+// events. Nothing here judges; package rules does.
 package evidence

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// AppEvent is one close event of the server's application, as it reports it.
-// What its library does not tell is nil.
+// AppEvent is one close event, as the server's application reports it. What its library
+// does not report is nil.
 type AppEvent struct {
 	Code   *int       `json:"code"`
 	Reason *string    `json:"reason"`
@@ -16,7 +16,7 @@ type AppEvent struct {
 	Error  string     `json:"error,omitempty"`
 }
 
-// String is the event in one line.
+// String describes the event in one line.
 func (e AppEvent) String() string {
 	parts := []string{"code null"}
 	if e.Code != nil {
@@ -36,8 +36,8 @@ func (e AppEvent) String() string {
 
 // AppEvents are the close events that the application had for one connection.
 type AppEvents struct {
-	Asked bool      // the target was asked
-	Came  time.Time // when its answer came
-	List  []AppEvent
-	Err   string // the answer was none, or malformed
+	Asked bool       // finwait asked the target for them
+	Came  time.Time  // when the target's answer came
+	List  []AppEvent // in the order of the answer
+	Err   string     // why there is no list: no answer came, or a malformed one
 }

@@ -6,22 +6,23 @@ import (
 	"github.com/finwait/finwait/peers"
 )
 
-// Record is everything that was seen of one scenario.
+// Record is everything that was seen of one scenario, or of one peer of its crowd.
 type Record struct {
-	*peers.Record
+	*peers.Record // what the peer saw; never nil
+
 	Socket Socket
-	Events AppEvents // of the server's application
-	Kind   string    // of a peer of a crowd
-	Crowd  []*Record // of the scenario's crowd, in its order
-	Exit   *Exit     // of the server that the scenario stopped; nil: it stopped none
-	Alive  Liveness
+	Events AppEvents           // the close events of the server's application
+	Kind   string              // the kind of a peer of a crowd, such as "polite"
+	Crowd  []*Record           // the peers of the scenario's crowd, in its order
+	Exit   *Exit               // the end of the server that the scenario stopped; nil: it stopped none
+	Alive  Liveness            // the probe after the scenario
 	Has    map[Capability]bool // what the target and this host can do
 
 	Token       string // names the connection to the application (?finwait=TOKEN); empty: it has none
 	Unsupported bool   // a command of the user exited with 127: the server cannot do it
 }
 
-// Opened is when the peer was connected, where that was after the trigger; else 0.
+// Opened is when the peer was connected, since the trigger. It is 0 where that was before.
 func (r *Record) Opened() time.Duration {
 	if r.Connected == nil {
 		return 0
@@ -29,7 +30,7 @@ func (r *Record) Opened() time.Duration {
 	return max(0, *r.Connected)
 }
 
-// Everyone is the record with those of its crowd.
+// Everyone returns the record itself and those of its crowd.
 func (r *Record) Everyone() []*Record { return append([]*Record{r}, r.Crowd...) }
 
 // Connecting is the kind of a peer that connects while the server is being stopped.
@@ -37,39 +38,41 @@ const Connecting = "connecting"
 
 // Exit is the end of the server's process after it was asked to stop.
 type Exit struct {
-	Observed bool          // finwait started it; else the rest is zero
-	At       time.Duration // since the trigger
-	Killed   bool          // it still ran when the patience was over: At is when, and it was killed
-	Status   int           // exit status; -1: a signal ended it
-	Words    string        // the same in words
-	Gone     time.Duration // when also what it had started had ended
-	Left     bool          // what it had started still ran then, and was killed
-	Output   string        // the last that it wrote
+	Observed bool          // finwait started the process; otherwise all else is zero
+	At       time.Duration // when the process exited, since the trigger; where Killed, when it was killed
+	Killed   bool          // the process still ran when the patience was over, and was killed
+	Status   int           // exit status; -1: a signal ended the process
+	Words    string        // how the process ended, in words: "exit status 1"
+	Gone     time.Duration // when the last process that it had started had ended; where Left, when that was killed
+	Left     bool          // a process that it had started still ran when the patience was over, and was killed
+	Output   string        // the end of the process's output
 }
 
-// Survival is a lifetime since the trigger with its error bound: the end lies
-// in [Until-Bound, Until]. Censored: still alive at Until, when finwait stopped looking.
+// Survival is a lifetime since the trigger, with its error bound: the end lies in
+// [Until-Bound, Until]. A Censored lifetime had not ended at Until, when finwait stopped
+// looking.
 type Survival struct {
 	Until    time.Duration
 	Bound    time.Duration
 	Censored bool
 }
 
-// Socket is the server's end of the connection, as this host's kernel told it
-// (sock_diag(7)). Where Observed is false, Why says why and the rest is zero.
+// Socket is the server's end of the connection, as this host's kernel reports it
+// (sock_diag(7)). Where it was not observed, Why says why, and all else is zero.
 type Socket struct {
 	Observed bool
 	Why      string
-	Accepted bool      // a process took it with accept(2)
-	Held     Survival  // until the process let go of its descriptor
-	Orphan   *Survival // from then until the kernel freed the socket; nil where it was freed at once or is still held
-	TimeWait bool      // a TIME_WAIT entry was left
-	State    string    // last state seen, e.g. "ESTABLISHED", "FIN_WAIT2"
-	States   []State   // the way there
-	Lost     bool      // the kernel dropped destroy events: an end may be missing
+	Accepted bool      // a process took the connection with accept(2)
+	Held     Survival  // until the last process let go of the socket
+	Orphan   *Survival // until the kernel freed the socket, of which no process held any more; nil: it was freed at once, or is still held
+	TimeWait bool      // the kernel kept the connection in TIME_WAIT
+	State    string    // the last state that was seen, such as "ESTABLISHED" or "FIN_WAIT2"
+	States   []State   // all states that were seen, in their order
+	Lost     bool      // the kernel dropped events of destroyed sockets, so that an end may be missing
 }
 
-// State is one state of the server's socket, seen at At since the trigger.
+// State is a state of the server's socket, first seen at At since the trigger. Held: a
+// process held the socket.
 type State struct {
 	At   time.Duration
 	Name string
@@ -79,14 +82,14 @@ type State struct {
 // Liveness is the probe after a scenario: does the target still accept and answer?
 type Liveness struct {
 	Tried bool
-	Short bool // this host lacked what the probe needs: it was not tried
-	OK    bool
-	Took  time.Duration
-	Err   string
+	Short bool          // this host lacked a resource that the probe needs, such as a descriptor; it was not tried
+	OK    bool          // a new connection worked
+	Took  time.Duration // how long that took
+	Err   string        // why it did not work, or was not tried
 }
 
-// ClipToExit dates the ends of sockets at the exit where they were seen later: a
-// socket is let go of when its last process ends, at the latest.
+// ClipToExit moves the end of a socket that was seen after the exit of the server to that
+// exit: no process holds a socket for longer than it runs.
 func (r *Record) ClipToExit() {
 	e := r.Exit
 	if e.Killed || e.Left {

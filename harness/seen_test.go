@@ -120,7 +120,7 @@ func TestEverybodyIsCut(t *testing.T) {
 		}
 	}
 	r := startOne(t, serveContract(t, s), "kick/one-of-50").Wait().Results[0]
-	if f := outcomes(r)["R39"]; r.Verdict != harness.Fail || f.Outcome != rules.Breached || f.Got != "0 got it" {
+	if f := outcomes(r)["R39"]; r.Verdict != harness.Fail || f.Outcome != rules.Breached || f.Got != "0 received it" {
 		t.Errorf("%s: %s, %s", r.Verdict, f.Outcome, f.Got)
 	}
 }

@@ -253,7 +253,7 @@ func TestExcuses(t *testing.T) {
 			t.Errorf("the %s calls %d breaches new", name, n)
 		}
 	}
-	if !strings.Contains(junit.String(), `message="want the process lets go within 13.0 s; got the process let go of the server socket at 20.0 s (close timeout)"`) {
+	if !strings.Contains(junit.String(), `message="want the server process holds the socket for at most 13.0 s; got the server process held the socket for 20.0 s (close timeout)"`) {
 		t.Error("the failure's message in JUnit is not of a breach that counts")
 	}
 }

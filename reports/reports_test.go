@@ -303,15 +303,15 @@ func example() *harness.Run {
 			result("peer-close/code-1000", harness.Pass, record(2*ms, false, ""), rules.Finding{Rule: must, Outcome: rules.Kept, Want: "a Close frame", Got: "close 1000 at 1.00 ms"}),
 			result("peer-close/reason", harness.Fail, record(2*ms, false, hostile), breached(must, "a Close frame", "no Close frame; "+hostile)),
 			result("peer-close/twice", harness.Warn, orphaned, breached(should, "1 Close frame", "2 Close frames")),
-			result("linger/no-fin", harness.Fail, record(35*time.Second, true, ""), breached(budget, "the process lets go within 13.0 s", "server socket FIN_WAIT2, still held by the process after 35.0 s")),
-			result("abnormal/vanish-idle", harness.Info, record(30*time.Second, false, ""), rules.Finding{Rule: info, Outcome: rules.Measured, Got: "the process let go of the server socket at 30.0 s"}),
+			result("linger/no-fin", harness.Fail, record(35*time.Second, true, ""), breached(budget, "the server process holds the socket for at most 13.0 s", "the server process still held the socket (FIN_WAIT2) after 35.0 s")),
+			result("abnormal/vanish-idle", harness.Info, record(30*time.Second, false, ""), rules.Finding{Rule: info, Outcome: rules.Measured, Got: "the server process held the socket for 30.0 s"}),
 			failed, skipped,
 		},
 	}
 	for i := range 6 {
 		held := 20*time.Second + time.Duration(i)*10*ms
 		run.Results = append(run.Results, result(fmt.Sprintf("violation/opcode-%d/ignores", i+3), harness.Fail, record(held, false, strings.Repeat("x", 121)),
-			breached(budget, "the process lets go within 13.0 s", fmt.Sprintf("the process let go of the server socket at %s", figures.Format(held)))))
+			breached(budget, "the server process holds the socket for at most 13.0 s", fmt.Sprintf("the server process held the socket for %s", figures.Format(held)))))
 	}
 	slices.SortStableFunc(run.Results, func(a, b *harness.Result) int { return strings.Compare(a.Scenario.Family(), b.Scenario.Family()) })
 	return run

@@ -12,7 +12,7 @@ import (
 var (
 	LetsGoOfDead = Rule{
 		ID: "R31", Req: "R31", Grade: Budget, Clause: "close timeout",
-		Text:  "when the peer's TCP has ended the process lets go of the socket; nothing stays in CLOSE_WAIT",
+		Text:  "when the peer's TCP has ended the server process lets go of the socket; nothing stays in CLOSE_WAIT",
 		Check: heldWithin(Profile.CloseLimit),
 	}
 	EndsAfterFIN = Rule{
@@ -27,12 +27,12 @@ var (
 	}
 	Keepalive = Rule{
 		ID: "R32", Req: "R32", Grade: Info, Clause: "operational",
-		Text:  "how long until a keepalive, if there is one, lets go of the vanished peer",
+		Text:  "how long it takes until a keepalive, if there is one, ends the connection of a vanished peer",
 		Check: lifetime,
 	}
 	KeepaliveDeclared = Rule{
 		ID: "R32-declared", Req: "R32", Grade: Budget, Clause: "declared ping interval",
-		Text:  "a vanished peer is let go of within two ping intervals",
+		Text:  "the server process lets go of a vanished peer within two ping intervals",
 		Check: keepaliveDeclared,
 	}
 	Outage = Rule{
@@ -42,7 +42,7 @@ var (
 	}
 	LetsGoOfVanished = Rule{
 		ID: "R33", Req: "R33", Grade: Budget, Clause: "close timeout",
-		Text:  "a peer that vanished after a Close was sent or received is let go of",
+		Text:  "the server process lets go of a peer that vanished after a Close frame was sent or received",
 		Check: heldWithin(Profile.CloseLimit),
 	}
 )
@@ -71,7 +71,7 @@ func keepaliveDeclared(r *evidence.Record, p Profile) Finding {
 
 func outage(r *evidence.Record, _ Profile) Finding {
 	if len(r.CloseSent) > 0 && len(r.Closes) > 0 && r.Closes[0].At >= r.CloseSent[0].At {
-		return measured(fmt.Sprintf("survived: %s, %s after the peer asked", r.Closes[0], figures.Format(r.Closes[0].At-r.CloseSent[0].At)))
+		return measured(fmt.Sprintf("survived: %s, %s after the peer's", r.Closes[0], figures.Format(r.Closes[0].At-r.CloseSent[0].At)))
 	}
 	got := "did not survive: " + endSeen(r)
 	if r.Socket.Observed {
@@ -92,7 +92,7 @@ func LastEcho(text string) Rule {
 				}
 			}
 			if r.Echoes[text] > 0 {
-				return measured("echoed, behind many messages")
+				return measured("echoed, after many other messages")
 			}
 			return measured("not echoed; " + endSeen(r))
 		},

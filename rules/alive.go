@@ -8,9 +8,9 @@ import (
 // Alive is judged after every scenario, on a new connection.
 var Alive = Rule{
 	ID: "alive", Req: "alive", Grade: Must, Clause: "operational",
-	Text: "afterwards the server still accepts and answers",
+	Text: "after the scenario the server still accepts connections and answers",
 	Check: func(r *evidence.Record, p Profile) Finding {
-		f := Finding{Outcome: Kept, Want: "a new connection that works, within " + figures.Format(p.CloseTimeout), Got: "answered in " + figures.Format(r.Alive.Took)}
+		f := kept("a new connection that works, "+within(p.CloseTimeout), "answered in "+figures.Format(r.Alive.Took))
 		switch {
 		case r.Alive.Short:
 			f.Outcome, f.Got = Moot, "not tried: "+r.Alive.Err

@@ -35,7 +35,7 @@ var (
 	}
 	KillEvent = Rule{
 		ID: "R25", Req: "R25", Grade: Must, Clause: "operational",
-		Text: "there is one close event per connection, or none where the library declares that its hard kill tells nothing",
+		Text: "there is one close event per connection, or none where the library declares that a hard kill causes none",
 		Check: func(r *evidence.Record, p Profile) Finding {
 			if p.KillUntold && r.Events.Asked && r.Events.Err == "" && len(r.Events.List) == 0 {
 				return kept("1 close event, or none (declared)", "none")
@@ -55,20 +55,21 @@ var (
 	}
 )
 
-// Told are the rules on the event of a connection that was closed; how is
-// EventCode, EventNoCode or EventLost.
+// Told are the rules on the close event of a connection. The first of them says which code
+// the event must have: EventCode, EventNoCode or EventLost.
 func Told(how Rule) []Rule {
 	return []Rule{how, EventClean, OneEvent, EventInTime}
 }
 
-// Any is for a script in which it depends on the server whether the peer sends a
-// Close frame, and which: at most one of the three that say how applies.
+// Any are the rules on the close event for a script in which it depends on the server
+// whether the peer sends a Close frame, and which one. Of the three rules on the code of
+// the event at most one applies.
 func Any() []Rule {
 	return append(Told(EventCode), EventNoCode, EventLost)
 }
 
-// IfClosed judges only where the server closed: a library may refuse the code
-// that the application asks for, and the connection goes on.
+// IfClosed judges only where the server closed. A library may refuse the code that the
+// application asks for, and then the connection goes on.
 func IfClosed(list ...Rule) []Rule {
 	return onlyWhere(list, "the server did not close", func(r *evidence.Record) bool { return len(r.Closes) > 0 || ended(r) })
 }
@@ -86,7 +87,8 @@ func IfAnswered(list ...Rule) []Rule {
 	})
 }
 
-// onlyWhere judges by each rule where its precondition occurred; otherwise is why not.
+// onlyWhere judges by each of the rules where what they are about occurred. Elsewhere they
+// are moot, and otherwise says why.
 func onlyWhere(list []Rule, otherwise string, occurred func(*evidence.Record) bool) []Rule {
 	out := slices.Clone(list)
 	for i, rule := range list {
@@ -100,7 +102,7 @@ func onlyWhere(list []Rule, otherwise string, occurred func(*evidence.Record) bo
 	return out
 }
 
-// firstEvent judges the first close event; a missing one is R25's.
+// firstEvent judges the first close event. That there is none is for R25.
 func firstEvent(judge func(evidence.AppEvent, *evidence.Record, Profile) Finding) check {
 	return func(r *evidence.Record, p Profile) Finding {
 		switch {
@@ -122,7 +124,7 @@ func oneEvent(r *evidence.Record, _ Profile) Finding {
 	case r.Events.Err != "":
 		return moot(r.Events.Err)
 	case n == 0 && r.Socket.Observed && r.Socket.Held.Censored:
-		return moot("none, and the process still holds the socket")
+		return moot("none, and the server process still holds the socket")
 	case n == 0 && !r.Socket.Observed && r.Ending == peers.Open:
 		return moot("none, and TCP is still open")
 	case n == 0 && r.GaveUp && !r.Socket.Observed:
@@ -142,12 +144,12 @@ func eventCode(e evidence.AppEvent, r *evidence.Record, p Profile) Finding {
 		return moot(why)
 	case !coded:
 		return moot("the peer's Close frame has no code")
-	case !sendable(code) || !utf8.ValidString(first.Reason()): // an echo of the server's own
+	case !sendable(code) || !utf8.ValidString(first.Reason()): // the peer echoes what the server sent
 		return moot("the peer's Close frame is malformed: " + want)
 	case e.Code == nil && r.Has[evidence.TellsCode] && answersPeer(r, first):
 		return breached(want, e.String())
 	case e.Code == nil:
-		return moot("the library does not tell the code")
+		return moot("the library does not report the code")
 	case *e.Code != code:
 		return breached(want, e.String())
 	case e.Reason != nil && *e.Reason != first.Reason():
@@ -156,18 +158,19 @@ func eventCode(e evidence.AppEvent, r *evidence.Record, p Profile) Finding {
 	return kept(want, e.String())
 }
 
-// writeSkew is how far the time of a write may be from that of the reaction to it.
+// writeSkew is by how much the peer may date its own write later than the server's
+// reaction to it.
 const writeSkew = 5 * time.Millisecond
 
-// longDelay is how long before the peer's Close frame an event must have come to
-// be excused from telling it: only a script that makes the peer wait leaves so
-// much time. A peer that answers at once is some milliseconds later on a busy
-// host, and that must not decide: there an event before the answer, with the
-// server's own code, is as wrong as one after it.
+// longDelay is how long before the peer's Close frame an event must come so that it need
+// not report that frame. Only a script in which the peer waits leaves so much time. A
+// peer that answers at once may be some milliseconds later on a busy host, and its verdict
+// must not depend on that: an event with the server's own code is as wrong before the
+// answer as after it.
 const longDelay = 500 * time.Millisecond
 
-// answersPeer tells whether the server's Close, if any, is about the peer's: it
-// came later, and not because a message before it was too big.
+// answersPeer reports whether the server's Close frame, if there is one, answers the peer's:
+// it came later, and not because a message was too big.
 func answersPeer(r *evidence.Record, first peers.Close) bool {
 	if len(r.Closes) == 0 {
 		return true
@@ -176,27 +179,27 @@ func answersPeer(r *evidence.Record, first peers.Close) bool {
 	return r.Closes[0].At > first.At && code != 1009
 }
 
-// closeToReport is the peer's first Close frame where the event must be about it;
-// else why not.
+// closeToReport is the peer's first Close frame. Where the event need not report it, why
+// says why not.
 func closeToReport(e evidence.AppEvent, r *evidence.Record, p Profile) (first peers.Close, why string) {
 	if len(r.CloseSent) == 0 {
 		return first, "the peer sent no Close frame"
 	}
 	first = firstClose(r)
 	switch timed := e.At != nil && r.Socket.Observed; {
-	case ended(r) && first.At > r.EndedAt+writeSkew: // a write may be dated after the reaction to it
+	case ended(r) && first.At > r.EndedAt+writeSkew:
 		why = "the peer sent no Close frame while TCP was open"
 	case timed && first.At-e.At.Sub(r.Trigger) >= longDelay:
 		why = "the event came before the peer sent its Close frame: " + e.String()
 	case waitedForNone(first, r) && lostCode(e, p).Outcome == Kept:
-		why = "the server ended TCP without waiting for the peer's Close frame, and tells that none came: " + e.String()
+		why = "the server ended TCP without waiting for the peer's Close frame, and reports that none came: " + e.String()
 	case !timed && r.Dropped > 0:
-		why = "whether the server had given up before the peer came back from the dark could not be seen"
+		why = "the peer was dark, and the server may have given up before the peer's Close frame came"
 	}
 	return first, why
 }
 
-// firstClose is the peer's first Close frame; one without a body where it sent none.
+// firstClose is the peer's first Close frame, or a frame without a body where it sent none.
 func firstClose(r *evidence.Record) (first peers.Close) {
 	if len(r.CloseSent) > 0 {
 		first = r.CloseSent[0]
@@ -204,8 +207,8 @@ func firstClose(r *evidence.Record) (first peers.Close) {
 	return first
 }
 
-// waitedForNone tells whether the server closed first, and then ended TCP before
-// it read the peer's Close: its FIN was there before, or an RST met the answer.
+// waitedForNone reports whether the server closed first and then ended TCP before it read
+// the peer's Close frame: its FIN came before that frame, or it answered the frame by RST.
 func waitedForNone(first peers.Close, r *evidence.Record) bool {
 	return len(r.Closes) > 0 && r.Closes[0].At <= first.At && (r.RST != nil || ended(r) && r.EndedAt <= first.At)
 }
@@ -228,13 +231,13 @@ func eventLost(e evidence.AppEvent, r *evidence.Record, p Profile) Finding {
 	return lostCode(e, p)
 }
 
-// lostCode judges what is told where TCP was gone without a Close frame.
+// lostCode judges the code of the event where TCP ended without a Close frame.
 func lostCode(e evidence.AppEvent, p Profile) Finding {
 	return codeOrDeclared(e, 1006, p.LostCode)
 }
 
-// codeOrDeclared judges a code for which a library may have declared its own
-// convention, besides that of the RFC: another code, or null.
+// codeOrDeclared judges the code of an event where a library may declare a convention of
+// its own besides that of the RFC: another code, or null.
 func codeOrDeclared(e evidence.AppEvent, code int, own Convention) Finding {
 	want := fmt.Sprintf("code %d", code)
 	if own.Declared {
@@ -253,13 +256,13 @@ func codeOrDeclared(e evidence.AppEvent, code int, own Convention) Finding {
 
 func eventClean(e evidence.AppEvent, r *evidence.Record, _ Profile) Finding {
 	if e.Clean == nil {
-		return moot("the library does not tell whether the close was clean")
+		return moot("the library does not report whether the close was clean")
 	}
 	_, both := r.BothClosed()
 	if !both && r.Ending == peers.Unseen && len(r.CloseSent) > 0 {
 		return moot("this peer could not see whether the server sent a Close frame")
 	}
-	want := "not clean, since not both Close frames have passed"
+	want := "not clean, since one of the two Close frames is missing"
 	if both {
 		want = "clean or not"
 	}
@@ -279,7 +282,7 @@ func eventInTime(r *evidence.Record, p Profile) Finding {
 			return moot("the target's clock is not this host's")
 		}
 		if !r.Events.Came.IsZero() && e.At.After(r.Events.Came) {
-			return moot("the event's time is later than the answer that has it: the target's clock was set meanwhile")
+			return moot("the event's time is later than the answer that has it: the target's clock was set in between")
 		}
 		took := e.At.Sub(r.Trigger)
 		return judged(took <= p.CloseLimit(), want, "the event at "+figures.Format(took))

@@ -18,7 +18,7 @@ var (
 	}
 	FailsTold = Rule{
 		ID: "R27-send", Req: "R27", Grade: Should, Clause: "RFC 6455, 7.1.7",
-		Text:  "before that it sends a Close frame",
+		Text:  "a server that fails the connection sends a Close frame first",
 		Check: failsTold,
 	}
 	FailsAtOnce = Rule{
@@ -28,7 +28,7 @@ var (
 	}
 	FailsReleased = Rule{
 		ID: "R28-held", Req: "R28", Grade: Budget, Clause: "close timeout; RFC 6455, 7.1.7",
-		Text:  "after a violation the process lets go of the socket, whatever the peer does",
+		Text:  "after a violation the server process lets go of the socket, whatever the peer does",
 		Check: heldWithin(Profile.CloseLimit),
 	}
 	HandshakeStatus = Rule{
@@ -38,7 +38,7 @@ var (
 	}
 )
 
-// NotProcessed is R28: this text, sent behind the offence, is not answered.
+// NotProcessed is R28: this text, sent after the violation, is not echoed.
 func NotProcessed(text string) Rule {
 	return Rule{
 		ID: "R28-process", Req: "R28", Grade: Must, Clause: "RFC 6455, 7.1.7",
@@ -47,11 +47,11 @@ func NotProcessed(text string) Rule {
 	}
 }
 
-// FailureCode is R29: the Close frame, where one is sent, carries one of codes.
+// FailureCode is R29: the Close frame, where there is one, has one of these codes.
 func FailureCode(clause string, codes ...int) Rule {
 	return Rule{
 		ID: "R29", Req: "R29", Grade: Should, Clause: clause,
-		Text:  "the Close frame names the violation",
+		Text:  "the code of the Close frame names the violation",
 		Check: failureCode(codes),
 	}
 }
@@ -66,8 +66,8 @@ func RefusedAsTooBig(bytes uint64) Rule {
 	}
 }
 
-// Failing are the rules on a connection that the server must fail, and on its
-// close event; which code that has is not laid down.
+// Failing are the rules on a connection that the server must fail, and on its close event,
+// whose code no document lays down.
 func Failing(code Rule, more ...Rule) []Rule {
 	return slices.Concat([]Rule{FailsClosed, FailsTold, code, FailsAtOnce}, CloseFrames(),
 		[]Rule{FailsReleased, EventClean, OneEvent, EventInTime}, more)
@@ -115,9 +115,9 @@ func refusedAsTooBig(bytes uint64) check {
 	return func(r *evidence.Record, _ Profile) Finding {
 		switch {
 		case !r.Has[evidence.Echo]:
-			return moot("without an echo it cannot be told whether the message was taken")
+			return moot("without an echo it is not known whether the server took the message")
 		case slices.ContainsFunc(r.Messages, func(m peers.Message) bool { return m.Length == bytes }):
-			return moot("the message was taken: it is echoed")
+			return moot("the server took the message: it is echoed")
 		case len(r.Closes) == 0:
 			return moot("no Close frame; " + endSeen(r))
 		}

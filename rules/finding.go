@@ -15,30 +15,30 @@ type Outcome string
 const (
 	Kept       Outcome = "kept"
 	Breached   Outcome = "breached"
-	Measured   Outcome = "measured"   // INFO: a figure, no judgement
+	Measured   Outcome = "measured"   // the rule is INFO, and judges nothing
 	Unmeasured Outcome = "unmeasured" // a capability is missing: Finding.Missing
-	Moot       Outcome = "moot"       // the precondition of the rule did not occur; Got says which
+	Moot       Outcome = "moot"       // what the rule is about did not occur: Finding.Got says what
 	NotJudged  Outcome = "off"        // the rule's weight is Off
 )
 
-// Finding is one rule's outcome on one record. Check fills the outcome and
-// what was seen; the harness fills in the rule and its weight.
+// Finding is the outcome of one rule on one record. Check sets Outcome, Want, Got and
+// Missing; [Rule.Judge] adds Rule and Weight, and [Finding.Excuse] the known failure.
 type Finding struct {
 	Rule    Rule
-	Weight  Weight // in force; empty: that of the rule's grade
+	Weight  Weight // the weight in force; empty: the usual weight of the rule's grade
 	Outcome Outcome
-	Want    string // what the rule asks for, with the limit in force
-	Got     string // what was seen; never empty
-	Missing evidence.Capability
-	Known   *KnownFailure // the entry that is about a breach that would fail; nil: there is none
-	Lapsed  bool          // its date is over
+	Want    string              // what the rule asks for, with the limit in force
+	Got     string              // what was seen; never empty
+	Missing evidence.Capability // why the outcome is Unmeasured
+	Known   *KnownFailure       // the entry that lists this breach as known; nil: no entry does
+	Lapsed  bool                // the last day of Known is over
 }
 
-// Excused tells whether a breach is known, and so does not count.
+// Excused reports whether the breach is a known failure, which does not count.
 func (f Finding) Excused() bool { return f.Known != nil && !f.Lapsed }
 
-// Weighs tells what the finding does to its scenario: Fails, Warns, or, where it is
-// no breach or an excused one, nothing: empty.
+// Weighs returns what the finding does to its scenario: Fails or Warns. It is empty where
+// there is no breach, or an excused one.
 func (f Finding) Weighs() Weight {
 	switch {
 	case f.Outcome != Breached, f.Excused():
@@ -49,7 +49,7 @@ func (f Finding) Weighs() Weight {
 	return f.Weight
 }
 
-// Grading is the rule's grade, with the weight where that is not the usual one:
+// Grading is the rule's grade and, where its weight is not the usual one, the weight:
 // "SHOULD as fail".
 func (f Finding) Grading() string {
 	if f.Weight == "" || f.Weight == f.Rule.Grade.usual() || f.Rule.Grade == Info {

@@ -8,11 +8,11 @@ import (
 	"github.com/finwait/finwait/internal/figures"
 )
 
-// Kicks: R38 and R39, judged over a crowd.
+// The application closes one connection or all: R38 and R39, judged over a crowd.
 var (
 	CrowdReleased = Rule{
 		ID: "R16-crowd", Req: "R16", Grade: Budget, Clause: "close timeout",
-		Text:  "the process lets go of every socket of the crowd",
+		Text:  "the server process lets go of every socket of the crowd",
 		Check: crowdReleased,
 	}
 )
@@ -30,19 +30,20 @@ func OthersUnharmed(text string) Rule {
 					echoed++
 				}
 			}
-			return judged(echoed == len(r.Crowd), fmt.Sprintf("an echo of %q for each of %d others", text, len(r.Crowd)), fmt.Sprintf("%d got it", echoed))
+			want := fmt.Sprintf("an echo of %q for each of %d others", text, len(r.Crowd))
+			return judged(echoed == len(r.Crowd), want, fmt.Sprintf("%d received it", echoed))
 		},
 	}
 }
 
-// CrowdEvents are the rules on the close event of each peer of the crowd: those
-// that sent a Close frame, and those that did not.
+// CrowdEvents are the rules on the close event of each peer of the crowd, whether it sent a
+// Close frame or not.
 func CrowdEvents() []Rule {
 	return []Rule{forEachPeer(EventCode), forEachPeer(EventLost), forEachPeer(OneEvent)}
 }
 
-// forEachPeer judges each peer of the crowd by a rule, and says how many broke it and
-// what was seen of the first.
+// forEachPeer judges each peer of the crowd by a rule. Its finding is the first of the
+// gravest, with the number of peers that have it.
 func forEachPeer(rule Rule) Rule {
 	check := rule.Check
 	rule.ID += "-crowd"
@@ -76,21 +77,22 @@ func EveryoneTold(code int) Rule {
 			if !r.Has[evidence.ChosenCode] {
 				return unmeasured(evidence.ChosenCode, "the command line that closes has no {code}")
 			}
-			told := 0
+			received := 0
 			for _, c := range r.Crowd {
 				if len(c.Closes) > 0 {
 					if got, ok := c.Closes[0].Code(); ok && got == code {
-						told++
+						received++
 					}
 				}
 			}
-			return judged(told == len(r.Crowd), fmt.Sprintf("close %d for each of %d peers", code, len(r.Crowd)), fmt.Sprintf("%d were told", told))
+			want := fmt.Sprintf("close %d for each of %d peers", code, len(r.Crowd))
+			return judged(received == len(r.Crowd), want, fmt.Sprintf("%d received it", received))
 		},
 	}
 }
 
 func crowdReleased(r *evidence.Record, p Profile) Finding {
-	want := "every one " + within(p.CloseLimit())
+	want := "the server process holds each socket for at most " + figures.Format(p.CloseLimit())
 	late := 0
 	var last evidence.Survival
 	for _, c := range r.Crowd {
@@ -104,9 +106,9 @@ func crowdReleased(r *evidence.Record, p Profile) Finding {
 			last = c.Socket.Held
 		}
 	}
-	got := "the last at " + figures.Format(last.Until)
+	got := "the last for " + figures.Format(last.Until)
 	if last.Censored {
-		got = "the last is still held after " + figures.Format(last.Until)
+		got = "the last still after " + figures.Format(last.Until)
 	}
-	return judged(late == 0, want, fmt.Sprintf("%d of %d late, %s", late, len(r.Crowd), got))
+	return judged(late == 0, want, fmt.Sprintf("%d of %d were held longer, %s", late, len(r.Crowd), got))
 }

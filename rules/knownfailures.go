@@ -6,29 +6,29 @@ import (
 	"time"
 )
 
-// KnownFailure is rules that some scenarios are known to break. A breach of one of
-// them does not fail the run; that none of the scenarios breaks it any more does, so
-// that the list stays true.
+// KnownFailure is an entry in the list of known failures: rules that some scenarios are
+// known to break. Such a breach does not fail the run. The run fails once none of the
+// scenarios breaks the rule any more, so that the list stays true.
 type KnownFailure struct {
-	Pattern string   // of scenarios, as it was given
-	IDs     []string // of all scenarios of the catalogue that it matches, in its order
-	Rules   []string // ids
+	Pattern string   // the pattern of scenario ids, as the user wrote it
+	IDs     []string // the ids of all scenarios that match the pattern, in the order of the catalogue
+	Rules   []string // the ids of the rules
 	Reason  string
-	Until   time.Time // the last day, UTC, on which it is excused; zero: always
-	Where   string    // where that stands, such as "finwait.yaml:12"
+	Until   time.Time // the last day, UTC, on which the breach is excused; zero: it always is
+	Where   string    // where the user wrote the entry, such as "finwait.yaml:12"
 }
 
-// names tells whether the entry is about a rule in a scenario.
+// names reports whether the entry lists this rule in this scenario.
 func (k *KnownFailure) names(scenario, rule string) bool {
 	return slices.Contains(k.IDs, scenario) && slices.Contains(k.Rules, rule)
 }
 
-// Over tells whether it is excused no more.
+// Over reports whether the last day of the entry is over.
 func (k *KnownFailure) Over(now time.Time) bool {
 	return !k.Until.IsZero() && !now.Before(k.Until.AddDate(0, 0, 1))
 }
 
-// String is the reason with its date.
+// String is the reason, with the last day if there is one.
 func (k *KnownFailure) String() string {
 	if k.Until.IsZero() {
 		return k.Reason
@@ -36,8 +36,8 @@ func (k *KnownFailure) String() string {
 	return fmt.Sprintf("%s (until %s)", k.Reason, k.Until.Format(time.DateOnly))
 }
 
-// Excuse notes at a breach that would fail its scenario which entry it is known by:
-// one that is in force, if there is one.
+// Excuse looks up an entry for a breach that would fail its scenario, and prefers one that
+// is in force.
 func (f *Finding) Excuse(known []*KnownFailure, scenario string, now time.Time) {
 	if f.Weighs() != Fails {
 		return

@@ -22,7 +22,7 @@ var (
 		Text: "a Close frame is answered with a Close frame, which an RST may have destroyed",
 		Check: func(r *evidence.Record, p Profile) Finding {
 			if len(r.Closes) == 0 && r.RST != nil {
-				return moot("no Close frame; " + endSeen(r)) // it is R10's whether there may be an RST
+				return moot("no Close frame; " + endSeen(r)) // whether there may be an RST is for R10
 			}
 			return answered(r, p)
 		},
@@ -34,7 +34,7 @@ var (
 	}
 	AnswerCode = Rule{
 		ID: "R3", Req: "R3", Grade: Info, Clause: "RFC 6455, 5.5.1",
-		Text:  "the code of the answer: an echo, 1000 or none are all fine",
+		Text:  "which code the answer has: an echo, 1000 or none are all fine",
 		Check: answerCode,
 	}
 	EmptyNot1005 = Rule{
@@ -44,7 +44,7 @@ var (
 	}
 	WellFormed = Rule{
 		ID: "R5", Req: "R5", Grade: Must, Clause: "RFC 6455, 5.1, 5.5 and 5.5.1",
-		Text:  "the server's Close is one unmasked frame of at most 125 bytes: nothing, or a 2-byte code and UTF-8",
+		Text:  "the server's Close is one unmasked frame of at most 125 bytes: its body is empty, or a 2-byte code and UTF-8",
 		Check: wellFormed,
 	}
 	NothingAfterClose = Rule{
@@ -59,7 +59,7 @@ var (
 	}
 	ClosesTCP = Rule{
 		ID: "R8", Req: "R8", Grade: Must, Clause: "RFC 6455, 5.5.1",
-		Text:  "once both Close frames have passed the server closes TCP immediately",
+		Text:  "the server closes TCP immediately once it has sent and received a Close frame",
 		Check: closesTCP,
 	}
 	ClosesFirst = Rule{
@@ -89,11 +89,11 @@ var (
 	}
 )
 
-// NotEchoedAfterClose is R12: this text, sent behind the Close, is discarded.
+// NotEchoedAfterClose is R12: this text, sent after the Close frame, is discarded.
 func NotEchoedAfterClose(text string) Rule {
 	return Rule{
 		ID: "R12", Req: "R12", Grade: Should, Clause: "RFC 6455, 1.4, 5.5.1 and 5.5.2",
-		Text:  "data behind the peer's Close is discarded, never echoed",
+		Text:  "data after the peer's Close is discarded, never echoed",
 		Check: notEchoed(text),
 	}
 }
@@ -103,12 +103,15 @@ func CloseFrames() []Rule {
 	return []Rule{WellFormed, NothingAfterClose, OneClose, LegalCode}
 }
 
-// Answer are the rules on a whole closing handshake that the peer starts, and
-// on what the server's application is told of it.
+// Answer are the rules on a whole closing handshake that the peer starts, and on the
+// close event that the server's application gets.
 func Answer(more ...Rule) []Rule {
 	return slices.Concat([]Rule{Answered, AnsweredInTime, AnswerCode}, CloseFrames(),
 		[]Rule{ClosesTCP, ClosesFirst, LetsGoAfterClose}, Told(EventCode), more)
 }
+
+// closeMissing is why a rule on a whole closing handshake is moot.
+const closeMissing = "one of the two Close frames is missing"
 
 func answered(r *evidence.Record, _ Profile) Finding {
 	const want = "a Close frame"
@@ -123,7 +126,7 @@ func answered(r *evidence.Record, _ Profile) Finding {
 
 func answeredInTime(r *evidence.Record, p Profile) Finding {
 	if len(r.Closes) == 0 || len(r.CloseSent) == 0 {
-		return moot("no Close frame to date")
+		return moot(closeMissing)
 	}
 	took := r.Closes[0].At - r.CloseSent[0].At
 	return judged(took <= p.ResponseLimit(), "the Close frame "+within(p.ResponseLimit()), "the Close frame after "+figures.Format(took))
@@ -153,7 +156,7 @@ func emptyNot1005(r *evidence.Record, _ Profile) Finding {
 }
 
 func wellFormed(r *evidence.Record, _ Profile) Finding {
-	const want = "unmasked, not fragmented, no reserved bit; at most 125 bytes: none, or a 2-byte code and UTF-8"
+	const want = "an unmasked, unfragmented frame without reserved bits, with at most 125 bytes: none, or a 2-byte code and UTF-8"
 	if len(r.Closes) == 0 {
 		return moot("no Close frame")
 	}
@@ -194,7 +197,7 @@ func oneClose(r *evidence.Record, _ Profile) Finding {
 func closesTCP(r *evidence.Record, p Profile) Finding {
 	both, ok := r.BothClosed()
 	if !ok {
-		return moot("not both Close frames have passed")
+		return moot(closeMissing)
 	}
 	want := "the end of TCP " + within(p.ResponseLimit()) + " of the later Close frame"
 	switch {
@@ -210,7 +213,7 @@ func closesTCP(r *evidence.Record, p Profile) Finding {
 func closesFirst(r *evidence.Record, _ Profile) Finding {
 	const want = "the server's FIN before the peer's"
 	if _, ok := r.BothClosed(); !ok {
-		return moot("not both Close frames have passed")
+		return moot(closeMissing)
 	}
 	if cannotSeeEnd(r) {
 		return unmeasuredEnd(r)

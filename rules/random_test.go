@@ -81,7 +81,8 @@ func (c *chooser) maybe() bool { return c.below(2) == 1 }
 func of[T any](c *chooser, list ...T) T { return list[c.below(len(list))] }
 
 func (c *chooser) time() time.Duration {
-	return of(c, 0, -time.Second, time.Millisecond, 500*time.Millisecond, 1200*time.Millisecond, 5*time.Second, 13*time.Second, 13*time.Second+1, looked)
+	const ms, s = time.Millisecond, time.Second
+	return of(c, 0, -s, ms, 500*ms, 1200*ms, 5*s, 13*s, 13*s+1, looked)
 }
 
 func (c *chooser) maybeTime() *time.Duration {
@@ -94,7 +95,8 @@ func (c *chooser) maybeTime() *time.Duration {
 
 func (c *chooser) closes() (out []peers.Close) {
 	for range c.below(3) {
-		body := of(c, nil, []byte{3}, peers.CloseFrame(1000, "").Payload, peers.CloseFrame(1006, "").Payload, peers.CloseFrame(4001, "bye").Payload, peers.CloseFrame(1009, "\xff").Payload)
+		body := of(c, peers.CloseBody(nil), peers.CloseBody([]byte{3}), peers.CloseFrame(1000, ""),
+			peers.CloseFrame(1006, ""), peers.CloseFrame(4001, "bye"), peers.CloseFrame(1009, "\xff")).Payload
 		out = append(out, peers.Close{At: c.time(), Body: body, Frame: peers.Header{
 			Fin: !c.maybe(), RSV: byte(c.below(8)), Opcode: peers.OpClose, Masked: c.maybe(), Length: of(c, uint64(len(body)), 1, 126),
 		}})
@@ -151,11 +153,15 @@ func (c *chooser) record(depth int) *evidence.Record {
 	r.Events = c.events()
 	r.Kind = of(c, "", evidence.Connecting, "stops-reading", "polite")
 	if c.maybe() {
-		r.Exit = &evidence.Exit{Observed: c.maybe(), At: c.time(), Killed: c.maybe(), Left: c.maybe(), Status: c.below(2) - 1, Words: "in words", Gone: c.time()}
+		r.Exit = &evidence.Exit{Observed: c.maybe(), At: c.time(), Killed: c.maybe(), Left: c.maybe(), Gone: c.time()}
+		r.Exit.Status, r.Exit.Words = c.below(2)-1, "in words"
 	}
 	r.Alive = evidence.Liveness{Tried: c.maybe(), Short: c.maybe(), OK: c.maybe(), Took: c.time(), Err: "why"}
 	if c.maybe() {
-		r.Has = map[evidence.Capability]bool{evidence.Echo: c.maybe(), evidence.TellsCode: c.maybe(), evidence.ChosenCode: c.maybe(), evidence.ChosenReason: c.maybe()}
+		r.Has = map[evidence.Capability]bool{}
+		for _, has := range []evidence.Capability{evidence.Echo, evidence.TellsCode, evidence.ChosenCode, evidence.ChosenReason} {
+			r.Has[has] = c.maybe()
+		}
 	}
 	if depth > 1 {
 		for range c.below(4) {
@@ -167,7 +173,10 @@ func (c *chooser) record(depth int) *evidence.Record {
 
 // profile is any, also one without a limit.
 func (c *chooser) profile() rules.Profile {
-	p := rules.Profile{CloseTimeout: max(0, c.time()), Response: max(0, c.time()), StopTimeout: max(0, c.time()), PingInterval: max(0, c.time()), KillUntold: c.maybe()}
+	p := rules.Profile{KillUntold: c.maybe()}
+	for _, limit := range []*time.Duration{&p.CloseTimeout, &p.Response, &p.StopTimeout, &p.PingInterval} {
+		*limit = max(0, c.time())
+	}
 	p.NoCode = rules.Convention{Declared: c.maybe(), Code: c.code()}
 	p.LostCode = rules.Convention{Declared: c.maybe(), Code: c.code()}
 	if c.maybe() {

@@ -9,14 +9,14 @@ import (
 	"github.com/finwait/finwait/evidence"
 )
 
-// Grade is how much a requirement weighs.
+// Grade is how binding a requirement is.
 type Grade string
 
 // The grades.
 const (
 	Must   Grade = "MUST"   // a breach fails
 	Should Grade = "SHOULD" // a breach warns; it fails when strict
-	Budget Grade = "BUDGET" // what operators ask of a server, and may weigh otherwise; a breach fails
+	Budget Grade = "BUDGET" // operators ask it of a server, and may give it another weight; a breach fails
 	Info   Grade = "INFO"   // measured, never judged
 )
 
@@ -30,7 +30,7 @@ const (
 	Off   Weight = "off" // the rule is not judged
 )
 
-// usual is the weight of a rule that nobody weighs otherwise.
+// usual is the weight of a rule whose weight nobody has set.
 func (g Grade) usual() Weight {
 	if g == Should {
 		return Warns
@@ -38,7 +38,8 @@ func (g Grade) usual() Weight {
 	return Fails
 }
 
-// Weight is that of a rule: the one that was set for it, else that of its grade.
+// Weight returns the weight of a rule: the one that was set for it, or else the one of its
+// grade.
 func (p Profile) Weight(r Rule) Weight {
 	switch weight, set := p.Weights[r.ID]; {
 	case set:
@@ -52,9 +53,9 @@ func (p Profile) Weight(r Rule) Weight {
 // Rule is one requirement, judged on a record. It keeps no state.
 type Rule struct {
 	ID     string // stable: the requirement's id, with a suffix where a requirement has several rules
-	Req    string // id in docs/requirements.md; empty: it is a rule of the user's
+	Req    string // id of the requirement in docs/requirements.md; empty: the rule is the user's own
 	Grade  Grade
-	Clause string // where it comes from, e.g. "RFC 6455, 5.5.1"
+	Clause string // the source of the requirement, such as "RFC 6455, 5.5.1"
 	Text   string // the requirement in one sentence
 	Check  check
 }
@@ -72,10 +73,10 @@ func (r Rule) Judge(record *evidence.Record, p Profile) Finding {
 	return f
 }
 
-// Weights are those of rules, by their ids.
+// Weights are the weights that were set for rules, by the ids of the rules.
 type Weights map[string]Weight
 
-// String is the weights in words: "R34 warn, R36 off".
+// String lists the weights: "R34 warn, R36 off".
 func (w Weights) String() string {
 	var out []string
 	for _, rule := range slices.Sorted(maps.Keys(w)) {

@@ -19,7 +19,7 @@ var (
 	}
 	LegalCode = Rule{
 		ID: "R15", Req: "R15", Grade: Must, Clause: "RFC 6455, 7.4.1 and 7.4.2",
-		Text:  "0-999, 1004-1006 and 1015-2999 never go on the wire",
+		Text:  "the codes 0-999, 1004-1006 and 1015-2999 never go on the wire",
 		Check: legalCode,
 	}
 	BoundedWait = Rule{
@@ -39,12 +39,12 @@ var (
 	}
 	LetsGoAfterClose = Rule{
 		ID: "R19", Req: "R19", Grade: Budget, Clause: "close timeout; RFC 6455, 5.5.1",
-		Text:  "after a Close frame the process lets go of the socket, whatever the peer does",
+		Text:  "after a Close frame the server process lets go of the socket, whatever the peer does",
 		Check: letsGoAfterClose,
 	}
 	Terminated = Rule{
 		ID: "R20", Req: "R20", Grade: Budget, Clause: "response limit",
-		Text:  "a hard kill lets go at once, whatever the peer does",
+		Text:  "after a hard kill the server process lets go of the socket at once, whatever the peer does",
 		Check: goneWithin(Profile.ResponseLimit),
 	}
 	TerminatedSeen = Rule{
@@ -87,12 +87,13 @@ func SendsCode(code int, reason string) Rule {
 	}
 }
 
-// SendsCodeUnlessRefused is R14 for a code that a library may refuse: then no Close
-// frame comes until the peer closes by itself, and the server answers that. The
-// application of such a library is told, as a browser's is (close() throws
-// InvalidAccessError for all but 1000 and 3000 to 4999).
+// SendsCodeUnlessRefused is R14 for a code that a library may refuse. The library then
+// reports an error to its application, as a browser does (close() throws
+// InvalidAccessError for all but 1000 and 3000 to 4999). No Close frame comes until the
+// peer closes by itself and the server answers that.
 func SendsCodeUnlessRefused(code int, reason string) Rule {
-	return onlyWhere([]Rule{SendsCode(code, reason)}, fmt.Sprintf("the library refused to close with %d, and the connection went on", code), func(r *evidence.Record) bool {
+	refused := fmt.Sprintf("the library refused to close with %d, and the connection went on", code)
+	return onlyWhere([]Rule{SendsCode(code, reason)}, refused, func(r *evidence.Record) bool {
 		if len(r.Closes) == 0 || len(r.CloseSent) == 0 || r.Closes[0].At <= r.CloseSent[0].At {
 			return true
 		}
@@ -115,7 +116,7 @@ func legalCode(r *evidence.Record, _ Profile) Finding {
 	return kept(want, closeSeen(r))
 }
 
-// sendable tells whether a code may stand in a Close frame (RFC 6455, 7.4).
+// sendable reports whether a code may stand in a Close frame (RFC 6455, 7.4).
 func sendable(code int) bool {
 	return code >= 1000 && (code < 1004 || code > 1006) && (code < 1015 || code >= 3000)
 }
@@ -145,5 +146,5 @@ func messageFirst(r *evidence.Record, _ Profile) Finding {
 	if cannotSeeEnd(r) {
 		return unmeasuredEnd(r)
 	}
-	return breached(want, "no such text; "+closeSeen(r)+"; "+endSeen(r))
+	return breached(want, `no text "finwait:opened"; `+closeSeen(r)+"; "+endSeen(r))
 }

@@ -16,12 +16,12 @@ import (
 var (
 	EveryoneWarned = Rule{
 		ID: "R34", Req: "R34", Grade: Budget, Clause: "operational; RFC 6455, 7.4.1",
-		Text:  "a server that stops tells every open peer by a Close frame; none is cut silently",
+		Text:  "a server that stops sends every open peer a Close frame; no connection ends without one",
 		Check: everyoneWarned,
 	}
 	ShutdownCode = Rule{
 		ID: "R34-code", Req: "R34", Grade: Should, Clause: "RFC 6455, 7.4.1",
-		Text:  "the Close frame of a server that stops has 1001, or a declared code",
+		Text:  "the Close frame of a server that stops has the code 1001, or a declared one",
 		Check: shutdownCode,
 	}
 	Exits = Rule{
@@ -36,12 +36,12 @@ var (
 	}
 	NoneForgotten = Rule{
 		ID: "R37", Req: "R37", Grade: Should, Clause: "operational",
-		Text:  "who connects during the stop is refused, or told; none is accepted and forgotten",
+		Text:  "whoever connects during the stop is refused, or gets an HTTP status or a Close frame; nobody is accepted and forgotten",
 		Check: noneForgotten,
 	}
 	CutWhen = Rule{
 		ID: "R34-ends", Req: "R34", Grade: Info, Clause: "operational",
-		Text: "what each kind of peer was told, and how its connection ended",
+		Text: "how many peers of each kind received a Close frame, and how their connections ended",
 		Check: func(r *evidence.Record, _ Profile) Finding {
 			if len(r.Crowd) == 0 {
 				return measured("there is no crowd")
@@ -51,14 +51,14 @@ var (
 	}
 )
 
-// canSeeClose tells whether a peer of the crowd could see a Close frame: it was open,
-// reads, and is not dark.
+// canSeeClose reports whether a peer could see a Close frame: its handshake succeeded, it
+// reads, and it is not dark.
 func canSeeClose(r *evidence.Record) bool {
 	return r.Status == 101 && r.Ending != peers.Unseen && r.Kind != "stops-reading"
 }
 
 func everyoneWarned(r *evidence.Record, _ Profile) Finding {
-	open, told := 0, 0
+	open, warned := 0, 0
 	ends := map[string]int{}
 	for _, c := range r.Everyone() {
 		if !canSeeClose(c) || c.Kind == evidence.Connecting {
@@ -66,7 +66,7 @@ func everyoneWarned(r *evidence.Record, _ Profile) Finding {
 		}
 		open++
 		if len(c.Closes) > 0 {
-			told++
+			warned++
 		} else {
 			ends[string(c.Ending)]++
 		}
@@ -74,15 +74,16 @@ func everyoneWarned(r *evidence.Record, _ Profile) Finding {
 	if open == 0 {
 		return moot("no peer that could see a Close frame")
 	}
-	got := fmt.Sprintf("%d of %d were told", told, open)
+	got := fmt.Sprintf("%d of %d peers received a Close frame", warned, open)
 	for _, how := range slices.Sorted(maps.Keys(ends)) {
-		got += fmt.Sprintf(", %d saw none (%s)", ends[how], how)
+		got += fmt.Sprintf(", %d did not (%s)", ends[how], how)
 	}
-	return judged(told == open, "a Close frame for "+recipients(r, open), got)
+	return judged(warned == open, "a Close frame for "+recipients(r, open), got)
 }
 
-// recipients names the peers that are to be told: those of the crowd, which is as large as
-// the user said, and the one that asked the server to stop.
+// recipients names the peers that should receive a Close frame: those of the crowd, which
+// is as large as the user said, and the one that asked the server to stop. There are open
+// of them.
 func recipients(r *evidence.Record, open int) string {
 	asked := canSeeClose(r)
 	if asked {
@@ -143,11 +144,13 @@ func exits(r *evidence.Record, p Profile) Finding {
 	case (e.Killed || e.Left) && e.Gone < limit: // patience is longer
 		return moot("the run ended after " + figures.Format(e.Gone))
 	case e.Killed:
-		return breached("the exit "+within(limit), "still running after "+figures.Format(e.At)+", killed")
+		return breached("the exit "+within(limit), "still running after "+figures.Format(e.At)+", then killed")
 	case e.Left:
-		return breached("the exit of all "+within(limit), "the process exited at "+figures.Format(e.At)+", what it had started still ran after "+figures.Format(e.Gone)+", killed")
+		return breached("the exit of the process and of all that it started "+within(limit),
+			"the process exited at "+figures.Format(e.At)+", but what it had started still ran after "+figures.Format(e.Gone)+" and was killed")
 	case e.Gone > e.At:
-		return judged(e.Gone <= limit, "the exit of all "+within(limit), "the exit at "+figures.Format(e.At)+", of all that it had started at "+figures.Format(e.Gone))
+		return judged(e.Gone <= limit, "the exit of the process and of all that it started "+within(limit),
+			"the process exited at "+figures.Format(e.At)+", and the last that it had started at "+figures.Format(e.Gone))
 	default:
 		return judged(e.At <= limit, "the exit "+within(limit), "the exit at "+figures.Format(e.At))
 	}
@@ -173,17 +176,17 @@ func noneForgotten(r *evidence.Record, p Profile) Finding {
 		}
 		switch {
 		case len(c.CutShort) > 0:
-			outcomes["not come when the patience was over"]++
+			outcomes["not connected when the patience was over"]++
 		case c.Refused:
 			outcomes["refused"]++
 		case c.Status != 0 && c.Status != 101:
 			outcomes[fmt.Sprintf("HTTP %d", c.Status)]++
 		case c.Status == 101 && len(c.Closes) > 0:
-			outcomes["accepted and told"]++
+			outcomes["accepted, then sent a Close frame"]++
 		case c.Status == 0 && ended(c) && c.Connected != nil && c.EndedAt-*c.Connected <= p.ResponseLimit():
-			outcomes["cut before the response"]++ // as a refusal that came late
+			outcomes["ended before the response"]++ // a refusal that came late
 		case c.Status == 101:
-			outcomes["accepted and cut without a Close ("+string(c.Ending)+")"]++
+			outcomes["accepted, then ended without a Close frame ("+string(c.Ending)+")"]++
 			forgotten++
 		default:
 			outcomes["left without an answer ("+string(c.Ending)+")"]++
@@ -193,16 +196,16 @@ func noneForgotten(r *evidence.Record, p Profile) Finding {
 	if len(outcomes) == 0 {
 		return moot("nobody connected")
 	}
-	return judged(forgotten == 0, "each is refused, told, or answered with an HTTP status", formatCounts(outcomes))
+	return judged(forgotten == 0, "each is refused, or gets an HTTP status or a Close frame", formatCounts(outcomes))
 }
 
-// endsByKind tells for each kind of peer what it was told, and when the last one's
-// TCP had ended.
+// endsByKind says for each kind of peer how many received a Close frame, how TCP ended, and
+// when the last connection ended.
 func endsByKind(r *evidence.Record) string {
 	type group struct {
-		n, told int
-		ends    map[string]int
-		last    time.Duration
+		n, warned int
+		ends      map[string]int
+		last      time.Duration
 	}
 	groups := map[string]*group{}
 	for _, c := range r.Crowd {
@@ -213,7 +216,7 @@ func endsByKind(r *evidence.Record) string {
 		}
 		g.n++
 		if len(c.Closes) > 0 {
-			g.told++
+			g.warned++
 		}
 		end := string(c.Ending)
 		if c.Refused {
@@ -231,9 +234,9 @@ func endsByKind(r *evidence.Record) string {
 	var out []string
 	for _, kind := range slices.Sorted(maps.Keys(groups)) {
 		g := groups[kind]
-		text := fmt.Sprintf("%s: %d of %d told, %s", kind, g.told, g.n, formatCounts(g.ends))
+		text := fmt.Sprintf("%s: %d of %d received a Close frame, %s", kind, g.warned, g.n, formatCounts(g.ends))
 		if g.ends["refused"] < g.n {
-			text += ", the last gone at " + figures.Format(g.last)
+			text += ", the last ended at " + figures.Format(g.last)
 		}
 		out = append(out, text)
 	}

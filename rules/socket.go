@@ -9,38 +9,38 @@ import (
 	"github.com/finwait/finwait/peers"
 )
 
-// heldSeen tells how long the process held the server's socket.
+// heldSeen says how long the server process held its socket, from the trigger.
 func heldSeen(r *evidence.Record) string {
 	s := r.Socket
 	if s.Held.Censored {
-		return fmt.Sprintf("server socket %s, still held by the process after %s", s.State, figures.Format(s.Held.Until))
+		return fmt.Sprintf("the server process still held the socket (%s) after %s", s.State, figures.Format(s.Held.Until))
 	}
-	got := "the process let go of the server socket at " + figures.Format(s.Held.Until)
-	if s.Held.Bound > 100*time.Millisecond { // finwait, or its host, did not look for a while
-		got += ", " + figures.Format(s.Held.Bound) + " earlier at most"
+	got := "the server process held the socket for " + figures.Format(s.Held.Until)
+	if s.Held.Bound > 100*time.Millisecond { // finwait did not get to look for that long
+		got += ", or up to " + figures.Format(s.Held.Bound) + " less"
 	}
 	return got
 }
 
-// whyUnknown tells why it is not known how long the process held the socket; empty:
-// it is known.
+// whyUnknown says why it is not known how long the server process held the socket. It is
+// empty where that is known.
 func whyUnknown(s evidence.Socket) string {
 	switch {
 	case !s.Observed:
 		return "the server socket was not observed: " + s.Why
 	case s.Held.Censored && s.Lost:
-		return "the kernel dropped destroy events: the end may be one of them"
+		return "the kernel dropped socket events, so that the end of the socket may be missing"
 	}
 	return ""
 }
 
-// surelyBeyond tells whether a life is known to have lasted beyond the limit: also its
-// earliest possible end was later.
+// surelyBeyond reports whether a lifetime was longer than the limit wherever its end lies
+// within the error bound.
 func surelyBeyond(s evidence.Survival, limit time.Duration) bool {
 	return s.Censored || s.Until-s.Bound > limit
 }
 
-// heldWithin judges how long the process held the socket, from the trigger.
+// heldWithin judges how long the server process held the socket, from the trigger.
 func heldWithin(limit func(Profile) time.Duration) check {
 	return func(r *evidence.Record, p Profile) Finding {
 		if why := whyUnknown(r.Socket); why != "" {
@@ -49,12 +49,13 @@ func heldWithin(limit func(Profile) time.Duration) check {
 		if r.Socket.Held.Censored && r.Socket.Held.Until < limit(p) {
 			return moot(heldSeen(r) + ", and the limit is " + figures.Format(limit(p)) + ": raise --patience")
 		}
-		return judged(!surelyBeyond(r.Socket.Held, limit(p)), "the process lets go "+within(limit(p)), heldSeen(r))
+		want := "the server process holds the socket for at most " + figures.Format(limit(p))
+		return judged(!surelyBeyond(r.Socket.Held, limit(p)), want, heldSeen(r))
 	}
 }
 
-// goneWithin judges how long the process held the socket or, where that is not
-// observed, how long TCP stayed open on the wire.
+// goneWithin judges how long the server process held the socket. Where the socket was not
+// observed, it judges how long TCP stayed open on the wire.
 func goneWithin(limit func(Profile) time.Duration) check {
 	held := heldWithin(limit)
 	return func(r *evidence.Record, p Profile) Finding {
@@ -62,7 +63,7 @@ func goneWithin(limit func(Profile) time.Duration) check {
 			return held(r, p)
 		}
 		if late := !ended(r) || r.EndedAt > limit(p); late && r.Dropped > 0 {
-			return unmeasured(evidence.Local, "the peer was dark, and could not see whether TCP had ended before: "+endSeen(r))
+			return unmeasured(evidence.Local, "the peer was dark and could not see whether TCP had ended before: "+endSeen(r))
 		}
 		return judged(ended(r) && r.EndedAt <= limit(p), "the end of TCP "+within(limit(p)), endSeen(r)+" (the socket was not observed)")
 	}

@@ -142,7 +142,10 @@ func splitHead(s string) []string {
 // nothing since. Its trigger is at the Unix epoch.
 func newRecord(kind string) *evidence.Record {
 	return &evidence.Record{
-		Record: &peers.Record{Trigger: time.Unix(0, 0), Triggered: true, Status: 101, Ending: peers.Open, EndedAt: looked, Stopped: looked, Echoes: map[string]int{}},
+		Record: &peers.Record{
+			Trigger: time.Unix(0, 0), Triggered: true, Status: 101,
+			Ending: peers.Open, EndedAt: looked, Stopped: looked, Echoes: map[string]int{},
+		},
 		Socket: evidence.Socket{Why: "the server is on another host"},
 		Kind:   kind, Has: map[evidence.Capability]bool{},
 	}

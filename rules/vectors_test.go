@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -162,4 +163,38 @@ func outcomes(rule rules.Rule) []rules.Outcome {
 		return []rules.Outcome{rules.Measured}
 	}
 	return []rules.Outcome{rules.Kept, rules.Breached, rules.Moot, rules.Unmeasured}
+}
+
+// TestEveryRuleIsARequirement: a rule and its vectors are where its requirement is; only
+// what a rule asks of each peer of a crowd is with the crowds.
+func TestEveryRuleIsARequirement(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	requirements, err := os.ReadFile("../docs/requirements.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	archives := map[string]string{"alive": "testdata/alive.txt"} // by requirement
+	for _, section := range strings.Split(string(requirements), "\n## ")[1:] {
+		title, table, _ := strings.Cut(section, "\n")
+		for _, row := range regexp.MustCompile(`(?m)^\| (R\d+) \|`).FindAllStringSubmatch(table, -1) {
+			file := regexp.MustCompile(`//\t` + regexp.QuoteMeta(title) + ` +\w+\.go +(testdata/\w+\.txt)`).FindSubmatch(doc)
+			if file == nil {
+				t.Fatalf("doc.go does not say where the rules of the section %q are", title)
+			}
+			archives[row[1]] = string(file[1])
+		}
+	}
+	subjects := subjects()
+	for _, v := range readVectors(t) {
+		want := archives[subjects[v.rule].Req]
+		if strings.HasSuffix(v.id, "-crowd") {
+			want = "testdata/kick.txt"
+		}
+		if v.archive != want {
+			t.Errorf("%q is in %s; its requirement, %s, has its vectors in %q", v.file.Name, v.archive, subjects[v.rule].Req, want)
+		}
+	}
 }

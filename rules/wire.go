@@ -9,7 +9,7 @@ import (
 	"github.com/finwait/finwait/peers"
 )
 
-// closeSeen tells the server's first Close frame.
+// closeSeen describes the server's first Close frame.
 func closeSeen(r *evidence.Record) string {
 	if len(r.Closes) == 0 {
 		return "no Close frame"
@@ -17,7 +17,7 @@ func closeSeen(r *evidence.Record) string {
 	return fmt.Sprintf("%s at %s", r.Closes[0], figures.Format(r.Closes[0].At))
 }
 
-// endSeen tells how and when the server ended TLS and TCP.
+// endSeen says how and when the server ended TLS and TCP.
 func endSeen(r *evidence.Record) string {
 	if r.CloseNotify != nil {
 		return "close_notify at " + figures.Format(*r.CloseNotify) + ", " + tcpSeen(r)
@@ -25,12 +25,13 @@ func endSeen(r *evidence.Record) string {
 	return tcpSeen(r)
 }
 
+// tcpSeen says how and when the server ended TCP.
 func tcpSeen(r *evidence.Record) string {
 	switch r.Ending {
 	case peers.Open:
 		return "TCP still open after " + figures.Format(r.EndedAt)
 	case peers.Unseen:
-		return "the end of TCP could not be seen by this peer"
+		return "this peer could not see the end of TCP"
 	case peers.Broken:
 		return "the connection broke at " + figures.Format(r.EndedAt)
 	}
@@ -41,20 +42,22 @@ func tcpSeen(r *evidence.Record) string {
 	return text
 }
 
-// ended tells whether the server ended TCP.
+// ended reports whether the server ended TCP.
 func ended(r *evidence.Record) bool { return r.Ending == peers.FIN || r.Ending == peers.RST }
 
-// cannotSeeEnd tells whether the peer could not see how the server ended TCP, if it did.
+// cannotSeeEnd reports whether the peer had ended its own side, or was dark, before it
+// could see an end of TCP by the server.
 func cannotSeeEnd(r *evidence.Record) bool { return r.Ending == peers.Unseen }
 
-// unmeasuredEnd is the finding of a rule on what the peer could not see.
+// unmeasuredEnd is the finding of a rule that needs an end of TCP which the peer could
+// not see.
 func unmeasuredEnd(r *evidence.Record) Finding {
 	return unmeasured(evidence.Sight, closeSeen(r)+"; "+endSeen(r))
 }
 
-// endBegan is when a server that ended TCP began with it: under TLS by its
-// close_notify, for whose answer it may wait (RFC 6455, 7.1.1: "cleanly closes
-// the TCP connection, as well as the TLS session").
+// endBegan is when the server began to end TCP. Under TLS it begins with close_notify,
+// whose answer it may await (RFC 6455, 7.1.1: "cleanly closes the TCP connection, as
+// well as the TLS session").
 func endBegan(r *evidence.Record) time.Duration {
 	if r.CloseNotify != nil {
 		return min(*r.CloseNotify, r.EndedAt)
