@@ -9,7 +9,7 @@ import (
 	"github.com/finwait/finwait/rules"
 )
 
-// profileLine reads limits and conventions, by the names that finwait.yaml has for them.
+// profileLine reads limits and conventions, by the names of the flags of finwait run.
 func profileLine(p *rules.Profile, s *scanner) error {
 	for !s.done() {
 		switch s.word() {
@@ -23,11 +23,11 @@ func profileLine(p *rules.Profile, s *scanner) error {
 			p.PingInterval = s.duration()
 		case "shutdown-code":
 			p.ShutdownCodes = append(p.ShutdownCodes, s.number())
-		case "no-code":
+		case "event-no-code":
 			p.NoCode = rules.Convention{Declared: true, Code: s.code()}
-		case "lost-code":
+		case "event-lost-code":
 			p.LostCode = rules.Convention{Declared: true, Code: s.code()}
-		case "kill-untold":
+		case "event-kill-untold":
 			p.KillUntold = true
 		default:
 			s.fail()
