@@ -10,7 +10,7 @@ import (
 
 // TCP ends without a closing handshake: R31 to R33.
 var (
-	LetsGoOfDead = Rule{
+	LetsGoAfterTCPEnd = Rule{
 		ID: "R31", Req: "R31", Grade: Budget, Clause: "close timeout",
 		Text:  "when the peer's TCP has ended the server process lets go of the socket; nothing stays in CLOSE_WAIT",
 		Check: heldWithin(Profile.CloseLimit),
@@ -20,7 +20,7 @@ var (
 		Text:  "when the peer has sent FIN, or a close_notify under TLS, the server ends TCP too",
 		Check: endsAfterFIN,
 	}
-	KeptFor = Rule{
+	Lifetime = Rule{
 		ID: "R31-life", Req: "R31", Grade: Info, Clause: "operational",
 		Text:  "how long the server keeps the connection",
 		Check: lifetime,

@@ -55,17 +55,17 @@ var (
 	}
 )
 
-// Told are the rules on the close event of a connection. The first of them says which code
+// CloseEvent are the rules on the close event of a connection. The first of them says which code
 // the event must have: EventCode, EventNoCode or EventLost.
-func Told(how Rule) []Rule {
+func CloseEvent(how Rule) []Rule {
 	return []Rule{how, EventClean, OneEvent, EventInTime}
 }
 
-// Any are the rules on the close event for a script in which it depends on the server
+// AnyCloseEvent are the rules on the close event for a script in which it depends on the server
 // whether the peer sends a Close frame, and which one. Of the three rules on the code of
 // the event at most one applies.
-func Any() []Rule {
-	return append(Told(EventCode), EventNoCode, EventLost)
+func AnyCloseEvent() []Rule {
+	return append(CloseEvent(EventCode), EventNoCode, EventLost)
 }
 
 // IfClosed judges only where the server closed. A library may refuse the code that the

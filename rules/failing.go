@@ -11,22 +11,22 @@ import (
 
 // The server fails the connection: R27 to R30.
 var (
-	FailsClosed = Rule{
+	ClosesAfterViolation = Rule{
 		ID: "R27-close", Req: "R27", Grade: Must, Clause: "RFC 6455, 7.1.7",
 		Text:  "after a violation the server closes TCP",
-		Check: failsClosed,
+		Check: closesAfterViolation,
 	}
-	FailsTold = Rule{
+	FailsWithClose = Rule{
 		ID: "R27-send", Req: "R27", Grade: Should, Clause: "RFC 6455, 7.1.7",
 		Text:  "a server that fails the connection sends a Close frame first",
-		Check: failsTold,
+		Check: failsWithClose,
 	}
 	FailsAtOnce = Rule{
 		ID: "R28-wait", Req: "R28", Grade: Budget, Clause: "RFC 6455, 7.1.7",
 		Text:  "after a violation the server does not wait for the peer's Close: TCP ends at once",
 		Check: failsAtOnce,
 	}
-	FailsReleased = Rule{
+	LetsGoAfterViolation = Rule{
 		ID: "R28-held", Req: "R28", Grade: Budget, Clause: "close timeout; RFC 6455, 7.1.7",
 		Text:  "after a violation the server process lets go of the socket, whatever the peer does",
 		Check: heldWithin(Profile.CloseLimit),
@@ -69,11 +69,11 @@ func RefusedAsTooBig(bytes uint64) Rule {
 // Failing are the rules on a connection that the server must fail, and on its close event,
 // whose code no document lays down.
 func Failing(code Rule, more ...Rule) []Rule {
-	return slices.Concat([]Rule{FailsClosed, FailsTold, code, FailsAtOnce}, CloseFrames(),
-		[]Rule{FailsReleased, EventClean, OneEvent, EventInTime}, more)
+	return slices.Concat([]Rule{ClosesAfterViolation, FailsWithClose, code, FailsAtOnce}, CloseFrames(),
+		[]Rule{LetsGoAfterViolation, EventClean, OneEvent, EventInTime}, more)
 }
 
-func failsClosed(r *evidence.Record, p Profile) Finding {
+func closesAfterViolation(r *evidence.Record, p Profile) Finding {
 	want := "the end of TCP " + within(p.CloseLimit())
 	if cannotSeeEnd(r) {
 		return unmeasuredEnd(r)
@@ -81,7 +81,7 @@ func failsClosed(r *evidence.Record, p Profile) Finding {
 	return judged(ended(r) && r.EndedAt <= p.CloseLimit(), want, endSeen(r)+"; "+closeSeen(r))
 }
 
-func failsTold(r *evidence.Record, _ Profile) Finding {
+func failsWithClose(r *evidence.Record, _ Profile) Finding {
 	const want = "a Close frame"
 	if len(r.Closes) == 0 && !ended(r) {
 		return moot("the connection was not failed: " + endSeen(r))

@@ -68,8 +68,8 @@ func forEachPeer(rule Rule) Rule {
 	return rule
 }
 
-// EveryoneTold is R38: each peer of the crowd gets a Close frame with the code.
-func EveryoneTold(code int) Rule {
+// EveryoneClosed is R38: each peer of the crowd gets a Close frame with the code.
+func EveryoneClosed(code int) Rule {
 	return Rule{
 		ID: "R38", Req: "R38", Grade: Must, Clause: "operational",
 		Text: "a kick of all closes every connection",

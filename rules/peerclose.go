@@ -107,7 +107,7 @@ func CloseFrames() []Rule {
 // close event that the server's application gets.
 func Answer(more ...Rule) []Rule {
 	return slices.Concat([]Rule{Answered, AnsweredInTime, AnswerCode}, CloseFrames(),
-		[]Rule{ClosesTCP, ClosesFirst, LetsGoAfterClose}, Told(EventCode), more)
+		[]Rule{ClosesTCP, ClosesFirst, LetsGoAfterClose}, CloseEvent(EventCode), more)
 }
 
 // closeMissing is why a rule on a whole closing handshake is moot.

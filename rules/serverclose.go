@@ -10,7 +10,7 @@ import (
 
 // The server closes first: R14 to R20 and R40.
 var (
-	SentCode = Rule{
+	CodeOnWire = Rule{
 		ID: "R14-sent", Req: "R14", Grade: Info, Clause: "RFC 6455, 7.1.2 and 7.4.1",
 		Text: "what goes on the wire for a close with no code, or with one that the library may refuse",
 		Check: func(r *evidence.Record, _ Profile) Finding {

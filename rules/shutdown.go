@@ -39,7 +39,7 @@ var (
 		Text:  "whoever connects during the stop is refused, or gets an HTTP status or a Close frame; nobody is accepted and forgotten",
 		Check: noneForgotten,
 	}
-	CutWhen = Rule{
+	EndsByKind = Rule{
 		ID: "R34-ends", Req: "R34", Grade: Info, Clause: "operational",
 		Text: "how many peers of each kind received a Close frame, and how their connections ended",
 		Check: func(r *evidence.Record, _ Profile) Finding {

@@ -31,7 +31,7 @@ func subjects() map[string]rules.Rule {
 		"LegalCode": rules.LegalCode, "LetsGoAfterClose": rules.LetsGoAfterClose, "IfAnswered(ClosesTCP)": rules.IfAnswered(rules.ClosesTCP)[0],
 
 		"BothClosed": rules.BothClosed, `SendsCode(4001, "bye")`: rules.SendsCode(4001, "bye"),
-		`SendsCodeUnlessRefused(1012, "")`: rules.SendsCodeUnlessRefused(1012, ""), "SentCode": rules.SentCode,
+		`SendsCodeUnlessRefused(1012, "")`: rules.SendsCodeUnlessRefused(1012, ""), "CodeOnWire": rules.CodeOnWire,
 		"BoundedWait": rules.BoundedWait, "NotProlonged": rules.NotProlonged, "NotBlocked": rules.NotBlocked,
 		"Terminated": rules.Terminated, "TerminatedSeen": rules.TerminatedSeen, "MessageFirst": rules.MessageFirst,
 
@@ -39,19 +39,19 @@ func subjects() map[string]rules.Rule {
 		"OneEvent": rules.OneEvent, "KillEvent": rules.KillEvent, "EventInTime": rules.EventInTime,
 		"IfClosed(OneEvent)": rules.IfClosed(rules.OneEvent)[0],
 
-		"FailsClosed": rules.FailsClosed, "FailsTold": rules.FailsTold, "FailsAtOnce": rules.FailsAtOnce,
-		"FailsReleased": rules.FailsReleased, `NotProcessed("late")`: rules.NotProcessed("late"),
+		"ClosesAfterViolation": rules.ClosesAfterViolation, "FailsWithClose": rules.FailsWithClose, "FailsAtOnce": rules.FailsAtOnce,
+		"LetsGoAfterViolation": rules.LetsGoAfterViolation, `NotProcessed("late")`: rules.NotProcessed("late"),
 		"FailureCode(1007, 1002)": rules.FailureCode("RFC 6455, 8.1", 1007, 1002), "RefusedAsTooBig(4)": rules.RefusedAsTooBig(4),
 		"HandshakeStatus": rules.HandshakeStatus,
 
-		"LetsGoOfDead": rules.LetsGoOfDead, "EndsAfterFIN": rules.EndsAfterFIN, "KeptFor": rules.KeptFor,
+		"LetsGoAfterTCPEnd": rules.LetsGoAfterTCPEnd, "EndsAfterFIN": rules.EndsAfterFIN, "Lifetime": rules.Lifetime,
 		`LastEcho("last words")`: rules.LastEcho("last words"), "Keepalive": rules.Keepalive,
 		"KeepaliveDeclared": rules.KeepaliveDeclared, "Outage": rules.Outage, "LetsGoOfVanished": rules.LetsGoOfVanished,
 
-		"EveryoneWarned": rules.EveryoneWarned, "ShutdownCode": rules.ShutdownCode, "CutWhen": rules.CutWhen,
+		"EveryoneWarned": rules.EveryoneWarned, "ShutdownCode": rules.ShutdownCode, "EndsByKind": rules.EndsByKind,
 		"Exits": rules.Exits, "ExitStatus": rules.ExitStatus, "NoneForgotten": rules.NoneForgotten,
 
-		"EveryoneTold(4001)": rules.EveryoneTold(4001), `OthersUnharmed("still here")`: rules.OthersUnharmed("still here"),
+		"EveryoneClosed(4001)": rules.EveryoneClosed(4001), `OthersUnharmed("still here")`: rules.OthersUnharmed("still here"),
 		"CrowdReleased": rules.CrowdReleased, "EventCode-crowd": crowd[0], "EventLost-crowd": crowd[1], "OneEvent-crowd": crowd[2],
 
 		"Alive": rules.Alive,

@@ -14,7 +14,7 @@ import (
 func Abnormal() []*harness.Scenario {
 	local := []evidence.Capability{evidence.Local}
 	lost := []evidence.Capability{evidence.Dark, evidence.Local}
-	released := append([]rules.Rule{rules.LetsGoOfDead}, rules.Told(rules.EventLost)...)
+	released := append([]rules.Rule{rules.LetsGoAfterTCPEnd}, rules.CloseEvent(rules.EventLost)...)
 	ended := slices.Concat([]rules.Rule{rules.EndsAfterFIN}, released, rules.CloseFrames())
 	later := []rules.Rule{rules.EventLost, rules.EventClean, rules.OneEvent} // once the process has let go, whenever that is
 	vanished := append([]rules.Rule{rules.Keepalive, rules.KeepaliveDeclared}, later...)
@@ -99,7 +99,7 @@ func Abnormal() []*harness.Scenario {
 			ID: "abnormal/vanish-after-close", Title: "closes with 1000, with all that comes from the server lost",
 			Needs: lost, Labels: []string{dark, hang},
 			Script: peers.Opened(peers.Vanish{}, peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.HoldOpen{}),
-			Rules:  append([]rules.Rule{rules.LetsGoOfVanished}, rules.Told(rules.EventCode)...),
+			Rules:  append([]rules.Rule{rules.LetsGoOfVanished}, rules.CloseEvent(rules.EventCode)...),
 		},
 		{
 			ID: "abnormal/reboot", Title: "forgets the connection without a packet: the server's next segment is answered with RST",

@@ -15,31 +15,31 @@ func Handshake() []*harness.Scenario {
 			ID: "handshake/half-request-hold", Title: "sends half of the upgrade request and holds",
 			Labels: []string{tcp, hang},
 			Script: peers.Script{peers.Connect{}, half, peers.Trigger{}, peers.HoldOpen{}},
-			Rules:  []rules.Rule{rules.KeptFor, rules.HandshakeStatus},
+			Rules:  []rules.Rule{rules.Lifetime, rules.HandshakeStatus},
 		},
 		{
 			ID: "handshake/half-request-fin", Title: "sends half of the upgrade request and FIN, and reads on",
 			Labels: []string{tcp, hang},
 			Script: peers.Script{peers.Connect{}, half, peers.Trigger{}, peers.HalfClose{}, peers.HoldOpen{}},
-			Rules:  []rules.Rule{rules.EndsAfterFIN, rules.LetsGoOfDead, rules.HandshakeStatus},
+			Rules:  []rules.Rule{rules.EndsAfterFIN, rules.LetsGoAfterTCPEnd, rules.HandshakeStatus},
 		},
 		{
 			ID: "handshake/half-request-vanish", Title: "sends half of the upgrade request and vanishes",
 			Needs: []evidence.Capability{evidence.Dark, evidence.Local}, Labels: []string{tcp, dark, hang},
 			Script: peers.Script{peers.Connect{}, half, peers.AwaitAcked{}, peers.Trigger{}, peers.Vanish{}, peers.HoldOpen{}},
-			Rules:  []rules.Rule{rules.KeptFor},
+			Rules:  []rules.Rule{rules.Lifetime},
 		},
 		{
 			ID: "handshake/rst-after-request", Title: "sends the upgrade request and resets the connection",
 			Needs: []evidence.Capability{evidence.Local}, Labels: []string{tcp},
 			Script: peers.Script{peers.Connect{}, peers.Trigger{}, peers.SendRequest{}, peers.Reset{}, peers.HoldOpen{}},
-			Rules:  []rules.Rule{rules.LetsGoOfDead},
+			Rules:  []rules.Rule{rules.LetsGoAfterTCPEnd},
 		},
 		{
 			ID: "handshake/connect-and-say-nothing", Title: "connects and says nothing",
 			Labels: []string{tcp, hang},
 			Script: peers.Script{peers.Connect{}, peers.Trigger{}, peers.HoldOpen{}},
-			Rules:  []rules.Rule{rules.KeptFor},
+			Rules:  []rules.Rule{rules.Lifetime},
 		},
 	}
 }

@@ -24,7 +24,7 @@ func Kick() []*harness.Scenario {
 	kickAll := peers.Opened(append([]peers.Step{peers.Gather{Lead: true}, peers.Ask{Command: "kick-all 4001"}}, kicked...)...)
 	told := harness.Crowd{Count: 20, Script: peers.Opened(append([]peers.Step{peers.Gather{After: known}}, kicked...)...)}
 	hangs := harness.Crowd{Count: 20, Script: peers.Opened(peers.Gather{After: known}, peers.AwaitClose{}, peers.Leave{}, peers.HoldOpen{})}
-	everyone := slices.Concat([]rules.Rule{rules.EveryoneTold(4001), rules.SendsCode(4001, ""), rules.CrowdReleased}, rules.Told(rules.EventCode), rules.CrowdEvents())
+	everyone := slices.Concat([]rules.Rule{rules.EveryoneClosed(4001), rules.SendsCode(4001, ""), rules.CrowdReleased}, rules.CloseEvent(rules.EventCode), rules.CrowdEvents())
 	return []*harness.Scenario{
 		{
 			ID: "kick/all", Title: "asks for a kick of all, with 20 others that answer",
@@ -38,7 +38,7 @@ func Kick() []*harness.Scenario {
 			Crowd: []harness.Crowd{{Count: 49, Script: peers.Opened(peers.Gather{}, peers.Pause{For: 500 * time.Millisecond},
 				peers.Send{peers.Text(stillHere)}, peers.AwaitText{Text: stillHere}, peers.Leave{},
 				peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})}},
-			Rules: append([]rules.Rule{rules.FailsClosed, rules.OthersUnharmed(stillHere), rules.EventClean, rules.OneEvent, rules.EventInTime}, rules.CrowdEvents()...),
+			Rules: append([]rules.Rule{rules.ClosesAfterViolation, rules.OthersUnharmed(stillHere), rules.EventClean, rules.OneEvent, rules.EventInTime}, rules.CrowdEvents()...),
 		},
 		{
 			ID: "kick/all-with-hangers", Title: "asks for a kick of all, with 20 others that answer and 20 that ignore the Close",
@@ -49,7 +49,7 @@ func Kick() []*harness.Scenario {
 			ID: "kick/on-connect", Title: "answers a server that sends a text and closes with 1000 in its connection handler",
 			Needs: []evidence.Capability{evidence.CanOpen}, Query: "finwait-open=close%201000",
 			Script: append(peers.Script{peers.Connect{}, peers.Trigger{}, peers.SendRequest{}, peers.AwaitUpgrade{}}, polite...),
-			Rules:  append([]rules.Rule{rules.MessageFirst, rules.SendsCode(1000, ""), rules.BoundedWait}, rules.Told(rules.EventCode)...),
+			Rules:  append([]rules.Rule{rules.MessageFirst, rules.SendsCode(1000, ""), rules.BoundedWait}, rules.CloseEvent(rules.EventCode)...),
 		},
 	}
 }

@@ -25,7 +25,7 @@ func Linger() []*harness.Scenario {
 			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{hang},
 			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: "close 1000"}, peers.AwaitClose{}, peers.AnswerClose{}, peers.HoldOpen{}),
 			Rules: append([]rules.Rule{rules.SendsCode(1000, ""), rules.ClosesTCP, rules.ClosesFirst, rules.LetsGoAfterClose},
-				append(rules.CloseFrames(), rules.Told(rules.EventCode)...)...),
+				append(rules.CloseFrames(), rules.CloseEvent(rules.EventCode)...)...),
 		},
 		{
 			ID: "linger/keeps-sending", Title: "closes with 1000 and goes on with a text every 100 ms",
@@ -38,7 +38,7 @@ func Linger() []*harness.Scenario {
 			Needs: []evidence.Capability{evidence.NetAdmin, evidence.Local}, Labels: []string{hang, privileged},
 			Script: peers.Opened(peers.DropFIN{}, peers.Trigger{}, bye, peers.HoldOpen{}),
 			Rules: append([]rules.Rule{rules.Answered, rules.AnsweredInTime, rules.AnswerCode, rules.LetsGoAfterClose},
-				append(rules.CloseFrames(), rules.Told(rules.EventCode)...)...),
+				append(rules.CloseFrames(), rules.CloseEvent(rules.EventCode)...)...),
 		},
 		{
 			ID: "linger/fin-later", Title: "closes with 1000, and sends FIN 200 ms after the answer",
@@ -49,7 +49,7 @@ func Linger() []*harness.Scenario {
 			ID: "linger/half-close-early", Title: "closes with 1000, with FIN in the same segment, and reads on",
 			Script: peers.Opened(peers.Trigger{}, peers.SendLast(bye), peers.AwaitEnd{}),
 			Rules: append([]rules.Rule{rules.Answered, rules.AnsweredInTime, rules.AnswerCode, rules.ClosesTCP, rules.LetsGoAfterClose},
-				append(rules.CloseFrames(), rules.Told(rules.EventCode)...)...),
+				append(rules.CloseFrames(), rules.CloseEvent(rules.EventCode)...)...),
 		},
 	}
 }

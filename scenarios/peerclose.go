@@ -103,13 +103,13 @@ func PeerClose() []*harness.Scenario {
 				peers.Connect{}, peers.Trigger{}, peers.SendRequest{Then: []peers.Frame{peers.Text("hello"), bye}},
 				peers.AwaitUpgrade{}, peers.AwaitEnd{}, peers.Finish{}},
 			Rules: slices.Concat([]rules.Rule{rules.AnswerCode}, rules.CloseFrames(),
-				rules.IfAnswered(rules.ClosesTCP, rules.LetsGoAfterClose), rules.IfAnswered(rules.Told(rules.EventCode)...)),
+				rules.IfAnswered(rules.ClosesTCP, rules.LetsGoAfterClose), rules.IfAnswered(rules.CloseEvent(rules.EventCode)...)),
 		},
 		{
 			ID: "peer-close/simultaneous", Title: "closes with 1001 in the same write that makes the server close with 1000",
 			Needs:  []evidence.Capability{evidence.CanClose},
 			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: "close 1000", Then: []peers.Frame{peers.CloseFrame(1001, "")}}, peers.AwaitEnd{}, peers.Finish{}),
-			Rules:  append([]rules.Rule{rules.BothClosed, rules.BoundedWait}, append(rules.CloseFrames(), rules.Told(rules.EventCode)...)...),
+			Rules:  append([]rules.Rule{rules.BothClosed, rules.BoundedWait}, append(rules.CloseFrames(), rules.CloseEvent(rules.EventCode)...)...),
 		},
 	}...)
 }

@@ -43,7 +43,7 @@ func Shutdown(n int) []*harness.Scenario {
 	}
 	fifth := max(n/5, 1)
 	lead := peers.Opened(append([]peers.Step{peers.Gather{Lead: true}, peers.Ask{Command: "stop"}}, polite...)...)
-	told := []rules.Rule{rules.EveryoneWarned, rules.ShutdownCode, rules.Exits, rules.ExitStatus, rules.CutWhen}
+	told := []rules.Rule{rules.EveryoneWarned, rules.ShutdownCode, rules.Exits, rules.ExitStatus, rules.EndsByKind}
 	scenario := func(name, title string, rule []rules.Rule, crowd []harness.Crowd, needs ...evidence.Capability) *harness.Scenario {
 		return &harness.Scenario{
 			ID: "shutdown/" + name, Title: title, Needs: append([]evidence.Capability{evidence.CanStop}, needs...), Labels: []string{hang},
@@ -60,7 +60,7 @@ func Shutdown(n int) []*harness.Scenario {
 			[]harness.Crowd{behaves(max(n-4*fifth, 1)), ignores(fifth), noFIN(fifth), vanished(fifth), stopped(fifth)}, evidence.Dark, evidence.Local, evidence.Echo),
 		scenario("mid-handshake", "stops a server whose peers have sent half of the upgrade request", told,
 			[]harness.Crowd{member("mid-handshake", n, peers.Script{peers.Connect{}, peers.SendRequest{Half: true}, peers.Gather{}, peers.HoldOpen{}})}),
-		scenario("connecting", "stops a server while new peers connect every 20 ms", []rules.Rule{rules.NoneForgotten, rules.EveryoneWarned, rules.Exits, rules.ExitStatus, rules.CutWhen},
+		scenario("connecting", "stops a server while new peers connect every 20 ms", []rules.Rule{rules.NoneForgotten, rules.EveryoneWarned, rules.Exits, rules.ExitStatus, rules.EndsByKind},
 			append([]harness.Crowd{behaves(fifth)}, knocking(max(n-fifth, 1))...)),
 	}
 }

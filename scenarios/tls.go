@@ -12,7 +12,7 @@ import (
 // TLS is the family in which TLS and TCP do not end together, on wss targets.
 func TLS() []*harness.Scenario {
 	wss := []evidence.Capability{evidence.TLS}
-	released := append([]rules.Rule{rules.LetsGoOfDead}, rules.Told(rules.EventLost)...)
+	released := append([]rules.Rule{rules.LetsGoAfterTCPEnd}, rules.CloseEvent(rules.EventLost)...)
 	ended := slices.Concat([]rules.Rule{rules.EndsAfterFIN}, released, rules.CloseFrames())
 	return []*harness.Scenario{
 		{

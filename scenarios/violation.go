@@ -85,7 +85,7 @@ func Violation() []*harness.Scenario {
 				ID: "violation/" + o.name + "/vanishes", Title: o.title + ", with all that comes from the server lost",
 				Needs: []evidence.Capability{evidence.Dark, evidence.Local}, Labels: []string{malformed, hang, dark},
 				Script: act([]peers.Step{peers.Vanish{}}, peers.HoldOpen{}),
-				Rules:  []rules.Rule{rules.FailsReleased, rules.OneEvent, rules.EventInTime},
+				Rules:  []rules.Rule{rules.LetsGoAfterViolation, rules.OneEvent, rules.EventInTime},
 			})
 	}
 	return out
