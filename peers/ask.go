@@ -64,10 +64,14 @@ func (p *Peer) carryOut(ctx context.Context, s Ask, run func(context.Context) er
 }
 
 func (s Ask) String() string {
-	if len(s.Then) == 0 {
-		return "ask " + s.Command
+	command := fmt.Sprintf("%+q", s.Command)
+	if plain := command[1 : len(command)-1]; plain == s.Command && !strings.Contains(plain, ", ") {
+		command = plain
 	}
-	return "ask " + s.Command + ", and " + Send(s.Then).String()
+	if len(s.Then) == 0 {
+		return "ask " + command
+	}
+	return "ask " + command + ", and " + Send(s.Then).String()
 }
 
 // Command is the frame that [Ask] sends.

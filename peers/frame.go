@@ -1,6 +1,8 @@
 package peers
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -83,15 +85,19 @@ func (f Frame) Encode() []byte {
 	return b
 }
 
-// String is the frame's line in a script and in the trace.
+// String is the frame's text in a script and in the trace. Two frames that are
+// encoded differently have different texts.
 func (f Frame) String() string {
 	var s strings.Builder
-	if f.Opcode == OpClose {
+	switch {
+	case f.Opcode == OpClose && len(f.Payload) > 2:
+		s.WriteString(Close{Body: f.Payload[:2]}.String() + " " + quote(f.Payload[2:]))
+	case f.Opcode == OpClose:
 		s.WriteString(Close{Body: f.Payload}.String())
-	} else {
+	default:
 		s.WriteString(opcodeName(f.Opcode))
 		if len(f.Payload) > 0 || f.Opcode < OpClose {
-			fmt.Fprintf(&s, " %s", brief(f.Payload, uint64(len(f.Payload))))
+			s.WriteString(" " + quote(f.Payload))
 		}
 	}
 	if f.Part {
@@ -104,7 +110,7 @@ func (f Frame) String() string {
 		s.WriteString(" unmasked")
 	}
 	switch {
-	case f.Announce > 0:
+	case f.Wide && f.Announce > 0:
 		fmt.Fprintf(&s, " length=%#x", f.Announce)
 	case f.Wide:
 		s.WriteString(" length=16-bit")
@@ -128,6 +134,19 @@ func opcodeName(op byte) string {
 		return "pong"
 	}
 	return fmt.Sprintf("opcode-%d", op)
+}
+
+// quote identifies a payload of any length in a short text of ASCII characters.
+func quote(payload []byte) string {
+	switch n := len(payload); {
+	case n <= 40:
+		return fmt.Sprintf("%+q", payload)
+	case bytes.Count(payload, payload[:1]) == n:
+		return fmt.Sprintf("%+q x %d", payload[:1], n)
+	default:
+		sum := sha256.Sum256(payload)
+		return fmt.Sprintf("of %d bytes (SHA-256 %x)", n, sum[:6])
+	}
 }
 
 // brief quotes a short payload in ASCII and tells the length of a long one.

@@ -141,13 +141,14 @@ func (s SendRequest) Do(ctx context.Context, p *Peer) error {
 }
 
 func (s SendRequest) String() string {
-	switch {
-	case s.Half:
-		return "send half of the request"
-	case len(s.Then) > 0:
-		return "send request + " + join(s.Then)
+	out := "send request"
+	if s.Half {
+		out = "send half of the request"
 	}
-	return "send request"
+	if len(s.Then) > 0 {
+		out += " + " + join(s.Then)
+	}
+	return out
 }
 
 // AwaitUpgrade waits for the response; anything but a valid 101 is an error.

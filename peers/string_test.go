@@ -24,6 +24,7 @@ var lines = []struct {
 	{Connect{KeepPort: true}, "connect, keep the port"},
 	{SendRequest{}, "send request"},
 	{SendRequest{Half: true}, "send half of the request"},
+	{SendRequest{Half: true, Then: []Frame{Text("a")}}, `send half of the request + text "a"`},
 	{SendRequest{Then: []Frame{Text("a"), CloseFrame(1000, "")}}, `send request + text "a" + close 1000`},
 	{AwaitUpgrade{}, "await upgrade"},
 	{Trigger{}, "trigger"},
@@ -52,6 +53,8 @@ var lines = []struct {
 	{AwaitAcked{}, "await ACK"},
 	{Knock{20 * time.Millisecond}, "join the crowd without a connection, trigger; connect after 20ms"},
 	{Ask{Command: "close 1001 bye"}, "ask close 1001 bye"},
+	{Ask{Command: "close 1000 bye, and send close 1001"}, `ask "close 1000 bye, and send close 1001"`},
+	{Ask{Command: "close 1000 \n"}, `ask "close 1000 \n"`},
 	{Ask{"close 1000", []Frame{CloseFrame(1001, "")}}, "ask close 1000, and send close 1001"},
 	{AwaitBinary{"\x00\xff"}, `await binary "\x00\xff"`},
 	{&AwaitMatch{What: "the events"}, "await the events"},
@@ -68,10 +71,11 @@ var lines = []struct {
 	{SendPart{Frame: Text("a"), Every: 50 * time.Millisecond}, `send all but 0 bytes of text "a", a byte every 50ms`},
 	{SendRest{}, "send the rest"},
 	{KeepSending{Ping("a"), time.Second}, `keep sending ping "a" every 1s`},
-	{SendUntilBlocked{Filler(65536), 1 << 20, time.Second}, "send text of 65536 bytes until the server takes no more for 1s, at most 1048576 bytes"},
+	{SendUntilBlocked{Filler(65536), 1 << 20, time.Second}, "send text \"f\" x 65536 until the server takes no more for 1s, at most 1048576 bytes"},
 	{Send{Text("a"), Text(`" + text "`)}, `send text "a" + text "\" + text \""`},
 	{Send{Text("")}, `send text ""`},
-	{Send{Filler(41)}, "send text of 41 bytes"},
+	{Send{Filler(41)}, `send text "f" x 41`},
+	{Send{Text("a" + strings.Repeat("f", 40))}, "send text of 41 bytes (SHA-256 6a023f0534ac)"},
 	{Send{{Opcode: OpBinary, Payload: []byte{0, 255}}}, `send binary "\x00\xff"`},
 	{Send{{Opcode: OpContinuation, Part: true, Payload: []byte("c")}}, `send continuation "c" fin=0`},
 	{Send{Ping("")}, "send ping"},
@@ -83,8 +87,11 @@ var lines = []struct {
 	{Send{CloseBody([]byte{3})}, "send close with the 1-byte body 0x03"},
 	{Send{CloseFrame(0, "")}, "send close 0"},
 	{Send{CloseFrame(1000, "bye\x1b")}, `send close 1000 "bye\x1b"`},
+	{Send{CloseFrame(1000, strings.Repeat("r", 123))}, `send close 1000 "r" x 123`},
+	{Send{CloseFrame(1000, strings.Repeat("r", 124))}, `send close 1000 "r" x 124`},
 	{Send{{Opcode: OpClose, Payload: []byte{3, 232}, Part: true, RSV: 2, Unmasked: true}}, "send close 1000 fin=0 rsv=010 unmasked"},
 	{Send{{Opcode: OpText, Payload: []byte("a"), Wide: true}}, `send text "a" length=16-bit`},
+	{Send{{Opcode: OpText, Announce: 5}, Text("announce needs wide")}, `send text "" + text "announce needs wide"`},
 	{Send{{Opcode: OpText, Wide: true, Announce: 1 << 63}}, `send text "" length=0x8000000000000000`},
 }
 
@@ -93,7 +100,7 @@ func TestString(t *testing.T) {
 	kinds := map[string]bool{"do": true}
 	for _, l := range lines {
 		if got := l.step.String(); got != l.line {
-			t.Errorf("%#v: %s, want %s", l.step, got, l.line)
+			t.Errorf("%T: %s, want %s", l.step, got, l.line)
 		}
 		if strings.IndexFunc(l.line, unicode.IsControl) >= 0 || seen[l.line] {
 			t.Errorf("not one line of its own: %q", l.line)
