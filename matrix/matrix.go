@@ -212,17 +212,18 @@ func (t *Target) once(ctx context.Context, profile rules.Profile, list []*harnes
 	return run, nil
 }
 
-// catalogue names the scenarios, their scripts and their rules: outcomes of
-// another catalogue cannot be compared.
+// catalogue is a fingerprint of the scenarios: of what their peers do, what they
+// need and which rules judge them. Outcomes of another catalogue cannot be compared.
 func catalogue(list []*harness.Scenario) string {
 	h := sha256.New()
 	for _, s := range list {
-		fmt.Fprintln(h, s.ID, s.Needs, s.Query, s.Script, s.Alone, s.Stops)
+		fmt.Fprintf(h, "scenario %q needs %q query %q alone %t stops %t asks %q\n%s\n",
+			s.ID, s.Needs, s.Query, s.Alone, s.Stops, s.Asks, s.Script)
 		for _, c := range s.Crowd {
-			fmt.Fprintln(h, c.Kind, c.Count, c.Script)
+			fmt.Fprintf(h, "crowd %q %d\n%s\n", c.Kind, c.Count, c.Script)
 		}
 		for _, r := range s.Rules {
-			fmt.Fprintln(h, r.ID, r.Grade)
+			fmt.Fprintf(h, "rule %s %s\n", r.ID, r.Grade)
 		}
 	}
 	return fmt.Sprintf("%x", h.Sum(nil)[:6])

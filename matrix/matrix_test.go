@@ -4,9 +4,15 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/rules"
 )
 
 // TestLogIsSerial: targets that end at the same time write whole lines to a writer
@@ -32,6 +38,50 @@ func TestReadNull(t *testing.T) {
 		if _, err := Read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "null") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", targets, err)
 		}
+	}
+}
+
+// TestCatalogue: the fingerprint changes with each field of a scenario on which an
+// outcome depends.
+func TestCatalogue(t *testing.T) {
+	whole := func() *harness.Scenario {
+		return &harness.Scenario{
+			ID: "a/b", Title: "closes", Needs: []evidence.Capability{evidence.Echo}, Labels: []string{"hang"}, Query: "a=b",
+			Script: peers.Script{peers.Send{peers.CloseFrame(1000, strings.Repeat("r", 123))}},
+			Crowd:  []harness.Crowd{{Kind: "polite", Count: 2, Script: peers.Script{peers.Gather{}}}},
+			Rules:  []rules.Rule{{ID: "R1", Req: "R1", Grade: rules.Must, Clause: "RFC 6455, 5.5.1", Text: "answers"}},
+			Asks:   "R1",
+		}
+	}
+	words := map[string]bool{"Title": true, "Labels": true, "Rule.Req": true, "Rule.Clause": true, "Rule.Text": true,
+		"Rule.Check": true} // a function: the rule's id stands for it
+	before := catalogue([]*harness.Scenario{whole()})
+	fields := func(of reflect.Type, prefix string, in func(*harness.Scenario) reflect.Value) {
+		for i := range of.NumField() {
+			s, name := whole(), prefix+of.Field(i).Name
+			switch field := in(s).Field(i); field.Kind() {
+			case reflect.String:
+				field.SetString(field.String() + "x")
+			case reflect.Bool:
+				field.SetBool(!field.Bool())
+			case reflect.Int:
+				field.SetInt(field.Int() + 1)
+			default:
+				field.SetZero()
+			}
+			if after := catalogue([]*harness.Scenario{s}); (after == before) != words[name] {
+				t.Errorf("%s changed: %s before, %s after", name, before, after)
+			}
+		}
+	}
+	fields(reflect.TypeFor[harness.Scenario](), "", func(s *harness.Scenario) reflect.Value { return reflect.ValueOf(s).Elem() })
+	fields(reflect.TypeFor[harness.Crowd](), "Crowd.", func(s *harness.Scenario) reflect.Value { return reflect.ValueOf(&s.Crowd[0]).Elem() })
+	fields(reflect.TypeFor[rules.Rule](), "Rule.", func(s *harness.Scenario) reflect.Value { return reflect.ValueOf(&s.Rules[0]).Elem() })
+
+	longer := whole()
+	longer.Script = peers.Script{peers.Send{peers.CloseFrame(1000, strings.Repeat("r", 124))}}
+	if after := catalogue([]*harness.Scenario{longer}); after == before {
+		t.Error("a reason of 124 bytes is not told from one of 123")
 	}
 }
 
