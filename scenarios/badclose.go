@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/finwait/finwait/harness"
@@ -9,36 +10,92 @@ import (
 	"github.com/finwait/finwait/rules"
 )
 
-// BadClose is the family of malformed Close frames: each fails the connection.
+// BadClose is the family of malformed Close frames: the server must fail the connection.
 func BadClose() []*harness.Scenario {
-	var out []*harness.Scenario
-	add := func(name, title string, f peers.Frame, r []rules.Rule) {
+	return slices.Concat(illegalCodes(), undefinedCodes(), malformedCloseFrames())
+}
+
+func illegalCodes() (out []*harness.Scenario) {
+	for _, s := range []struct {
+		id   string
+		code uint16
+	}{
+		{"bad-close/code-0", 0},
+		{"bad-close/code-1", 1},
+		{"bad-close/code-999", 999},
+		{"bad-close/code-1004", 1004},
+		{"bad-close/code-1005", 1005},
+		{"bad-close/code-1006", 1006},
+		{"bad-close/code-1015", 1015},
+		{"bad-close/code-1016", 1016},
+		{"bad-close/code-1100", 1100},
+		{"bad-close/code-2000", 2000},
+		{"bad-close/code-2999", 2999},
+	} {
 		out = append(out, &harness.Scenario{
-			ID: "bad-close/" + name, Title: title, Labels: []string{malformed},
-			Script: closes(f), Rules: r,
+			ID: s.id, Title: fmt.Sprintf("closes with %d, a code that may not be sent", s.code),
+			Labels: []string{malformed},
+			Script: sends(peers.CloseFrame(s.code, "")),
+			Rules:  rules.Failing(rules.FailureCode("RFC 6455, 7.4 (1002 by convention)", 1002)),
 		})
 	}
-	illegal := rules.Failing(rules.FailureCode("RFC 6455, 7.4 (1002 by convention)", 1002))
-	for _, code := range []uint16{0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999} {
-		add(fmt.Sprintf("code-%d", code), fmt.Sprintf("closes with %d, which may not be sent", code), peers.CloseFrame(code, ""), illegal)
+	return append(out, &harness.Scenario{
+		ID: "bad-close/code-1002-valid-control", Title: "closes with 1002, a legal code: the control of this family",
+		Labels: []string{malformed},
+		Script: sends(peers.CloseFrame(1002, "")),
+		Rules:  rules.Answer(),
+	})
+}
+
+func undefinedCodes() (out []*harness.Scenario) {
+	for _, s := range []struct {
+		id   string
+		code uint16
+	}{
+		{"bad-close/code-5000", 5000},
+		{"bad-close/code-65535", 65535},
+	} {
+		out = append(out, &harness.Scenario{
+			ID: s.id, Title: fmt.Sprintf("closes with %d, a code that RFC 6455 does not define", s.code),
+			Labels: []string{malformed},
+			Script: sends(peers.CloseFrame(s.code, "")),
+			Rules:  append([]rules.Rule{rules.AnswerCode, rules.OneEvent, rules.EventInTime}, rules.CloseFrames()...),
+		})
 	}
-	add("code-1002-valid-control", "closes with 1002, which is legal: the control of this family", peers.CloseFrame(1002, ""), rules.Answer())
-	for _, code := range []uint16{5000, 65535} {
-		add(fmt.Sprintf("code-%d", code), fmt.Sprintf("closes with %d, of which RFC 6455 does not speak", code), peers.CloseFrame(code, ""),
-			append([]rules.Rule{rules.AnswerCode, rules.OneEvent, rules.EventInTime}, rules.CloseFrames()...))
+	return out
+}
+
+func malformedCloseFrames() (out []*harness.Scenario) {
+	body := []byte("\x03\xe8bye") // 1000 and a reason
+	protocol := func(section string) rules.Rule { return rules.FailureCode("RFC 6455, "+section, 1002) }
+	for _, s := range []struct {
+		id, title string
+		frame     peers.Frame
+		code      rules.Rule
+	}{
+		{"bad-close/one-byte", "sends a Close frame with a body of 1 byte",
+			peers.CloseBody([]byte{3}), protocol("5.5.1 (1002 by convention)")},
+		{"bad-close/reason-124", "closes with a reason of 124 bytes, one more than a Close frame can have",
+			peers.CloseFrame(1000, strings.Repeat("r", 124)), protocol("5.5 (1002 by convention)")},
+		{"bad-close/reason-bad-utf8", "closes with a reason that is not valid UTF-8",
+			peers.CloseFrame(1000, "\xff\xfe"), rules.FailureCode("RFC 6455, 8.1 and 5.5.1", 1007, 1002)},
+		{"bad-close/fragmented", "sends a Close frame with the FIN bit clear",
+			peers.Frame{Opcode: peers.OpClose, Payload: body, Part: true}, protocol("5.5 (1002 by convention)")},
+		{"bad-close/rsv1", "sends a Close frame with RSV1 set",
+			peers.Frame{Opcode: peers.OpClose, Payload: body, RSV: 4}, protocol("5.2")},
+		{"bad-close/rsv2", "sends a Close frame with RSV2 set",
+			peers.Frame{Opcode: peers.OpClose, Payload: body, RSV: 2}, protocol("5.2")},
+		{"bad-close/rsv3", "sends a Close frame with RSV3 set",
+			peers.Frame{Opcode: peers.OpClose, Payload: body, RSV: 1}, protocol("5.2")},
+		{"bad-close/unmasked", "sends an unmasked Close frame",
+			peers.Frame{Opcode: peers.OpClose, Payload: body, Unmasked: true}, protocol("5.1")},
+		{"bad-close/length-16bit", "sends a Close frame that states its length in 16 bits where 7 are enough",
+			peers.Frame{Opcode: peers.OpClose, Payload: body, Wide: true}, protocol("5.2")},
+	} {
+		out = append(out, &harness.Scenario{
+			ID: s.id, Title: s.title, Labels: []string{malformed},
+			Script: sends(s.frame), Rules: rules.Failing(s.code),
+		})
 	}
-	framing := func(clause string) []rules.Rule { return rules.Failing(rules.FailureCode("RFC 6455, "+clause, 1002)) }
-	utf8 := rules.Failing(rules.FailureCode("RFC 6455, 8.1 and 5.5.1", 1007, 1002))
-	bye := peers.CloseFrame(1000, "bye")
-	with := func(change func(*peers.Frame)) peers.Frame { f := bye; change(&f); return f }
-	add("one-byte", "closes with a 1-byte body", peers.CloseBody([]byte{3}), framing("5.5.1 (1002 by convention)"))
-	add("reason-124", "closes with a reason of 124 bytes: a control frame of 126", peers.CloseFrame(1000, strings.Repeat("r", 124)), framing("5.5 (1002 by convention)"))
-	add("reason-bad-utf8", "closes with a reason that is not UTF-8", peers.CloseFrame(1000, "\xff\xfe"), utf8)
-	add("fragmented", "sends a Close frame with the FIN bit 0", with(func(f *peers.Frame) { f.Part = true }), framing("5.5 (1002 by convention)"))
-	for bit, rsv := range []byte{4, 2, 1} {
-		add(fmt.Sprintf("rsv%d", bit+1), fmt.Sprintf("sends a Close frame with RSV%d set", bit+1), with(func(f *peers.Frame) { f.RSV = rsv }), framing("5.2"))
-	}
-	add("unmasked", "sends a Close frame without a mask", with(func(f *peers.Frame) { f.Unmasked = true }), framing("5.1"))
-	add("length-16bit", "sends a Close frame whose length stands in 16 bits where 7 are enough", with(func(f *peers.Frame) { f.Wide = true }), framing("5.2"))
 	return out
 }

@@ -1,6 +1,6 @@
-// Package scenarios is the catalogue: what each peer does and which rules it
-// is judged by. It is pure data; whoever reads it reads the specification.
-// Ids are stable: a later insertion never renames one.
+// Package scenarios is the catalogue: it says what each peer does, and by which rules
+// the server is judged. It is data: a family of scenarios is a file, and what several
+// scripts have in common is in scripts.go. Ids are stable: none is ever renamed.
 package scenarios
 
 import (
@@ -15,8 +15,7 @@ func All() []*harness.Scenario {
 		Handshake(), TLS(), ServerClose(), Terminate(), Kick(), Keepalive(), Shutdown(CrowdSize))
 }
 
-// Sized is the catalogue with n peers in each crowd that a server is stopped
-// with.
+// Sized is the catalogue in which n peers are connected to each server that is stopped.
 func Sized(n int) []*harness.Scenario {
 	list := slices.DeleteFunc(All(), func(s *harness.Scenario) bool { return s.Family() == "shutdown" })
 	return append(list, Shutdown(n)...)
@@ -24,9 +23,9 @@ func Sized(n int) []*harness.Scenario {
 
 // The labels.
 const (
-	hang       = "hang"       // the peer keeps the connection
-	dark       = "dark"       // the peer vanishes
-	privileged = "privileged" // needs CAP_NET_ADMIN
+	hang       = "hang"       // the peer keeps the connection open
+	dark       = "dark"       // the peer vanishes: it drops every packet from the server
+	privileged = "privileged" // the peer needs CAP_NET_ADMIN
 	malformed  = "malformed"  // the peer breaks RFC 6455
-	tcp        = "tcp"        // TCP ends, or the handshake stops
+	tcp        = "tcp"        // the peer ends TCP without a closing handshake, or stops in the opening one
 )

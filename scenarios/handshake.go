@@ -7,18 +7,18 @@ import (
 	"github.com/finwait/finwait/rules"
 )
 
-// Handshake is the family in which the connection stops in its opening.
+// Handshake is the family in which the peer does not complete the opening handshake.
 func Handshake() []*harness.Scenario {
 	half := peers.SendRequest{Half: true}
 	return []*harness.Scenario{
 		{
-			ID: "handshake/half-request-hold", Title: "sends half of the upgrade request and holds",
+			ID: "handshake/half-request-hold", Title: "sends half of the upgrade request and then nothing more",
 			Labels: []string{tcp, hang},
 			Script: peers.Script{peers.Connect{}, half, peers.Trigger{}, peers.HoldOpen{}},
 			Rules:  []rules.Rule{rules.Lifetime, rules.HandshakeStatus},
 		},
 		{
-			ID: "handshake/half-request-fin", Title: "sends half of the upgrade request and FIN, and reads on",
+			ID: "handshake/half-request-fin", Title: "sends half of the upgrade request and FIN, and goes on reading",
 			Labels: []string{tcp, hang},
 			Script: peers.Script{peers.Connect{}, half, peers.Trigger{}, peers.HalfClose{}, peers.HoldOpen{}},
 			Rules:  []rules.Rule{rules.EndsAfterFIN, rules.LetsGoAfterTCPEnd, rules.HandshakeStatus},
@@ -36,7 +36,7 @@ func Handshake() []*harness.Scenario {
 			Rules:  []rules.Rule{rules.LetsGoAfterTCPEnd},
 		},
 		{
-			ID: "handshake/connect-and-say-nothing", Title: "connects and says nothing",
+			ID: "handshake/connect-and-say-nothing", Title: "connects and sends nothing",
 			Labels: []string{tcp, hang},
 			Script: peers.Script{peers.Connect{}, peers.Trigger{}, peers.HoldOpen{}},
 			Rules:  []rules.Rule{rules.Lifetime},

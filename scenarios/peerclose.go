@@ -12,92 +12,121 @@ import (
 	"github.com/finwait/finwait/rules"
 )
 
-// late is the text that is sent where nothing may be answered any more.
-const late = "too late"
-
-// large is the length of a message that servers may refuse, bytes.
-const large = 256 << 10
-
 // PeerClose is the family in which the peer starts the closing handshake.
 func PeerClose() []*harness.Scenario {
-	var out []*harness.Scenario
-	for _, code := range []uint16{1000, 1001, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3003, 3008, 3999, 4000, 4999} {
+	return slices.Concat(legalCodes(), closeBodies(), closeAmongFrames())
+}
+
+func legalCodes() (out []*harness.Scenario) {
+	for _, s := range []struct {
+		id   string
+		code uint16
+	}{
+		{"peer-close/code-1000", 1000},
+		{"peer-close/code-1001", 1001},
+		{"peer-close/code-1003", 1003},
+		{"peer-close/code-1007", 1007},
+		{"peer-close/code-1008", 1008},
+		{"peer-close/code-1009", 1009},
+		{"peer-close/code-1010", 1010},
+		{"peer-close/code-1011", 1011},
+		{"peer-close/code-1012", 1012},
+		{"peer-close/code-1013", 1013},
+		{"peer-close/code-1014", 1014},
+		{"peer-close/code-3000", 3000},
+		{"peer-close/code-3003", 3003},
+		{"peer-close/code-3008", 3008},
+		{"peer-close/code-3999", 3999},
+		{"peer-close/code-4000", 4000},
+		{"peer-close/code-4999", 4999},
+	} {
 		out = append(out, &harness.Scenario{
-			ID: fmt.Sprintf("peer-close/code-%d", code), Title: fmt.Sprintf("closes with %d", code),
-			Script: closes(peers.CloseFrame(code, "")),
+			ID: s.id, Title: fmt.Sprintf("closes with %d", s.code),
+			Script: sends(peers.CloseFrame(s.code, "")),
 			Rules:  rules.Answer(),
 		})
 	}
-	bye := peers.CloseFrame(1000, "")
-	return append(out, []*harness.Scenario{
+	return out
+}
+
+func closeBodies() []*harness.Scenario {
+	return []*harness.Scenario{
 		{
 			ID: "peer-close/empty", Title: "closes without a code",
-			Script: closes(peers.CloseBody(nil)),
+			Script: sends(peers.CloseBody(nil)),
 			Rules:  rules.Answer(rules.EmptyNot1005, rules.EventNoCode),
 		},
 		{
 			ID: "peer-close/reason", Title: "closes with 1000 and a short reason",
-			Script: closes(peers.CloseFrame(1000, "bye")),
+			Script: sends(peers.CloseFrame(1000, "bye")),
 			Rules:  rules.Answer(),
 		},
 		{
-			ID: "peer-close/reason-123", Title: "closes with the longest reason there is, 123 bytes",
-			Script: closes(peers.CloseFrame(1000, strings.Repeat("r", 123))),
+			ID: "peer-close/reason-123", Title: "closes with 1000 and a reason of 123 bytes, the most that fits",
+			Script: sends(peers.CloseFrame(1000, strings.Repeat("r", 123))),
 			Rules:  rules.Answer(),
 		},
 		{
-			ID: "peer-close/reason-multibyte", Title: "closes with a reason of 2-, 3- and 4-byte UTF-8 characters",
-			Script: closes(peers.CloseFrame(1000, "é€𝄞")),
+			ID: "peer-close/reason-multibyte", Title: "closes with 1000 and a reason of 2-, 3- and 4-byte UTF-8 characters",
+			Script: sends(peers.CloseFrame(1000, "é€𝄞")),
 			Rules:  rules.Answer(),
 		},
+	}
+}
+
+// closeAmongFrames are the scenarios in which the Close frame is close to other frames.
+func closeAmongFrames() []*harness.Scenario {
+	bye := peers.CloseFrame(1000, "")
+	const large = 256 << 10 // the length of a message that a server may refuse, bytes
+	return []*harness.Scenario{
 		{
-			ID: "peer-close/between-fragments", Title: "closes between two fragments of a message",
-			Script: closes(peers.Frame{Opcode: peers.OpText, Part: true, Payload: []byte("half")}, bye),
+			ID: "peer-close/between-fragments", Title: "closes after the first fragment of a message",
+			Script: sends(fragment("half"), bye),
 			Rules:  rules.Answer(rules.AnsweredInMessage),
 		},
 		{
 			ID: "peer-close/twice", Title: "sends two Close frames in one write",
-			Script: closes(bye, peers.CloseFrame(1001, "")),
+			Script: sends(bye, peers.CloseFrame(1001, "")),
 			Rules:  rules.Answer(),
 		},
 		{
-			ID: "peer-close/then-ping", Title: "sends a Ping behind its Close",
-			Script: closes(bye, peers.Ping("late")),
+			ID: "peer-close/then-ping", Title: "sends a Ping after its Close frame, in the same write",
+			Script: sends(bye, peers.Ping("late")),
 			Rules:  rules.Answer(),
 		},
 		{
-			ID: "peer-close/then-text", Title: "sends a text behind its Close",
+			ID: "peer-close/then-text", Title: "sends a text message after its Close frame, in the same write",
 			Needs:  []evidence.Capability{evidence.Echo},
-			Script: closes(bye, peers.Text(late)),
+			Script: sends(bye, peers.Text(late)),
 			Rules:  rules.Answer(rules.NotEchoedAfterClose(late)),
 		},
 		{
-			ID: "peer-close/then-flood", Title: "sends 1 MiB of text behind its Close",
-			Script: closes(bye, peers.Filler(1<<20)),
+			ID: "peer-close/then-flood", Title: "sends 1 MiB of text after its Close frame, in the same write",
+			Script: sends(bye, peers.Filler(1<<20)),
 			Rules:  append([]rules.Rule{rules.AnsweredOrReset, rules.ClosesCleanly}, rules.Answer()[1:]...),
 		},
 		{
-			ID: "peer-close/after-large-message", Title: "sends 256 KiB of text and closes: the echo may finish first",
-			Script: peers.Opened(peers.Send{peers.Filler(large)}, peers.Trigger{}, peers.Send{bye}, peers.AwaitEnd{}, peers.Finish{}),
-			// The message may be refused before.
+			ID:     "peer-close/after-large-message",
+			Title:  "sends 256 KiB of text and closes; the server may finish the echo before it answers",
+			Script: endsTCPAfter(peers.Send{peers.Filler(large)}, peers.Trigger{}, peers.Send{bye}),
+			// The server may have refused the message before the Close frame arrives.
 			Rules: append([]rules.Rule{rules.AnsweredOrReset, rules.ClosesCleanly, rules.RefusedAsTooBig(large)},
 				slices.DeleteFunc(rules.Answer()[1:], func(r rules.Rule) bool { return r.ID == rules.EventCode.ID })...),
 		},
 		{
-			ID: "peer-close/dripped", Title: "sends its Close frame a byte every 50 ms",
-			Script: peers.Opened(
-				peers.Trigger{}, peers.SendPart{Frame: peers.CloseFrame(1000, "bye"), Leave: 1, Every: 50 * time.Millisecond},
-				peers.SendRest{}, peers.AwaitEnd{}, peers.Finish{}),
+			ID: "peer-close/dripped", Title: "sends its Close frame one byte every 50 ms",
+			Script: endsTCPAfter(peers.Trigger{},
+				peers.SendPart{Frame: peers.CloseFrame(1000, "bye"), Leave: 1, Every: 50 * time.Millisecond}, peers.SendRest{}),
 			Rules: rules.Answer(),
 		},
 		{
-			ID: "peer-close/pipelined", Title: "sends its Close in the same segment as a text",
-			Script: closes(peers.Text("hello"), bye),
+			ID: "peer-close/pipelined", Title: "sends a text message and its Close frame in one write",
+			Script: sends(peers.Text("hello"), bye),
 			Rules:  rules.Answer(),
 		},
 		{
-			// A client must wait for the response (RFC 6455, 4.1), so no answer is owed.
-			ID: "peer-close/with-handshake", Title: "sends a text and its Close in the same write as the upgrade request",
+			// A client must wait for the response (RFC 6455, 4.1), so the server owes no answer.
+			ID: "peer-close/with-handshake", Title: "sends a text message and its Close frame together with the upgrade request",
 			Labels: []string{malformed},
 			Script: peers.Script{
 				peers.Connect{}, peers.Trigger{}, peers.SendRequest{Then: []peers.Frame{peers.Text("hello"), bye}},
@@ -106,10 +135,12 @@ func PeerClose() []*harness.Scenario {
 				rules.IfAnswered(rules.ClosesTCP, rules.LetsGoAfterClose), rules.IfAnswered(rules.CloseEvent(rules.EventCode)...)),
 		},
 		{
-			ID: "peer-close/simultaneous", Title: "closes with 1001 in the same write that makes the server close with 1000",
-			Needs:  []evidence.Capability{evidence.CanClose},
-			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: "close 1000", Then: []peers.Frame{peers.CloseFrame(1001, "")}}, peers.AwaitEnd{}, peers.Finish{}),
-			Rules:  append([]rules.Rule{rules.BothClosed, rules.BoundedWait}, append(rules.CloseFrames(), rules.CloseEvent(rules.EventCode)...)...),
+			ID: "peer-close/simultaneous", Title: "closes with 1001 while it makes the server close with 1000",
+			Needs: []evidence.Capability{evidence.CanClose},
+			Script: endsTCPAfter(peers.Trigger{},
+				peers.Ask{Command: "close 1000", Then: []peers.Frame{peers.CloseFrame(1001, "")}}),
+			Rules: slices.Concat([]rules.Rule{rules.BothClosed, rules.BoundedWait},
+				rules.CloseFrames(), rules.CloseEvent(rules.EventCode)),
 		},
-	}...)
+	}
 }

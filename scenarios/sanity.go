@@ -11,22 +11,15 @@ import (
 func Sanity() []*harness.Scenario {
 	return []*harness.Scenario{
 		{
-			ID: "sanity/echo", Title: "sends a text, gets its echo, and closes with 1000",
-			Needs: []evidence.Capability{evidence.Echo},
-			Script: peers.Opened(
-				peers.Send{peers.Text("hello")}, peers.AwaitText{Text: "hello"},
-				peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{}),
-			Rules: rules.Answer(),
+			ID: "sanity/echo", Title: "sends a text message, gets its echo, and closes with 1000",
+			Needs:  []evidence.Capability{evidence.Echo},
+			Script: endsTCPAfter(peers.Send{peers.Text("hello")}, peers.AwaitText{Text: "hello"}, peers.Trigger{}, close1000()),
+			Rules:  rules.Answer(),
 		},
 		{
 			ID: "sanity/close", Title: "closes with 1000 right after the handshake",
-			Script: closes(peers.CloseFrame(1000, "")),
+			Script: sends(peers.CloseFrame(1000, "")),
 			Rules:  rules.Answer(),
 		},
 	}
-}
-
-// closes is a peer that sends these frames in one write and then behaves.
-func closes(frames ...peers.Frame) peers.Script {
-	return peers.Opened(peers.Trigger{}, peers.Send(frames), peers.AwaitEnd{}, peers.Finish{})
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/finwait/finwait/internal/nearest"
 )
 
-// Selection says which scenarios of a catalogue run. Patterns are ids, or
-// path.Match patterns in which * does not cross a slash; a pattern that is a
-// family, or ends in a slash and a *, takes everything below. Empty: all.
+// Selection says which scenarios of a catalogue run. A pattern is an id, a family, or a
+// pattern of [path.Match], in which * does not match a slash. A family, and a pattern
+// that ends in a slash and *, select everything below. An empty Selection selects all.
 type Selection struct {
 	Only, Skip []string
-	Labels     []string // a scenario needs one of them
+	Labels     []string // where there are any, a scenario needs one of them
 }
 
 // Apply returns the selected scenarios in the catalogue's order. A pattern or

@@ -13,146 +13,275 @@ import (
 
 // ServerClose is the family in which the server's application closes.
 func ServerClose() []*harness.Scenario {
-	var out []*harness.Scenario
-	add := func(name, title string, needs []evidence.Capability, labels []string, script peers.Script, r ...[]rules.Rule) {
-		out = append(out, &harness.Scenario{
-			ID: "server-close/" + name, Title: title, Labels: labels,
-			Needs:  append([]evidence.Capability{evidence.CanClose}, needs...),
-			Script: script, Rules: append(slices.Concat(r...), rules.CloseFrames()...),
-		})
-	}
-	ask := peers.Ask{Command: "close 1000"}
-	asked := func(steps ...peers.Step) peers.Script {
-		return peers.Opened(append([]peers.Step{peers.Trigger{}, ask}, steps...)...)
-	}
-	sees := func(steps ...peers.Step) peers.Script {
-		return asked(append([]peers.Step{peers.AwaitClose{}}, steps...)...)
-	}
-	polite := []peers.Step{peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}}
-	sent := []rules.Rule{rules.SendsCode(1000, "")}
-	ends := []rules.Rule{rules.ClosesTCP, rules.ClosesFirst}
-	bounded := []rules.Rule{rules.BoundedWait}
-	talked := append([]rules.Rule{rules.NotProlonged}, rules.CloseEvent(rules.EventLost)...)
-	answer := func(f peers.Frame) peers.Script {
-		return sees(peers.Send{f}, peers.AwaitEnd{}, peers.Finish{})
-	}
-	holds := []string{hang}
-	local := []evidence.Capability{evidence.Local}
-	lost := []evidence.Capability{evidence.Local, evidence.Dark}
-	half := peers.SendPart{Frame: peers.Text("a frame that is cut in the middle"), Leave: 17}
+	return slices.Concat(closeAnswered(), closeNotAnswered(), closeUnread(), closeCrossed(),
+		chosenCodes(), noCode(), refusedCodes())
+}
 
-	add("polite", "answers the server's Close and ends TCP", nil, nil, asked(polite...), sent, ends, bounded, rules.CloseEvent(rules.EventCode))
-	add("slow-answer-1s", "answers the server's Close after 1 s", nil, nil,
-		sees(peers.Pause{For: time.Second}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}), sent, bounded, rules.CloseEvent(rules.EventCode))
-	add("ignores", "ignores the server's Close", nil, holds, asked(peers.HoldOpen{}), sent, bounded, rules.CloseEvent(rules.EventLost))
-	add("answers-other-code", "answers the server's Close with 4000", nil, nil, answer(peers.CloseFrame(4000, "other")), sent, ends, bounded, rules.CloseEvent(rules.EventCode))
-	add("answers-empty", "answers the server's Close without a code", nil, nil, answer(peers.CloseBody(nil)), sent, ends, bounded, rules.CloseEvent(rules.EventNoCode))
-	add("answers-bad-code", "answers the server's Close with 1006", nil, []string{malformed}, answer(peers.CloseFrame(1006, "")), sent, bounded,
-		[]rules.Rule{rules.OneEvent, rules.EventInTime})
-	add("keeps-talking", "answers with a text every 100 ms", nil, holds, asked(peers.KeepSending{Frame: peers.Text("still here"), Every: 100 * time.Millisecond}), sent, talked)
-	add("keeps-pinging", "answers with a Ping every 100 ms", nil, holds, asked(peers.KeepSending{Frame: peers.Ping("still here"), Every: 100 * time.Millisecond}), sent, talked)
-	add("slow-talker", "answers with a text every 2 s", nil, holds, asked(peers.KeepSending{Frame: peers.Text("still here"), Every: 2 * time.Second}), sent, talked)
-	// The 6 bytes of its header are there after 3.5 s, which is no close timeout in use.
-	add("drips-frame", "answers with a byte every 700 ms of a frame that is never finished", nil, holds,
-		asked(peers.SendPart{Frame: peers.Filler(120), Leave: 1, Every: 700 * time.Millisecond}), sent, talked)
-	add("stalls-in-frame", "answers with half a frame and holds", nil, holds, asked(half, peers.HoldOpen{}), sent, talked)
-	add("close-frame-half-sent", "answers with half a Close frame and holds", nil, holds,
-		sees(peers.SendPart{Frame: peers.CloseFrame(1000, "bye"), Leave: 3}, peers.HoldOpen{}), sent, talked)
-	add("fins-without-close", "closes its socket instead of answering", local, []string{tcp}, sees(peers.HangUp{}, peers.HoldOpen{}), sent, bounded, rules.CloseEvent(rules.EventLost))
-	add("half-closes", "sends FIN instead of answering, and reads on", nil, []string{tcp, hang}, sees(peers.HalfClose{}, peers.HoldOpen{}), sent, bounded, rules.CloseEvent(rules.EventLost))
-	add("rst", "resets the connection instead of answering", local, []string{tcp}, sees(peers.Reset{}, peers.HoldOpen{}), sent, bounded, rules.CloseEvent(rules.EventLost))
-	add("vanishes", "is dark when the server closes", lost, []string{dark, hang}, peers.Opened(peers.Vanish{}, peers.Trigger{}, ask, peers.HoldOpen{}),
-		[]rules.Rule{rules.LetsGoOfVanished}, rules.CloseEvent(rules.EventLost))
-	add("vanishes-then-returns", "is dark for 3 s when the server closes, then answers", []evidence.Capability{evidence.Dark}, []string{dark},
-		peers.Opened(peers.Vanish{}, peers.Trigger{}, ask, peers.Pause{For: 3 * time.Second}, peers.Return{},
-			peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}), bounded, rules.CloseEvent(rules.EventCode))
-	out = append(out,
-		unread("stops-reading", "stops reading, so that the server's Close is stuck behind a full send buffer", peers.StopReading{}),
-		unread("drip-reader", "reads a byte every 100 ms, so that the server's Close is stuck behind a full send buffer", peers.SlowReading{Bytes: 1, Every: 100 * time.Millisecond}))
-	add("mid-message", "is between two fragments of a message when the server closes, and answers", nil, nil,
-		peers.Opened(append([]peers.Step{peers.Trigger{},
-			peers.Ask{Command: "close 1000", Then: []peers.Frame{{Opcode: peers.OpText, Part: true, Payload: []byte("half a message")}}}}, polite...)...),
-		sent, ends, bounded, rules.CloseEvent(rules.EventCode))
-	add("closes-at-once", "closes with 1000 at the same time as the server", nil, nil,
-		peers.Opened(peers.Trigger{}, peers.Ask{Command: "close 1000", Then: []peers.Frame{peers.CloseFrame(1000, "")}}, peers.AwaitEnd{}, peers.Finish{}),
-		[]rules.Rule{rules.BothClosed}, bounded, rules.CloseEvent(rules.EventCode))
+// askClose1000 asks the server's application to close with 1000.
+func askClose1000(then ...peers.Frame) peers.Ask { return peers.Ask{Command: "close 1000", Then: then} }
 
-	// A library may refuse a code, and then the connection goes on: the peer closes.
-	// 1 s is a close timeout in use.
-	const refusal = 750 * time.Millisecond
-	for _, c := range []int{1000, 1001, 1008, 1011, 1012, 1013, 3000, 4999} {
-		chosen := rules.SendsCode(c, "why not")
-		if c > 1000 && c < 3000 {
-			chosen = rules.SendsCodeUnlessRefused(c, "why not")
-		}
+// closesWith1000 are the rules on a server that was asked to close with 1000: those on
+// its Close frame, and those on what follows.
+func closesWith1000(then ...rules.Rule) []rules.Rule {
+	return slices.Concat([]rules.Rule{rules.SendsCode(1000, "")}, then, rules.CloseFrames())
+}
+
+// boundedWait are the rules on how long the server waits for the peer, and on the close
+// event that follows.
+func boundedWait(event rules.Rule) []rules.Rule {
+	return append([]rules.Rule{rules.BoundedWait}, rules.CloseEvent(event)...)
+}
+
+// handshakeDone are the rules on a server whose Close frame was answered.
+func handshakeDone(event rules.Rule) []rules.Rule {
+	return append([]rules.Rule{rules.ClosesTCP, rules.ClosesFirst}, boundedWait(event)...)
+}
+
+func closeAnswered() []*harness.Scenario {
+	answeredWith := func(f peers.Frame) peers.Script {
+		return endsTCPAfter(peers.Trigger{}, askClose1000(), peers.AwaitClose{}, peers.Send{f})
+	}
+	return []*harness.Scenario{
+		{
+			ID: "server-close/polite", Title: "answers the server's Close and ends TCP",
+			Needs:  []evidence.Capability{evidence.CanClose},
+			Script: answersCloseAfter(peers.Trigger{}, askClose1000()),
+			Rules:  closesWith1000(handshakeDone(rules.EventCode)...),
+		},
+		{
+			ID: "server-close/slow-answer-1s", Title: "answers the server's Close after 1 s",
+			Needs: []evidence.Capability{evidence.CanClose},
+			Script: endsTCPAfter(peers.Trigger{}, askClose1000(), peers.AwaitClose{},
+				peers.Pause{For: time.Second}, peers.AnswerClose{}),
+			Rules: closesWith1000(boundedWait(rules.EventCode)...),
+		},
+		{
+			ID: "server-close/ignores", Title: "ignores the server's Close",
+			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{hang},
+			Script: peers.Opened(peers.Trigger{}, askClose1000(), peers.HoldOpen{}),
+			Rules:  closesWith1000(boundedWait(rules.EventLost)...),
+		},
+		{
+			ID: "server-close/answers-other-code", Title: "answers the server's Close with 4000",
+			Needs:  []evidence.Capability{evidence.CanClose},
+			Script: answeredWith(peers.CloseFrame(4000, "other")),
+			Rules:  closesWith1000(handshakeDone(rules.EventCode)...),
+		},
+		{
+			ID: "server-close/answers-empty", Title: "answers the server's Close without a code",
+			Needs:  []evidence.Capability{evidence.CanClose},
+			Script: answeredWith(peers.CloseBody(nil)),
+			Rules:  closesWith1000(handshakeDone(rules.EventNoCode)...),
+		},
+		{
+			ID: "server-close/answers-bad-code", Title: "answers the server's Close with 1006, a code that may not be sent",
+			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{malformed},
+			Script: answeredWith(peers.CloseFrame(1006, "")),
+			Rules:  closesWith1000(rules.BoundedWait, rules.OneEvent, rules.EventInTime),
+		},
+	}
+}
+
+// closeNotAnswered are the scenarios in which the server waits in vain for the peer's
+// Close frame.
+func closeNotAnswered() []*harness.Scenario {
+	keepsSending := func(f peers.Frame, every time.Duration) peers.Script {
+		return peers.Opened(peers.Trigger{}, askClose1000(), peers.KeepSending{Frame: f, Every: every})
+	}
+	afterClose := func(steps ...peers.Step) peers.Script {
+		return peers.Opened(append([]peers.Step{peers.Trigger{}, askClose1000(), peers.AwaitClose{}}, steps...)...)
+	}
+	notProlonged := closesWith1000(append([]rules.Rule{rules.NotProlonged}, rules.CloseEvent(rules.EventLost)...)...)
+	lost := closesWith1000(boundedWait(rules.EventLost)...)
+	return []*harness.Scenario{
+		{
+			ID: "server-close/keeps-talking", Title: "sends a text message every 100 ms instead of answering the server's Close",
+			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{hang},
+			Script: keepsSending(peers.Text(stillHere), 100*time.Millisecond),
+			Rules:  notProlonged,
+		},
+		{
+			ID: "server-close/keeps-pinging", Title: "sends a Ping every 100 ms instead of answering the server's Close",
+			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{hang},
+			Script: keepsSending(peers.Ping(stillHere), 100*time.Millisecond),
+			Rules:  notProlonged,
+		},
+		{
+			ID: "server-close/slow-talker", Title: "sends a text message every 2 s instead of answering the server's Close",
+			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{hang},
+			Script: keepsSending(peers.Text(stillHere), 2*time.Second),
+			Rules:  notProlonged,
+		},
+		{
+			ID:    "server-close/drips-frame",
+			Title: "sends one byte every 700 ms of a frame that it never finishes instead of answering the server's Close",
+			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{hang},
+			// The header of 6 bytes is complete after 3.5 s, which no server has as its close timeout.
+			Script: peers.Opened(peers.Trigger{}, askClose1000(),
+				peers.SendPart{Frame: peers.Filler(120), Leave: 1, Every: 700 * time.Millisecond}),
+			Rules: notProlonged,
+		},
+		{
+			ID:    "server-close/stalls-in-frame",
+			Title: "sends part of a frame and then nothing more instead of answering the server's Close",
+			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{hang},
+			Script: peers.Opened(peers.Trigger{}, askClose1000(), partOfFrame(), peers.HoldOpen{}),
+			Rules:  notProlonged,
+		},
+		{
+			ID: "server-close/close-frame-half-sent", Title: "answers with part of a Close frame and then sends nothing more",
+			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{hang},
+			Script: afterClose(partOfCloseFrame(), peers.HoldOpen{}),
+			Rules:  notProlonged,
+		},
+		{
+			ID: "server-close/fins-without-close", Title: "closes its socket instead of answering the server's Close",
+			Needs: []evidence.Capability{evidence.CanClose, evidence.Local}, Labels: []string{tcp},
+			Script: afterClose(peers.HangUp{}, peers.HoldOpen{}),
+			Rules:  lost,
+		},
+		{
+			ID: "server-close/half-closes", Title: "sends FIN instead of answering the server's Close, and goes on reading",
+			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{tcp, hang},
+			Script: afterClose(peers.HalfClose{}, peers.HoldOpen{}),
+			Rules:  lost,
+		},
+		{
+			ID: "server-close/rst", Title: "resets the connection instead of answering the server's Close",
+			Needs: []evidence.Capability{evidence.CanClose, evidence.Local}, Labels: []string{tcp},
+			Script: afterClose(peers.Reset{}, peers.HoldOpen{}),
+			Rules:  lost,
+		},
+		{
+			ID: "server-close/vanishes", Title: "drops every packet from the server, which then closes",
+			Needs: []evidence.Capability{evidence.CanClose, evidence.Local, evidence.Dark}, Labels: []string{dark, hang},
+			Script: peers.Opened(peers.Vanish{}, peers.Trigger{}, askClose1000(), peers.HoldOpen{}),
+			Rules:  slices.Concat([]rules.Rule{rules.LetsGoOfVanished}, rules.CloseEvent(rules.EventLost), rules.CloseFrames()),
+		},
+		{
+			ID:    "server-close/vanishes-then-returns",
+			Title: "drops every packet from the server for 3 s while the server closes, and then answers",
+			Needs: []evidence.Capability{evidence.CanClose, evidence.Dark}, Labels: []string{dark},
+			Script: answersCloseAfter(peers.Vanish{}, peers.Trigger{}, askClose1000(),
+				peers.Pause{For: 3 * time.Second}, peers.Return{}),
+			Rules: slices.Concat(boundedWait(rules.EventCode), rules.CloseFrames()),
+		},
+	}
+}
+
+// closeUnread are the scenarios in which the server's Close frame waits behind a full
+// send buffer. Another peer asks for it, and the server closes all connections: a server
+// that cannot write may not read either.
+func closeUnread() []*harness.Scenario {
+	needs := []evidence.Capability{evidence.CanKickAll, evidence.CanFill, evidence.Local}
+	asks := []harness.Crowd{{Kind: "asks", Count: 1,
+		Script: answersKickAfter(peers.Gather{Lead: true}, peers.Ask{Command: "kick-all 1000"})}}
+	notBlocked := slices.Concat([]rules.Rule{rules.NotBlocked}, rules.CloseEvent(rules.EventLost), rules.CloseFrames())
+	return []*harness.Scenario{
+		{
+			ID: "server-close/stops-reading", Title: "stops reading: the server's Close waits behind a full send buffer",
+			Needs: needs, Labels: []string{hang}, Alone: true,
+			Script: behindFullSendBuffer(peers.StopReading{}, peers.Gather{}, peers.Leave{}, peers.HoldOpen{}),
+			Crowd:  asks, Rules: notBlocked,
+		},
+		{
+			ID:    "server-close/drip-reader",
+			Title: "reads one byte every 100 ms: the server's Close waits behind a full send buffer",
+			Needs: needs, Labels: []string{hang}, Alone: true,
+			Script: behindFullSendBuffer(peers.SlowReading{Bytes: 1, Every: 100 * time.Millisecond},
+				peers.Gather{}, peers.Leave{}, peers.HoldOpen{}),
+			Crowd: asks, Rules: notBlocked,
+		},
+	}
+}
+
+// closeCrossed are the scenarios in which frames of the peer cross the server's Close frame.
+func closeCrossed() []*harness.Scenario {
+	return []*harness.Scenario{
+		{
+			ID:     "server-close/mid-message",
+			Title:  "has sent the first fragment of a message when the server closes, and answers",
+			Needs:  []evidence.Capability{evidence.CanClose},
+			Script: answersCloseAfter(peers.Trigger{}, askClose1000(fragment("half a message"))),
+			Rules:  closesWith1000(handshakeDone(rules.EventCode)...),
+		},
+		{
+			ID: "server-close/closes-at-once", Title: "closes with 1000 at the same time as the server",
+			Needs:  []evidence.Capability{evidence.CanClose},
+			Script: endsTCPAfter(peers.Trigger{}, askClose1000(peers.CloseFrame(1000, ""))),
+			Rules:  slices.Concat([]rules.Rule{rules.BothClosed}, boundedWait(rules.EventCode), rules.CloseFrames()),
+		},
+	}
+}
+
+// refusal is how long the peer waits for the Close frame of a library that may refuse
+// the code. Some servers have a close timeout of 1 s.
+const refusal = 750 * time.Millisecond
+
+// chosenCodes are the scenarios in which the application closes with a code that may be
+// sent. A library may refuse it, and then the connection goes on: the peer closes.
+func chosenCodes() (out []*harness.Scenario) {
+	const reason = "why not"
+	for _, s := range []struct {
+		id    string
+		code  int
+		sends func(code int, reason string) rules.Rule
+	}{
+		{"server-close/code-1000", 1000, rules.SendsCode},
+		{"server-close/code-1001", 1001, rules.SendsCodeUnlessRefused},
+		{"server-close/code-1008", 1008, rules.SendsCodeUnlessRefused},
+		{"server-close/code-1011", 1011, rules.SendsCodeUnlessRefused},
+		{"server-close/code-1012", 1012, rules.SendsCodeUnlessRefused},
+		{"server-close/code-1013", 1013, rules.SendsCodeUnlessRefused},
+		{"server-close/code-3000", 3000, rules.SendsCode},
+		{"server-close/code-4999", 4999, rules.SendsCode},
+	} {
+		chosen := s.sends(s.code, reason)
 		out = append(out, &harness.Scenario{
-			ID: fmt.Sprintf("server-close/code-%d", c), Title: fmt.Sprintf("answers a server that closes with %d and a reason, or closes where the library refuses that", c),
+			ID:    s.id,
+			Title: fmt.Sprintf("answers a server that closes with %d and a reason, or closes where the library refuses", s.code),
 			Needs: []evidence.Capability{evidence.CanClose, evidence.ChosenCode, evidence.ChosenReason},
-			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: fmt.Sprintf("close %d why not", c)}, peers.AwaitClose{For: refusal},
-				peers.AnswerClose{Else: peers.Send{peers.CloseFrame(4000, "")}}, peers.AwaitEnd{}, peers.Finish{}),
-			Rules: slices.Concat([]rules.Rule{chosen, rules.CodeOnWire}, ends, bounded, rules.IfClosed(rules.CloseEvent(rules.EventCode)...), rules.CloseFrames()),
-			Asks:  chosen.ID,
-		})
-	}
-	add("no-code", "answers a server that closes without a code", []evidence.Capability{evidence.ChosenCode}, nil,
-		peers.Opened(append([]peers.Step{peers.Trigger{}, peers.Ask{Command: "close"}}, polite...)...),
-		[]rules.Rule{rules.CodeOnWire}, ends, bounded, rules.IfClosed(rules.AnyCloseEvent()...))
-	// A library may also close with another code, at once, or not at all.
-	for _, c := range []int{999, 1004, 1005, 1006, 1015} {
-		out = append(out, &harness.Scenario{
-			ID: fmt.Sprintf("server-close/refused-%d", c), Title: fmt.Sprintf("answers a server whose application closes with %d, which may not be sent", c),
-			Needs: []evidence.Capability{evidence.CanClose, evidence.ChosenCode},
-			Script: peers.Opened(peers.Trigger{}, peers.Ask{Command: fmt.Sprintf("close %d", c)}, peers.Pause{For: refusal},
-				peers.AnswerClose{Else: peers.Send{peers.CloseFrame(1000, "")}}, peers.AwaitEnd{}, peers.Finish{}),
-			Rules: append(append(rules.CloseFrames(), rules.CodeOnWire), rules.AnyCloseEvent()...),
+			Script: endsTCPAfter(peers.Trigger{}, peers.Ask{Command: fmt.Sprintf("close %d %s", s.code, reason)},
+				peers.AwaitClose{For: refusal}, peers.AnswerClose{Else: peers.Send{peers.CloseFrame(4000, "")}}),
+			Rules: slices.Concat([]rules.Rule{chosen, rules.CodeOnWire, rules.ClosesTCP, rules.ClosesFirst, rules.BoundedWait},
+				rules.IfClosed(rules.CloseEvent(rules.EventCode)...), rules.CloseFrames()),
+			Asks: chosen.ID,
 		})
 	}
 	return out
 }
 
-// stuck lets the server fill its send buffer, of which the peer reads the
-// beginning alone, until the buffer has had time to be full.
-func stuck(read peers.Step, then ...peers.Step) peers.Script {
-	return append(peers.Script{peers.Connect{ReceiveBuffer: 4 << 10}}, peers.Opened(append([]peers.Step{
-		peers.Ask{Command: "fill 8388608"}, peers.AwaitBytes{N: 64 << 10}, read, peers.Pause{For: 250 * time.Millisecond}}, then...)...)[1:]...)
+func noCode() []*harness.Scenario {
+	return []*harness.Scenario{{
+		ID: "server-close/no-code", Title: "answers a server that closes without a code",
+		Needs:  []evidence.Capability{evidence.CanClose, evidence.ChosenCode},
+		Script: answersCloseAfter(peers.Trigger{}, peers.Ask{Command: "close"}),
+		Rules: slices.Concat([]rules.Rule{rules.CodeOnWire, rules.ClosesTCP, rules.ClosesFirst, rules.BoundedWait},
+			rules.IfClosed(rules.AnyCloseEvent()...), rules.CloseFrames()),
+	}}
 }
 
-// unread is the scenario of a peer behind a full send buffer. Another one asks
-// for the Close, of all: a server that cannot write may not read either.
-func unread(name, title string, read peers.Step) *harness.Scenario {
-	return &harness.Scenario{
-		ID: "server-close/" + name, Title: title, Labels: []string{hang}, Alone: true,
-		Needs:  []evidence.Capability{evidence.CanKickAll, evidence.CanFill, evidence.Local},
-		Script: stuck(read, peers.Gather{}, peers.Leave{}, peers.HoldOpen{}),
-		Crowd: []harness.Crowd{{Kind: "asks", Count: 1, Script: peers.Opened(peers.Gather{Lead: true}, peers.Ask{Command: "kick-all 1000"},
-			peers.AwaitClose{}, peers.Leave{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{})}},
-		Rules: slices.Concat([]rules.Rule{rules.NotBlocked}, rules.CloseEvent(rules.EventLost), rules.CloseFrames()),
+// refusedCodes are the scenarios in which the application closes with a code that may not
+// be sent. A library may refuse it, or close with another code, at once or later.
+func refusedCodes() (out []*harness.Scenario) {
+	for _, s := range []struct {
+		id   string
+		code int
+	}{
+		{"server-close/refused-999", 999},
+		{"server-close/refused-1004", 1004},
+		{"server-close/refused-1005", 1005},
+		{"server-close/refused-1006", 1006},
+		{"server-close/refused-1015", 1015},
+	} {
+		out = append(out, &harness.Scenario{
+			ID:    s.id,
+			Title: fmt.Sprintf("answers a server whose application closes with %d, a code that may not be sent", s.code),
+			Needs: []evidence.Capability{evidence.CanClose, evidence.ChosenCode},
+			Script: endsTCPAfter(peers.Trigger{}, peers.Ask{Command: fmt.Sprintf("close %d", s.code)},
+				peers.Pause{For: refusal}, peers.AnswerClose{Else: close1000()}),
+			Rules: slices.Concat(rules.CloseFrames(), []rules.Rule{rules.CodeOnWire}, rules.AnyCloseEvent()),
+		})
 	}
-}
-
-// Terminate is the family in which the server's application kills the
-// connection.
-func Terminate() []*harness.Scenario {
-	ask := peers.Ask{Command: "terminate"}
-	told := []rules.Rule{rules.Terminated, rules.TerminatedSeen, rules.EventLost, rules.EventClean, rules.KillEvent, rules.EventInTime}
-	scenario := func(name, title string, script peers.Script, needs ...evidence.Capability) *harness.Scenario {
-		return &harness.Scenario{
-			ID: "terminate/" + name, Title: title, Needs: append([]evidence.Capability{evidence.CanTerminate}, needs...),
-			Script: script, Rules: told,
-		}
-	}
-	// Behind a full send buffer the command may not be read, which cannot be told
-	// from a kill that does nothing: that is measured and not judged.
-	unread := scenario("stops-reading", "has stopped reading, with the server's send buffer full",
-		stuck(peers.StopReading{}, peers.Trigger{}, ask, peers.HoldOpen{}), evidence.CanFill, evidence.Local)
-	unread.Rules = []rules.Rule{rules.Lifetime, rules.TerminatedSeen, rules.EventLost, rules.EventClean, rules.KillEvent}
-	return []*harness.Scenario{
-		scenario("polite", "reads on, and ends TCP when the server does",
-			peers.Opened(peers.Trigger{}, ask, peers.AwaitEnd{}, peers.Finish{})),
-		scenario("ignores", "holds the connection", peers.Opened(peers.Trigger{}, ask, peers.HoldOpen{})),
-		scenario("vanished", "is dark", peers.Opened(peers.Vanish{}, peers.Trigger{}, ask, peers.HoldOpen{}), evidence.Local, evidence.Dark),
-		unread,
-		scenario("mid-message", "is between two fragments of a message",
-			peers.Opened(peers.Trigger{}, peers.Ask{Command: "terminate", Then: []peers.Frame{{Opcode: peers.OpText, Part: true, Payload: []byte("half")}}}, peers.AwaitEnd{}, peers.Finish{})),
-	}
+	return out
 }

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"slices"
 	"time"
 
 	"github.com/finwait/finwait/evidence"
@@ -9,58 +10,104 @@ import (
 	"github.com/finwait/finwait/rules"
 )
 
-// CrowdSize is how many peers a shutdown scenario has where nothing is said.
+// CrowdSize is how many peers are connected to a server that is stopped, by default.
 const CrowdSize = 50
 
-// Shutdown is the family in which the server's process is asked to stop, with a
-// crowd of n peers attached.
+// Shutdown is the family in which the server's process is asked to stop while n peers
+// are connected.
 func Shutdown(n int) []*harness.Scenario {
-	polite := []peers.Step{peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}}
-	member := func(kind string, count int, script peers.Script) harness.Crowd {
-		return harness.Crowd{Kind: kind, Count: count, Script: script}
-	}
-	joined := func(steps ...peers.Step) peers.Script {
-		return peers.Opened(append([]peers.Step{peers.Gather{After: known}}, steps...)...)
-	}
-	behaves := func(n int) harness.Crowd { return member("polite", n, joined(polite...)) }
-	ignores := func(n int) harness.Crowd { return member("ignores", n, joined(peers.HoldOpen{})) }
-	noFIN := func(n int) harness.Crowd {
-		return member("no-fin", n, joined(peers.AwaitClose{}, peers.AnswerClose{}, peers.HoldOpen{}))
-	}
-	vanished := func(n int) harness.Crowd {
-		return member("vanished", n, peers.Opened(peers.Vanish{}, peers.Gather{}, peers.HoldOpen{}))
-	}
-	stopped := func(n int) harness.Crowd {
-		return member("stops-reading", n, append(peers.Script{peers.Connect{ReceiveBuffer: 4 << 10}}, peers.Opened(peers.StopReading{},
-			peers.SendUntilBlocked{Frame: peers.Filler(16 << 10), Max: 8 << 20, Stall: 250 * time.Millisecond}, peers.Gather{}, peers.HoldOpen{})[1:]...))
-	}
-	knocking := func(n int) []harness.Crowd {
-		var out []harness.Crowd
-		for i := range n {
-			out = append(out, member(evidence.Connecting, 1, append(peers.Script{peers.Knock{After: time.Duration(i+1) * 20 * time.Millisecond}}, polite...)))
-		}
-		return out
-	}
 	fifth := max(n/5, 1)
-	lead := peers.Opened(append([]peers.Step{peers.Gather{Lead: true}, peers.Ask{Command: "stop"}}, polite...)...)
-	told := []rules.Rule{rules.EveryoneWarned, rules.ShutdownCode, rules.Exits, rules.ExitStatus, rules.EndsByKind}
-	scenario := func(name, title string, rule []rules.Rule, crowd []harness.Crowd, needs ...evidence.Capability) *harness.Scenario {
-		return &harness.Scenario{
-			ID: "shutdown/" + name, Title: title, Needs: append([]evidence.Capability{evidence.CanStop}, needs...), Labels: []string{hang},
-			Script: lead, Crowd: crowd, Stops: true, Rules: rule,
-		}
-	}
+	stop := answersCloseAfter(peers.Gather{Lead: true}, peers.Ask{Command: "stop"})
+	stopped := []rules.Rule{rules.EveryoneWarned, rules.ShutdownCode, rules.Exits, rules.ExitStatus, rules.EndsByKind}
 	return []*harness.Scenario{
-		scenario("polite", "stops a server whose peers answer its Close and end TCP", told, []harness.Crowd{behaves(n)}),
-		scenario("ignoring", "stops a server whose peers ignore its Close", told, []harness.Crowd{ignores(n)}),
-		scenario("no-fin", "stops a server whose peers answer its Close and never send FIN", told, []harness.Crowd{noFIN(n)}),
-		scenario("vanished", "stops a server whose peers have vanished without a packet", told, []harness.Crowd{vanished(n)}, evidence.Dark, evidence.Local),
-		scenario("stopped-reading", "stops a server of whose peers a fifth have stopped reading", told, []harness.Crowd{behaves(n - fifth), stopped(fifth)}, evidence.Echo),
-		scenario("mixed", "stops a server with a fifth of its peers of each kind", told,
-			[]harness.Crowd{behaves(max(n-4*fifth, 1)), ignores(fifth), noFIN(fifth), vanished(fifth), stopped(fifth)}, evidence.Dark, evidence.Local, evidence.Echo),
-		scenario("mid-handshake", "stops a server whose peers have sent half of the upgrade request", told,
-			[]harness.Crowd{member("mid-handshake", n, peers.Script{peers.Connect{}, peers.SendRequest{Half: true}, peers.Gather{}, peers.HoldOpen{}})}),
-		scenario("connecting", "stops a server while new peers connect every 20 ms", []rules.Rule{rules.NoneForgotten, rules.EveryoneWarned, rules.Exits, rules.ExitStatus, rules.EndsByKind},
-			append([]harness.Crowd{behaves(fifth)}, knocking(max(n-fifth, 1))...)),
+		{
+			ID: "shutdown/polite", Title: "stops a server whose peers answer its Close and end TCP",
+			Needs: []evidence.Capability{evidence.CanStop}, Labels: []string{hang}, Stops: true,
+			Script: stop, Crowd: []harness.Crowd{polite(n)}, Rules: stopped,
+		},
+		{
+			ID: "shutdown/ignoring", Title: "stops a server whose peers ignore its Close",
+			Needs: []evidence.Capability{evidence.CanStop}, Labels: []string{hang}, Stops: true,
+			Script: stop, Crowd: []harness.Crowd{ignoring(n)}, Rules: stopped,
+		},
+		{
+			ID: "shutdown/no-fin", Title: "stops a server whose peers answer its Close and never send FIN",
+			Needs: []evidence.Capability{evidence.CanStop}, Labels: []string{hang}, Stops: true,
+			Script: stop, Crowd: []harness.Crowd{noFIN(n)}, Rules: stopped,
+		},
+		{
+			ID: "shutdown/vanished", Title: "stops a server whose peers have vanished without a packet",
+			Needs:  []evidence.Capability{evidence.CanStop, evidence.Dark, evidence.Local},
+			Labels: []string{hang}, Stops: true,
+			Script: stop, Crowd: []harness.Crowd{vanished(n)}, Rules: stopped,
+		},
+		{
+			ID: "shutdown/stopped-reading", Title: "stops a server while a fifth of its peers are not reading",
+			Needs: []evidence.Capability{evidence.CanStop, evidence.Echo}, Labels: []string{hang}, Stops: true,
+			Script: stop, Crowd: []harness.Crowd{polite(n - fifth), notReading(fifth)}, Rules: stopped,
+		},
+		{
+			ID: "shutdown/mixed", Title: "stops a server while four fifths of its peers hang, each fifth in another way",
+			Needs:  []evidence.Capability{evidence.CanStop, evidence.Dark, evidence.Local, evidence.Echo},
+			Labels: []string{hang}, Stops: true,
+			Script: stop,
+			Crowd: []harness.Crowd{polite(max(n-4*fifth, 1)),
+				ignoring(fifth), noFIN(fifth), vanished(fifth), notReading(fifth)},
+			Rules: stopped,
+		},
+		{
+			ID: "shutdown/mid-handshake", Title: "stops a server whose peers have sent half of the upgrade request",
+			Needs: []evidence.Capability{evidence.CanStop}, Labels: []string{hang}, Stops: true,
+			Script: stop, Crowd: []harness.Crowd{midHandshake(n)}, Rules: stopped,
+		},
+		{
+			ID: "shutdown/connecting", Title: "stops a server while a new peer connects every 20 ms",
+			Needs: []evidence.Capability{evidence.CanStop}, Labels: []string{hang}, Stops: true,
+			Script: stop,
+			Crowd:  slices.Concat([]harness.Crowd{polite(fifth)}, connecting(max(n-fifth, 1))),
+			Rules: []rules.Rule{rules.NoneForgotten, rules.EveryoneWarned, rules.Exits, rules.ExitStatus,
+				rules.EndsByKind},
+		},
 	}
+}
+
+// The kinds of peers that are connected to a server that is stopped.
+
+func polite(n int) harness.Crowd {
+	return harness.Crowd{Kind: "polite", Count: n, Script: answersCloseAfter(peers.Gather{After: registered})}
+}
+
+func ignoring(n int) harness.Crowd {
+	return harness.Crowd{Kind: "ignores", Count: n, Script: peers.Opened(
+		peers.Gather{After: registered}, peers.HoldOpen{})}
+}
+
+func noFIN(n int) harness.Crowd {
+	return harness.Crowd{Kind: "no-fin", Count: n, Script: peers.Opened(
+		peers.Gather{After: registered}, peers.AwaitClose{}, peers.AnswerClose{}, peers.HoldOpen{})}
+}
+
+func vanished(n int) harness.Crowd {
+	return harness.Crowd{Kind: "vanished", Count: n, Script: peers.Opened(
+		peers.Vanish{}, peers.Gather{}, peers.HoldOpen{})}
+}
+
+func notReading(n int) harness.Crowd {
+	return harness.Crowd{Kind: "stops-reading", Count: n, Script: blocksEchoes(8<<20, peers.Gather{}, peers.HoldOpen{})}
+}
+
+func midHandshake(n int) harness.Crowd {
+	return harness.Crowd{Kind: "mid-handshake", Count: n, Script: peers.Script{
+		peers.Connect{}, peers.SendRequest{Half: true}, peers.Gather{}, peers.HoldOpen{}}}
+}
+
+// connecting are n peers of which one connects every 20 ms after the server was asked
+// to stop.
+func connecting(n int) (out []harness.Crowd) {
+	for i := range n {
+		knock := peers.Knock{After: time.Duration(i+1) * 20 * time.Millisecond}
+		out = append(out, harness.Crowd{Kind: evidence.Connecting, Count: 1,
+			Script: append(peers.Script{knock}, answersClose()...)})
+	}
+	return out
 }

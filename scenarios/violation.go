@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -14,77 +13,184 @@ import (
 
 // offence is something for which the server must fail the connection.
 type offence struct {
-	name, title string
-	frames      []peers.Frame
-	code        rules.Rule
+	answers, ignores, keepsSending, vanishes string // the ids of its scenarios
+
+	title  string
+	frames []peers.Frame // sent in one write
+	code   rules.Rule
 }
 
 func offences() []offence {
-	text := func(s string) peers.Frame { return peers.Text(s) }
-	part := func(s string) peers.Frame { f := text(s); f.Part = true; return f }
-	next := func(s string) peers.Frame { return peers.Frame{Opcode: peers.OpContinuation, Payload: []byte(s)} }
-	protocol := func(clause string) rules.Rule { return rules.FailureCode("RFC 6455, "+clause, 1002) }
-	payload := rules.FailureCode("RFC 6455, 8.1", 1007)
-
-	out := []offence{{"unmasked", "sends a text without a mask",
-		[]peers.Frame{{Opcode: peers.OpText, Payload: []byte("hello"), Unmasked: true}}, protocol("5.1")}}
-	for _, op := range []byte{3, 4, 5, 6, 7, 11, 12, 13, 14, 15} {
-		out = append(out, offence{fmt.Sprintf("opcode-%d", op), fmt.Sprintf("sends a frame with the reserved opcode %d", op),
-			[]peers.Frame{{Opcode: op, Payload: []byte("hello")}}, protocol("5.2")})
-	}
-	for bit, rsv := range []byte{4, 2, 1} {
-		out = append(out, offence{fmt.Sprintf("rsv%d", bit+1), fmt.Sprintf("sends a text with RSV%d set, no extension being negotiated", bit+1),
-			[]peers.Frame{{Opcode: peers.OpText, RSV: rsv, Payload: []byte("hello")}}, protocol("5.2")})
-	}
-	return append(out, []offence{
-		{"ping-126", "sends a Ping of 126 bytes", []peers.Frame{peers.Ping(strings.Repeat("p", 126))}, protocol("5.5 (1002 by convention)")},
-		{"ping-fragmented", "sends a Ping with the FIN bit 0", []peers.Frame{{Opcode: peers.OpPing, Part: true, Payload: []byte("p")}}, protocol("5.5 (1002 by convention)")},
-		{"stray-continuation", "sends a continuation frame outside a message", []peers.Frame{next("hello")}, protocol("5.4 (1002 by convention)")},
-		{"text-in-message", "sends a text frame inside a fragmented message", []peers.Frame{part("hel"), text("lo")}, protocol("5.4 (1002 by convention)")},
-		{"bad-utf8", "sends a text that is not UTF-8", []peers.Frame{text("\xce\xba\xff")}, payload},
-		{"bad-utf8-fragmented", "sends a fragmented text that is not UTF-8 across the cut", []peers.Frame{part("\xce"), next("\xff")}, payload},
-		{"length-msb", "announces a 64-bit length with its most significant bit set",
+	continuation := func(s string) peers.Frame { return peers.Frame{Opcode: peers.OpContinuation, Payload: []byte(s)} }
+	protocol := func(section string) rules.Rule { return rules.FailureCode("RFC 6455, "+section, 1002) }
+	notUTF8 := rules.FailureCode("RFC 6455, 8.1", 1007)
+	return []offence{
+		{
+			"violation/unmasked/answers", "violation/unmasked/ignores",
+			"violation/unmasked/keeps-sending", "violation/unmasked/vanishes",
+			"sends an unmasked text message",
+			[]peers.Frame{{Opcode: peers.OpText, Payload: []byte("hello"), Unmasked: true}}, protocol("5.1"),
+		},
+		{
+			"violation/opcode-3/answers", "violation/opcode-3/ignores",
+			"violation/opcode-3/keeps-sending", "violation/opcode-3/vanishes",
+			"sends a frame with the reserved opcode 3",
+			[]peers.Frame{{Opcode: 3, Payload: []byte("hello")}}, protocol("5.2"),
+		},
+		{
+			"violation/opcode-4/answers", "violation/opcode-4/ignores",
+			"violation/opcode-4/keeps-sending", "violation/opcode-4/vanishes",
+			"sends a frame with the reserved opcode 4",
+			[]peers.Frame{{Opcode: 4, Payload: []byte("hello")}}, protocol("5.2"),
+		},
+		{
+			"violation/opcode-5/answers", "violation/opcode-5/ignores",
+			"violation/opcode-5/keeps-sending", "violation/opcode-5/vanishes",
+			"sends a frame with the reserved opcode 5",
+			[]peers.Frame{{Opcode: 5, Payload: []byte("hello")}}, protocol("5.2"),
+		},
+		{
+			"violation/opcode-6/answers", "violation/opcode-6/ignores",
+			"violation/opcode-6/keeps-sending", "violation/opcode-6/vanishes",
+			"sends a frame with the reserved opcode 6",
+			[]peers.Frame{{Opcode: 6, Payload: []byte("hello")}}, protocol("5.2"),
+		},
+		{
+			"violation/opcode-7/answers", "violation/opcode-7/ignores",
+			"violation/opcode-7/keeps-sending", "violation/opcode-7/vanishes",
+			"sends a frame with the reserved opcode 7",
+			[]peers.Frame{{Opcode: 7, Payload: []byte("hello")}}, protocol("5.2"),
+		},
+		{
+			"violation/opcode-11/answers", "violation/opcode-11/ignores",
+			"violation/opcode-11/keeps-sending", "violation/opcode-11/vanishes",
+			"sends a frame with the reserved opcode 11",
+			[]peers.Frame{{Opcode: 11, Payload: []byte("hello")}}, protocol("5.2"),
+		},
+		{
+			"violation/opcode-12/answers", "violation/opcode-12/ignores",
+			"violation/opcode-12/keeps-sending", "violation/opcode-12/vanishes",
+			"sends a frame with the reserved opcode 12",
+			[]peers.Frame{{Opcode: 12, Payload: []byte("hello")}}, protocol("5.2"),
+		},
+		{
+			"violation/opcode-13/answers", "violation/opcode-13/ignores",
+			"violation/opcode-13/keeps-sending", "violation/opcode-13/vanishes",
+			"sends a frame with the reserved opcode 13",
+			[]peers.Frame{{Opcode: 13, Payload: []byte("hello")}}, protocol("5.2"),
+		},
+		{
+			"violation/opcode-14/answers", "violation/opcode-14/ignores",
+			"violation/opcode-14/keeps-sending", "violation/opcode-14/vanishes",
+			"sends a frame with the reserved opcode 14",
+			[]peers.Frame{{Opcode: 14, Payload: []byte("hello")}}, protocol("5.2"),
+		},
+		{
+			"violation/opcode-15/answers", "violation/opcode-15/ignores",
+			"violation/opcode-15/keeps-sending", "violation/opcode-15/vanishes",
+			"sends a frame with the reserved opcode 15",
+			[]peers.Frame{{Opcode: 15, Payload: []byte("hello")}}, protocol("5.2"),
+		},
+		{
+			"violation/rsv1/answers", "violation/rsv1/ignores",
+			"violation/rsv1/keeps-sending", "violation/rsv1/vanishes",
+			"sends a text message with RSV1 set although no extension was negotiated",
+			[]peers.Frame{{Opcode: peers.OpText, RSV: 4, Payload: []byte("hello")}}, protocol("5.2"),
+		},
+		{
+			"violation/rsv2/answers", "violation/rsv2/ignores",
+			"violation/rsv2/keeps-sending", "violation/rsv2/vanishes",
+			"sends a text message with RSV2 set although no extension was negotiated",
+			[]peers.Frame{{Opcode: peers.OpText, RSV: 2, Payload: []byte("hello")}}, protocol("5.2"),
+		},
+		{
+			"violation/rsv3/answers", "violation/rsv3/ignores",
+			"violation/rsv3/keeps-sending", "violation/rsv3/vanishes",
+			"sends a text message with RSV3 set although no extension was negotiated",
+			[]peers.Frame{{Opcode: peers.OpText, RSV: 1, Payload: []byte("hello")}}, protocol("5.2"),
+		},
+		{
+			"violation/ping-126/answers", "violation/ping-126/ignores",
+			"violation/ping-126/keeps-sending", "violation/ping-126/vanishes",
+			"sends a Ping of 126 bytes",
+			[]peers.Frame{peers.Ping(strings.Repeat("p", 126))}, protocol("5.5 (1002 by convention)"),
+		},
+		{
+			"violation/ping-fragmented/answers", "violation/ping-fragmented/ignores",
+			"violation/ping-fragmented/keeps-sending", "violation/ping-fragmented/vanishes",
+			"sends a Ping with the FIN bit clear",
+			[]peers.Frame{{Opcode: peers.OpPing, Part: true, Payload: []byte("p")}}, protocol("5.5 (1002 by convention)"),
+		},
+		{
+			"violation/stray-continuation/answers", "violation/stray-continuation/ignores",
+			"violation/stray-continuation/keeps-sending", "violation/stray-continuation/vanishes",
+			"sends a continuation frame outside a message",
+			[]peers.Frame{continuation("hello")}, protocol("5.4 (1002 by convention)"),
+		},
+		{
+			"violation/text-in-message/answers", "violation/text-in-message/ignores",
+			"violation/text-in-message/keeps-sending", "violation/text-in-message/vanishes",
+			"sends a text frame inside a fragmented message",
+			[]peers.Frame{fragment("hel"), peers.Text("lo")}, protocol("5.4 (1002 by convention)"),
+		},
+		{
+			"violation/bad-utf8/answers", "violation/bad-utf8/ignores",
+			"violation/bad-utf8/keeps-sending", "violation/bad-utf8/vanishes",
+			"sends a text message that is not valid UTF-8",
+			[]peers.Frame{peers.Text("\xce\xba\xff")}, notUTF8,
+		},
+		{
+			"violation/bad-utf8-fragmented/answers", "violation/bad-utf8-fragmented/ignores",
+			"violation/bad-utf8-fragmented/keeps-sending", "violation/bad-utf8-fragmented/vanishes",
+			"sends a text message that is invalid UTF-8 across the boundary of its two fragments",
+			[]peers.Frame{fragment("\xce"), continuation("\xff")}, notUTF8,
+		},
+		{
+			"violation/length-msb/answers", "violation/length-msb/ignores",
+			"violation/length-msb/keeps-sending", "violation/length-msb/vanishes",
+			"sends a frame whose 64-bit length has its most significant bit set",
 			[]peers.Frame{{Opcode: peers.OpText, Wide: true, Announce: 1<<63 | 5, Payload: []byte("hello")}},
-			rules.FailureCode("RFC 6455, 5.2 (1002, or 1009 for a size)", 1002, 1009)},
-	}...)
+			rules.FailureCode("RFC 6455, 5.2 (1002, or 1009 for a size)", 1002, 1009),
+		},
+	}
 }
 
-// Violation crosses every offence with the ways in which a peer takes the
-// server's Close.
-func Violation() []*harness.Scenario {
+// Violation crosses every offence with the ways in which a peer takes the server's
+// Close frame.
+func Violation() (out []*harness.Scenario) {
 	const every = 100 * time.Millisecond
-	var out []*harness.Scenario
 	for _, o := range offences() {
-		act := func(before []peers.Step, after ...peers.Step) peers.Script {
-			return append(append(peers.Opened(before...), peers.Trigger{}, peers.Send(o.frames)), after...)
-		}
-		// A server that relays what others send must not seem to answer this one.
-		late := late + ": " + o.name
-		// In a write of its own the next frame may come with the offence, or behind it.
-		goesOn := peers.Send(append(slices.Clone(o.frames), peers.Text(late)))
+		offend := peers.Send(o.frames)
+		// The text is the offence's own: a server that relays what other peers send must
+		// not seem to answer this one.
+		more := late + ": " + strings.Split(o.answers, "/")[1]
+		// The next frame goes out in the same write: in a write of its own it might arrive
+		// together with the offence, or after it.
+		offendAndMore := peers.Send(append(slices.Clone(o.frames), peers.Text(more)))
 		out = append(out,
 			&harness.Scenario{
-				ID: "violation/" + o.name + "/answers", Title: o.title + ", and answers the server's Close",
+				ID: o.answers, Title: o.title + ", and answers the server's Close",
 				Labels: []string{malformed},
-				Script: act(nil, peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}),
+				Script: answersCloseAfter(peers.Trigger{}, offend),
 				Rules:  rules.Failing(o.code),
 			},
 			&harness.Scenario{
-				ID: "violation/" + o.name + "/ignores", Title: o.title + ", and ignores what the server does",
+				ID: o.ignores, Title: o.title + ", and ignores the server's Close",
 				Labels: []string{malformed, hang},
-				Script: act(nil, peers.HoldOpen{}),
+				Script: peers.Opened(peers.Trigger{}, offend, peers.HoldOpen{}),
 				Rules:  rules.Failing(o.code),
 			},
 			&harness.Scenario{
-				ID: "violation/" + o.name + "/keeps-sending", Title: o.title + ", and goes on with a text in the same write and every 100 ms",
+				ID: o.keepsSending, Title: o.title + ", and sends a text message in the same write and then every 100 ms",
 				Labels: []string{malformed, hang},
-				Script: peers.Opened(peers.Trigger{}, goesOn, peers.Pause{For: every}, peers.KeepSending{Frame: peers.Text(late), Every: every}),
-				Rules:  rules.Failing(o.code, rules.NotProcessed(late)),
+				Script: peers.Opened(peers.Trigger{}, offendAndMore,
+					peers.Pause{For: every}, peers.KeepSending{Frame: peers.Text(more), Every: every}),
+				Rules: rules.Failing(o.code, rules.NotProcessed(more)),
 			},
 			&harness.Scenario{
-				ID: "violation/" + o.name + "/vanishes", Title: o.title + ", with all that comes from the server lost",
+				ID: o.vanishes, Title: o.title + ", while it drops every packet from the server",
 				Needs: []evidence.Capability{evidence.Dark, evidence.Local}, Labels: []string{malformed, hang, dark},
-				Script: act([]peers.Step{peers.Vanish{}}, peers.HoldOpen{}),
+				Script: peers.Opened(peers.Vanish{}, peers.Trigger{}, offend, peers.HoldOpen{}),
 				Rules:  []rules.Rule{rules.LetsGoAfterViolation, rules.OneEvent, rules.EventInTime},
 			})
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/finwait/finwait/rules"
 )
 
-// RuleIDs are the ids of the rules that the scenarios are judged by, each once, in
-// their order.
+// RuleIDs are the ids of the rules by which the scenarios are judged, each once, in the
+// order of the scenarios.
 func RuleIDs(list []*harness.Scenario) (out []string) {
 	out, _ = ruleIDs(list)
 	return out
@@ -43,7 +43,7 @@ func CheckJudged(list []*harness.Scenario, id string) error {
 	return nil
 }
 
-// CheckRule tells that no rule of the scenarios has the id.
+// CheckRule returns an error where the scenarios are judged by no rule with the id.
 func CheckRule(list []*harness.Scenario, id string) error {
 	if ids := RuleIDs(list); !slices.Contains(ids, id) {
 		return fmt.Errorf("no rule has the id %.40q%s; see finwait list --scripts", id, nearest.Hint(id, ids))
@@ -51,13 +51,13 @@ func CheckRule(list []*harness.Scenario, id string) error {
 	return nil
 }
 
-// WeightFlag is the weights of rules as a flag that is given once for each rule, such
-// as R36=off. It implements [flag.Value] and pflag's.
+// WeightFlag is a flag that gives one rule a weight, such as R36=off; a command line may
+// repeat it. It implements [flag.Value] and pflag's.
 type WeightFlag struct{ To *rules.Weights }
 
-// Set gives a rule its weight. The error is to stand behind the text.
+// Set gives a rule its weight. Its error makes sense after the name of the flag.
 func (w WeightFlag) Set(text string) error {
-	rule, weight, err := weigh(text)
+	rule, weight, err := parseWeight(text)
 	if err == nil {
 		w.set(rule, weight)
 	}
@@ -66,7 +66,7 @@ func (w WeightFlag) Set(text string) error {
 
 // SetDefault gives a rule its weight, unless it has one.
 func (w WeightFlag) SetDefault(text string) error {
-	rule, weight, err := weigh(text)
+	rule, weight, err := parseWeight(text)
 	if _, set := (*w.To)[rule]; err == nil && !set {
 		w.set(rule, weight)
 	}
@@ -80,7 +80,8 @@ func (w WeightFlag) set(rule string, weight rules.Weight) {
 	(*w.To)[rule] = weight
 }
 
-func weigh(text string) (rule string, weight rules.Weight, err error) {
+// parseWeight reads a text such as R36=off.
+func parseWeight(text string) (rule string, weight rules.Weight, err error) {
 	rule, word, ok := strings.Cut(text, "=")
 	if !ok {
 		return "", "", fmt.Errorf("%.40q gives no weight: give one such as R36=off", text)
@@ -98,7 +99,7 @@ func weigh(text string) (rule string, weight rules.Weight, err error) {
 	return rule, rules.Weight(word), nil
 }
 
-// String is the weights as they are given, sorted by rule.
+// String joins the weights, sorted by rule, by commas: R34=warn,R36=off.
 func (w WeightFlag) String() string {
 	if w.To == nil {
 		return ""
@@ -110,5 +111,5 @@ func (w WeightFlag) String() string {
 	return strings.Join(out, ",")
 }
 
-// Type is what the help calls the value.
+// Type is the name of the value in the help text.
 func (w WeightFlag) Type() string { return "rule=weight" }
