@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/scenarios"
 )
 
@@ -59,7 +60,14 @@ func listScripts(w io.Writer, list []*harness.Scenario) error {
 		if len(s.Labels) > 0 {
 			fmt.Fprintf(w, "  labels: %s\n", words(s.Labels))
 		}
-		fmt.Fprintf(w, "  script:\n    %s\n  rules:\n", strings.ReplaceAll(s.Script.String(), "\n", "\n    "))
+		if s.Query != "" {
+			fmt.Fprintf(w, "  query: %s\n", s.Query)
+		}
+		fmt.Fprintf(w, "  script:\n    %s\n", indented(s.Script))
+		for _, c := range s.Crowd {
+			fmt.Fprintf(w, "  script of %s:\n    %s\n", others(c), indented(c.Script))
+		}
+		fmt.Fprintln(w, "  rules:")
 		for _, r := range s.Rules {
 			fmt.Fprintf(w, "    %-13s %-6s %s (%s)\n", r.ID, r.Grade, r.Text, r.Clause)
 		}
@@ -86,14 +94,44 @@ func listMarkdown(w io.Writer, list []*harness.Scenario) error {
 		if len(s.Needs) > 0 {
 			fmt.Fprintf(w, "- needs: %s\n", words(s.Needs))
 		}
+		if s.Query != "" {
+			fmt.Fprintf(w, "- query: `%s`\n", s.Query)
+		}
 		_, err := fmt.Fprintf(w, "- rules: %s\n- clauses: %s\n\n```\n%s\n```\n",
 			strings.Join(rules, ", "), strings.Join(s.Clauses(), "; "), s.Script)
 		if err != nil {
 			return err
 		}
+		for i, c := range s.Crowd {
+			if i > 0 && sameButFirst(c, s.Crowd[i-1]) {
+				fmt.Fprintf(w, "\nThe script of %s begins with `%s`.\n", others(c), c.Script[0])
+				continue
+			}
+			fmt.Fprintf(w, "\nThe script of %s:\n\n```\n%s\n```\n", others(c), c.Script)
+		}
 	}
 	return nil
 }
+
+// others says how many peers of a crowd play its script.
+func others(c harness.Crowd) string {
+	noun := "other peers"
+	if c.Count == 1 {
+		noun = "other peer"
+	}
+	if c.Kind == "" {
+		return fmt.Sprintf("%d %s", c.Count, noun)
+	}
+	return fmt.Sprintf("%d %s (%s)", c.Count, noun, c.Kind)
+}
+
+// sameButFirst tells whether two crowds are of one kind and their scripts differ in the
+// first step alone.
+func sameButFirst(a, b harness.Crowd) bool {
+	return a.Kind == b.Kind && a.Count == b.Count && a.Script[1:].String() == b.Script[1:].String()
+}
+
+func indented(script peers.Script) string { return strings.ReplaceAll(script.String(), "\n", "\n    ") }
 
 func words[T ~string](list []T) string {
 	out := make([]string, len(list))
