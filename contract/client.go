@@ -34,6 +34,13 @@ const (
 	greeting = "finwait:v1 "
 )
 
+// How much finwait reads of an answer to [Hello], and of one to the events command,
+// bytes.
+const (
+	HelloBytes  = 64 << 10
+	eventsBytes = 1 << 20
+)
+
 // Claims are the commands that a message claims as the answer to [Hello]; false:
 // it is not the answer.
 func Claims(m peers.Message) ([]string, bool) {

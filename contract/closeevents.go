@@ -38,22 +38,28 @@ func (c *Client) Events(ctx context.Context, token string, limit time.Time) evid
 
 func (c *Client) askEvents(ctx context.Context, token string) evidence.AppEvents {
 	opt := c.options(c.Limits.CloseTimeout, servers.ProbePatience)
-	opt.Keep = 64 << 10
+	opt.MessageBytes = eventsBytes
+	e := evidence.AppEvents{Asked: true}
+	valid, other := false, (*peers.Message)(nil) // the last answer, and an array that is none
+	opt.Received = func(m peers.Message) {
+		switch list, err := eventsOf(m); {
+		case err == nil:
+			valid, e.List = true, list
+		case other == nil && isArray(m):
+			other = &m
+		}
+	}
 	answered := &peers.AwaitMatch{What: "the events", Accepts: func(m peers.Message) bool { _, err := eventsOf(m); return err == nil }}
 	r := peers.Run(ctx, peers.Opened(append(c.greeted(), peers.Ask{Command: "events " + token}, answered,
 		peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})...), opt)
-	e := evidence.AppEvents{Asked: true, Came: time.Now()}
+	e.Came = time.Now()
 	c.note(r)
-	array := slices.IndexFunc(r.Messages, isArray)
-	for _, m := range slices.Backward(r.Messages) {
-		if list, err := eventsOf(m); err == nil {
-			e.List = list
-			return e
-		}
-	}
 	switch {
-	case r.Err != "" && array >= 0:
-		e.Err = fmt.Sprintf("finwait:events was answered with %+.80q, not with a JSON array of events, each with a code or null", r.Messages[array].Payload)
+	case valid:
+	case r.Err != "" && other != nil && other.Length > eventsBytes:
+		e.Err = fmt.Sprintf("finwait:events was answered with %d bytes, and finwait reads %d of an answer", other.Length, eventsBytes)
+	case r.Err != "" && other != nil:
+		e.Err = fmt.Sprintf("finwait:events was answered with %+.80q, not with a JSON array of events, each with a code or null", other.Payload)
 	case r.Err != "":
 		e.Err = "finwait:events: " + r.Err
 	}

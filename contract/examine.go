@@ -40,14 +40,9 @@ func CheckTarget(ctx context.Context, t *servers.Target) (*Conformance, error) {
 	commands := process.NewCommands()
 	defer commands.End()
 	c := &Client{Server: t, Commands: commands, Limits: profile}
-	r := c.talk(ctx, "", peers.Send{peers.Text(ProbeText), peers.Command(Hello), {Opcode: peers.OpBinary, Payload: []byte(probeBytes)}},
-		peers.AwaitText{Text: ProbeText}, peers.AwaitAnswer{Prefix: "finwait:"}, peers.AwaitBinary{Payload: probeBytes})
-	if r.Failure != nil {
-		return nil, r.Failure
-	}
 	out := &Conformance{}
 	text, binary := &Check{Command: echoText, Claimed: true, Got: "none"}, &Check{Command: echoBinary, Claimed: true, Got: "none"}
-	for _, m := range r.Messages {
+	received := func(m peers.Message) {
 		switch payload := string(m.Payload); {
 		case payload == ProbeText:
 			text.judge(m.Text, "came back as text", "came back as a binary message")
@@ -56,6 +51,12 @@ func CheckTarget(ctx context.Context, t *servers.Target) (*Conformance, error) {
 		case strings.HasPrefix(payload, greeting):
 			out.Hello = payload
 		}
+	}
+	r := c.trialHeard(ctx, "", "", received, thenClose(
+		peers.Send{peers.Text(ProbeText), peers.Command(Hello), {Opcode: peers.OpBinary, Payload: []byte(probeBytes)}},
+		peers.AwaitText{Text: ProbeText}, peers.AwaitAnswer{Prefix: "finwait:"}, peers.AwaitBinary{Payload: probeBytes})...)
+	if r.Failure != nil {
+		return nil, r.Failure
 	}
 	c.Echo = text.Works
 	known := []string{"close", "terminate", "fill", "kick-all", "events"}
@@ -102,7 +103,12 @@ func (check *Check) judge(ok bool, right, wrong string) {
 
 // talk runs steps on a connection of its own, which is closed afterwards.
 func (c *Client) talk(ctx context.Context, token string, steps ...peers.Step) *evidence.Record {
-	return c.trial(ctx, token, "", append(steps, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})...)
+	return c.trial(ctx, token, "", thenClose(steps...)...)
+}
+
+// thenClose are steps behind which the peer closes.
+func thenClose(steps ...peers.Step) []peers.Step {
+	return append(steps, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
 }
 
 // polite is a peer that answers the server's Close and ends TCP.
@@ -182,8 +188,9 @@ func (c *Client) examineEvents(ctx context.Context, check *Check) {
 }
 
 func (c *Client) examineOpen(ctx context.Context, check *Check) {
-	r := c.trial(ctx, NewToken(), "close 4321", polite()...)
-	opened := slices.ContainsFunc(r.Messages, func(m peers.Message) bool { return string(m.Payload) == peers.OpenedText && m.Text })
+	opened := false
+	received := func(m peers.Message) { opened = opened || m.Text && string(m.Payload) == peers.OpenedText }
+	r := c.trialHeard(ctx, NewToken(), "close 4321", received, polite()...)
 	switch check.closed(c, r); {
 	case !check.Works && !opened:
 		check.Claimed, check.Got = false, "nothing happened"

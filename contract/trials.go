@@ -61,8 +61,13 @@ func (c *Client) Try(ctx context.Context, claimed []string, wanted func(evidence
 // trial runs a script with short patience on a connection with the token and,
 // if any, a command on opening.
 func (c *Client) trial(ctx context.Context, token, open string, steps ...peers.Step) *evidence.Record {
+	return c.trialHeard(ctx, token, open, nil, steps...)
+}
+
+// trialHeard is a trial that hands each message of the server to received.
+func (c *Client) trialHeard(ctx context.Context, token, open string, received func(peers.Message), steps ...peers.Step) *evidence.Record {
 	opt := c.options(0, c.Limits.CloseTimeout)
-	opt.Query, opt.Keep = "finwait="+token, 64<<10
+	opt.Query, opt.MessageBytes, opt.Received = "finwait="+token, HelloBytes, received
 	if open != "" {
 		opt.Query += "&finwait-open=" + url.PathEscape(open)
 	}

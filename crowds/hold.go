@@ -177,14 +177,17 @@ func meet(ctx context.Context, client *contract.Client, then End, swarm *peers.S
 	if kicks {
 		ask = []peers.Step{peers.Send{peers.Command(contract.Hello)}, peers.AwaitAnswer{Prefix: "finwait:"}}
 	}
+	claims := false
+	opt.MessageBytes = contract.HelloBytes
+	opt.Received = func(m peers.Message) {
+		commands, _ := contract.Claims(m)
+		claims = claims || slices.Contains(commands, "kick-all")
+	}
 	rec := peers.Run(ctx, peers.Opened(append(ask, peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})...), opt)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case kicks && !slices.ContainsFunc(rec.Messages, func(m peers.Message) bool {
-		claims, _ := contract.Claims(m)
-		return slices.Contains(claims, "kick-all")
-	}):
+	case kicks && !claims:
 		return errors.New("the server does not claim to obey finwait:kick-all (docs/contract.md): give --kick-exec, or --then close")
 	case rec.Failure != nil:
 		return rec.Failure
@@ -248,8 +251,8 @@ func kickAll(ctx context.Context, client *contract.Client) (time.Time, error) {
 	opt := peers.Options{URL: client.Server.URL, Header: client.Server.Header, Patience: servers.ProbePatience}
 	client.CommandLines("", nil).Into(&opt)
 	rec := peers.Run(ctx, peers.Opened(peers.Trigger{}, peers.Ask{Command: "kick-all 4001"}, peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}), opt)
-	if rec.Err != "" {
-		return time.Time{}, fmt.Errorf("kick-all: %s", rec.Err)
+	if rec.Failure != nil {
+		return time.Time{}, fmt.Errorf("kick-all: %w", rec.Failure)
 	}
 	return rec.Trigger, nil
 }

@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -72,7 +73,8 @@ func (e *endpoint) play(ctx context.Context, s *Scenario, token func() string, b
 	rec.Crowd = crowd
 	for _, r := range crowd {
 		if r.Err != "" && rec.Err == "" {
-			rec.Err = "a peer of the crowd: " + r.Err
+			rec.Failure = fmt.Errorf("a peer of the crowd: %w", r.Failure)
+			rec.Err = rec.Failure.Error()
 		}
 	}
 	return rec

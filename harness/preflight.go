@@ -84,6 +84,12 @@ func (e *endpoint) meet(ctx context.Context) (watch *sockets.Watch, claimed []st
 		watch = e.observer.Watch(server, peer)
 		return peers.Sight{Accepted: watch.Accepted()}
 	}
+	opt.MessageBytes = contract.HelloBytes
+	opt.Received = func(m peers.Message) {
+		if claims, ok := contract.Claims(m); ok {
+			claimed = claims
+		}
+	}
 	for range 2 {
 		if watch != nil {
 			watch.Stop()
@@ -96,13 +102,7 @@ func (e *endpoint) meet(ctx context.Context) (watch *sockets.Watch, claimed []st
 		if rec.Failure != nil {
 			return watch, nil, rec.Failure
 		}
-		for _, m := range rec.Messages {
-			e.has[evidence.Echo] = e.has[evidence.Echo] || string(m.Payload) == contract.ProbeText
-			if claims, ok := contract.Claims(m); ok {
-				claimed = claims
-			}
-		}
-		if e.has[evidence.Echo] {
+		if e.has[evidence.Echo] = rec.Echoes[contract.ProbeText] > 0; e.has[evidence.Echo] {
 			break
 		}
 	}

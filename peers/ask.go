@@ -23,41 +23,41 @@ func (s Ask) Do(ctx context.Context, p *Peer) error {
 	if p.opt.Command != nil {
 		run = p.opt.Command(s.Command)
 	}
-	p.update(func() { p.asked, p.askedAt = true, p.rec.BytesRead })
+	p.update(func() { p.live.asked, p.live.askedAt = true, p.live.bytesRead })
 	if run == nil {
 		return append(Send{Command(s.Command)}, s.Then...).Do(ctx, p)
 	}
-	p.carryOut(ctx, s, run)
+	p.startCommand(ctx, s, run)
 	if len(s.Then) == 0 {
 		return nil
 	}
 	return Send(s.Then).Do(ctx, p)
 }
 
-// carryOut starts a command, which is killed at the deadline in force. That is a
+// startCommand starts a command, which is killed at the deadline in force. That is a
 // failure only where nothing is seen of what it was to do.
-func (p *Peer) carryOut(ctx context.Context, s Ask, run func(context.Context) error) {
+func (p *Peer) startCommand(ctx context.Context, s Ask, run func(context.Context) error) {
 	var deadline time.Time
 	p.update(func() {
-		p.note(p.now(), Local, "run the command for "+s.Command)
-		deadline = p.deadline
-		p.underWay++
+		p.recording.note(p.now(), Local, EventCommand, "run the command for "+s.Command)
+		deadline = p.live.deadline
+		p.live.commandsRunning++
 	})
 	p.commands.Go(func() {
 		timed, cancel := context.WithDeadline(ctx, deadline)
 		defer cancel()
 		err := run(timed)
 		p.update(func() {
-			p.underWay--
-			switch seen := len(p.rec.Closes) > 0 || p.rec.Ending != Open; {
+			p.live.commandsRunning--
+			switch seen := p.live.closes > 0 || p.live.ending != Open; {
 			case err == nil:
-				p.note(p.now(), Local, "the command is done")
+				p.recording.note(p.now(), Local, EventCommand, "the command is done")
 			case ctx.Err() != nil: // the run is ending, or another command has failed
 			case timed.Err() != nil && seen:
-				p.note(p.now(), Local, "the command still ran, and was killed")
+				p.recording.note(p.now(), Local, EventCommand, "the command still ran, and was killed")
 			default:
-				p.unable = fmt.Errorf("%s: %w", s, err)
-				p.stop(p.unable)
+				p.live.commandErr = fmt.Errorf("%s: %w", s, err)
+				p.stop(p.live.commandErr)
 			}
 		})
 	})
@@ -87,9 +87,11 @@ func (s AwaitAnswer) matches(m Message) bool {
 	return m.Text && strings.HasPrefix(string(m.Payload), s.Prefix)
 }
 
+func (s AwaitAnswer) needs() int { return len(s.Prefix) }
+
 func (s AwaitAnswer) String() string { return fmt.Sprintf("await text %+q…", s.Prefix) }
 
-// AwaitBinary waits for a binary message with this payload, of less than 1 KiB.
+// AwaitBinary waits for a binary message with this payload.
 type AwaitBinary struct{ Payload string }
 
 // Do implements [Step].
@@ -99,9 +101,12 @@ func (s AwaitBinary) matches(m Message) bool {
 	return !m.Text && m.Length == uint64(len(s.Payload)) && string(m.Payload) == s.Payload
 }
 
+func (s AwaitBinary) needs() int { return len(s.Payload) }
+
 func (s AwaitBinary) String() string { return fmt.Sprintf("await binary %+q", s.Payload) }
 
-// AwaitMatch waits for a message that came after [Ask] and that Accepts takes.
+// AwaitMatch waits for a message that came after [Ask] and that Accepts takes. How
+// much of a message it sees, [Options.MessageBytes] says.
 type AwaitMatch struct {
 	What    string // in a script
 	Accepts func(Message) bool
@@ -111,6 +116,8 @@ type AwaitMatch struct {
 func (s *AwaitMatch) Do(ctx context.Context, p *Peer) error { return p.awaitMessage(ctx, s) }
 
 func (s *AwaitMatch) matches(m Message) bool { return s.Accepts(m) }
+
+func (s *AwaitMatch) needs() int { return 0 }
 
 func (s *AwaitMatch) String() string { return "await " + s.What }
 
@@ -122,7 +129,7 @@ type SlowReading struct {
 
 // Do implements [Step].
 func (s SlowReading) Do(_ context.Context, p *Peer) error {
-	p.update(func() { p.note(p.now(), Local, s.String()) })
+	p.update(func() { p.recording.note(p.now(), Local, EventReading, s.String()) })
 	p.wire.slowReading(s)
 	return nil
 }
@@ -135,7 +142,7 @@ type AwaitBytes struct{ N int }
 
 // Do implements [Step].
 func (s AwaitBytes) Do(ctx context.Context, p *Peer) error {
-	return p.await(ctx, func() bool { return p.rec.BytesRead-p.askedAt >= uint64(s.N) || p.over() })
+	return p.await(ctx, func() bool { return p.live.bytesRead-p.live.askedAt >= uint64(s.N) || p.live.over() })
 }
 
 func (s AwaitBytes) String() string { return fmt.Sprintf("await %d bytes", s.N) }
@@ -145,7 +152,7 @@ type AwaitMessages struct{ N int }
 
 // Do implements [Step].
 func (s AwaitMessages) Do(ctx context.Context, p *Peer) error {
-	return p.await(ctx, func() bool { return p.messages >= s.N || p.over() })
+	return p.await(ctx, func() bool { return p.live.messages >= s.N || p.live.over() })
 }
 
 func (s AwaitMessages) String() string { return fmt.Sprintf("await %d messages", s.N) }

@@ -18,16 +18,16 @@ const sighting = time.Second
 
 // Do implements [Step].
 func (Trigger) Do(ctx context.Context, p *Peer) error {
-	if err := p.sighted(ctx); err != nil {
+	if err := p.awaitAccepted(ctx); err != nil {
 		return err
 	}
-	p.alert()
+	p.callTriggered()
 	p.startClock(time.Now())
 	return nil
 }
 
-// sighted waits, at most sighting, until the server's socket is in sight.
-func (p *Peer) sighted(ctx context.Context) error {
+// awaitAccepted waits, at most sighting, until the server's socket is in sight.
+func (p *Peer) awaitAccepted(ctx context.Context) error {
 	if p.sight.Accepted == nil {
 		return nil
 	}
@@ -42,8 +42,8 @@ func (p *Peer) sighted(ctx context.Context) error {
 	return nil
 }
 
-// alert says that the trigger is now.
-func (p *Peer) alert() {
+// callTriggered tells the caller of Run that the trigger is now.
+func (p *Peer) callTriggered() {
 	if p.opt.Triggered != nil {
 		p.opt.Triggered()
 	}
@@ -52,14 +52,14 @@ func (p *Peer) alert() {
 // startClock makes this moment, now or shortly before, the trigger.
 func (p *Peer) startClock(at time.Time) {
 	p.update(func() {
-		p.trigger, p.rec.Triggered = at.Sub(p.start), true
-		p.deadline = p.start.Add(p.trigger + p.opt.Patience)
+		p.live.trigger, p.live.triggered = at.Sub(p.start), true
+		p.live.deadline = p.start.Add(p.live.trigger + p.opt.Patience)
 	})
 }
 
 func (Trigger) String() string { return "trigger" }
 
-// AwaitText waits until the server has sent this text message, of less than 1 KiB.
+// AwaitText waits until the server has sent this text message.
 type AwaitText struct{ Text string }
 
 // Do implements [Step].
@@ -68,6 +68,8 @@ func (s AwaitText) Do(ctx context.Context, p *Peer) error { return p.awaitMessag
 func (s AwaitText) matches(m Message) bool {
 	return m.Text && m.Length == uint64(len(s.Text)) && string(m.Payload) == s.Text
 }
+
+func (s AwaitText) needs() int { return len(s.Text) }
 
 func (s AwaitText) String() string { return fmt.Sprintf("await text %+q", s.Text) }
 
@@ -80,11 +82,11 @@ type AwaitClose struct {
 
 // Do implements [Step].
 func (s AwaitClose) Do(ctx context.Context, p *Peer) error {
-	closed := func() bool { return len(p.rec.Closes) > 0 || p.over() }
+	closed := func() bool { return p.live.closes > 0 || p.live.over() }
 	if s.For == 0 {
 		return p.await(ctx, closed)
 	}
-	if err := p.await(ctx, func() bool { return p.underWay == 0 || closed() }); err != nil {
+	if err := p.await(ctx, func() bool { return p.live.commandsRunning == 0 || closed() }); err != nil {
 		return err
 	}
 	limit := time.Now().Add(s.For)
@@ -110,15 +112,15 @@ type AnswerClose struct {
 // Do implements [Step].
 func (s AnswerClose) Do(ctx context.Context, p *Peer) error {
 	p.mu.Lock()
-	closes := p.rec.Closes
+	closes, body := p.live.closes, p.live.firstClose.Body
 	p.mu.Unlock()
 	switch {
-	case len(closes) == 0 && s.Else != nil:
+	case closes == 0 && s.Else != nil:
 		return s.Else.Do(ctx, p)
-	case len(closes) == 0:
+	case closes == 0:
 		return nil
 	}
-	return Send{CloseBody(closes[0].Body[:min(len(closes[0].Body), 125)])}.Do(ctx, p)
+	return Send{CloseBody(body[:min(len(body), 125)])}.Do(ctx, p)
 }
 
 func (s AnswerClose) String() string {
@@ -134,7 +136,7 @@ type AwaitEnd struct{}
 
 // Do implements [Step].
 func (AwaitEnd) Do(ctx context.Context, p *Peer) error {
-	return p.await(ctx, func() bool { return p.over() || p.rec.CloseNotify != nil })
+	return p.await(ctx, func() bool { return p.live.over() || p.live.closeNotify != nil })
 }
 
 func (AwaitEnd) String() string { return "await end of TCP or TLS" }
@@ -146,8 +148,8 @@ type HoldOpen struct{}
 
 // Do implements [Step].
 func (HoldOpen) Do(ctx context.Context, p *Peer) error {
-	observed := p.sight.Gone != nil || p.vanished
-	return p.await(ctx, func() bool { return (p.vanished || !observed) && (p.over() || p.blind()) })
+	observed := p.sight.Gone != nil || p.live.serverGone
+	return p.await(ctx, func() bool { return (p.live.serverGone || !observed) && (p.live.over() || p.live.endIsHidden()) })
 }
 
 func (HoldOpen) String() string { return "hold open" }
@@ -172,21 +174,10 @@ func (p *Peer) pauseUntil(ctx context.Context, until time.Time) error {
 	switch {
 	case !errors.Is(err, errOver):
 		return err
-	case until.Before(p.deadline):
+	case until.Before(p.live.deadline):
 		return nil
-	case p.rec.Triggered && (!p.vanished || p.blind()):
+	case p.live.triggered && (!p.live.serverGone || p.live.endIsHidden()):
 		return errCutShort
 	}
 	return errOver
 }
-
-// NoPong answers no Ping from now on.
-type NoPong struct{}
-
-// Do implements [Step].
-func (NoPong) Do(_ context.Context, p *Peer) error {
-	p.update(func() { p.noPong = true })
-	return nil
-}
-
-func (NoPong) String() string { return "answer no ping" }

@@ -8,16 +8,14 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// Limits on what is kept of a hostile server's bytes.
-const (
-	keepControl = 256
-	keepMessage = 1 << 10
-)
+// controlBytes is how much of a control frame is at hand: more than it may have (125),
+// so that all of a well-formed one is.
+const controlBytes = 256
 
 // decoder turns the server's bytes into frames, however they are cut. It
-// keeps at most a header and a payload prefix, whatever the header announces.
+// holds at most a header and the beginning of a payload, whatever the header announces.
 type decoder struct {
-	keepMessage int // bytes of a message that are kept
+	messageBytes int // how much of a message is at hand
 
 	head    []byte // bytes of a header not yet complete
 	frame   Header
@@ -123,9 +121,9 @@ func (d *decoder) check(head []byte) {
 }
 
 func (d *decoder) keep(b []byte) {
-	limit := d.keepMessage
+	limit := d.messageBytes
 	if d.frame.Opcode >= OpClose {
-		limit = keepControl
+		limit = controlBytes
 	}
 	if room := limit - len(d.payload); room > 0 {
 		d.payload = append(d.payload, b[:min(room, len(b))]...)
@@ -154,7 +152,7 @@ func (d *decoder) assemble(h Header, payload []byte) {
 		return
 	}
 	d.message.Length += h.Length
-	if room := d.keepMessage - len(d.message.Payload); room > 0 {
+	if room := d.messageBytes - len(d.message.Payload); room > 0 {
 		d.message.Payload = append(d.message.Payload, payload[:min(room, len(payload))]...)
 	}
 	d.partial = !h.Fin

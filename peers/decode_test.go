@@ -22,10 +22,10 @@ type decoded struct {
 func decode(t testing.TB, b []byte, cuts []byte) (got decoded) {
 	t.Helper()
 	d := decoder{
-		keepMessage: keepMessage,
-		onFrame:     func(h Header, p []byte) { got.Frames = append(got.Frames, fmt.Sprintf("%+v %q", h, p)) },
-		onMessage:   func(m Message) { got.Messages = append(got.Messages, m) },
-		malformed:   func(what string) { got.Malformed = append(got.Malformed, what) },
+		messageBytes: shortText,
+		onFrame:      func(h Header, p []byte) { got.Frames = append(got.Frames, fmt.Sprintf("%+v %q", h, p)) },
+		onMessage:    func(m Message) { got.Messages = append(got.Messages, m) },
+		malformed:    func(what string) { got.Malformed = append(got.Malformed, what) },
 	}
 	for len(b) > 0 {
 		n := len(b)
@@ -34,7 +34,7 @@ func decode(t testing.TB, b []byte, cuts []byte) (got decoded) {
 		}
 		d.feed(b[:n])
 		b = b[n:]
-		if cap(d.head) > 64 || cap(d.payload) > 2*keepMessage || cap(d.message.Payload) > 2*keepMessage {
+		if cap(d.head) > 64 || cap(d.payload) > 2*shortText || cap(d.message.Payload) > 2*shortText {
 			t.Fatalf("the decoder keeps %d + %d + %d bytes", cap(d.head), cap(d.payload), cap(d.message.Payload))
 		}
 	}
@@ -57,9 +57,9 @@ func TestDecoder(t *testing.T) {
 		{"text", raw(Text("abc")), 1, []Message{text("abc")}, nil},
 		{"empty text", raw(Text("")), 1, []Message{{Text: true}}, nil},
 		{"binary of 200", raw(Frame{Opcode: OpBinary, Payload: []byte(long[:200])}), 1, []Message{{Length: 200, Payload: []byte(long[:200])}}, nil},
-		{"64-bit length", raw(Text(long)), 1, []Message{{Text: true, Length: 70_000, Payload: []byte(long[:keepMessage])}}, nil},
+		{"64-bit length", raw(Text(long)), 1, []Message{{Text: true, Length: 70_000, Payload: []byte(long[:shortText])}}, nil},
 		{"fragments", raw(part(OpText, "a"), Ping("p"), part(OpContinuation, "b"), next("c")), 4, []Message{text("abc")}, nil},
-		{"long fragments", raw(part(OpText, long[:1000]), next(long[:1000])), 2, []Message{{Text: true, Length: 2000, Payload: []byte(long[:keepMessage])}}, nil},
+		{"long fragments", raw(part(OpText, long[:1000]), next(long[:1000])), 2, []Message{{Text: true, Length: 2000, Payload: []byte(long[:shortText])}}, nil},
 		{"unfinished message", raw(part(OpText, "a")), 1, nil, nil},
 		{"stray continuation", raw(Text("a"), next("b"), Text("c")), 3, []Message{text("a"), text("c")}, []string{"continuation without a message"}},
 		{"stray fragments", raw(part(OpContinuation, "a"), next("b")), 2, nil, []string{"continuation without", "continuation without"}},

@@ -17,7 +17,7 @@ func (s Finish) Do(ctx context.Context, p *Peer) error {
 	if err := HalfClose(s).Do(ctx, p); err != nil {
 		return err
 	}
-	return p.await(ctx, func() bool { return p.closed || !canWatch })
+	return p.await(ctx, func() bool { return p.live.tcpClosed || !canWatch })
 }
 
 func (s Finish) String() string { return fin(s.Bare) + ", await the end" }
@@ -32,9 +32,9 @@ type HalfClose struct {
 func (s HalfClose) Do(_ context.Context, p *Peer) error {
 	p.update(func() {
 		at := p.now()
-		if p.rec.RST == nil && p.rec.PeerFIN == nil {
-			p.rec.PeerFIN = &at
-			p.note(at, Sent, "FIN")
+		if p.live.rst == nil && p.live.peerFIN == nil {
+			p.live.peerFIN = &at
+			p.recording.note(at, Sent, EventFIN, "FIN")
 		}
 	})
 	if !s.Bare {
@@ -59,7 +59,7 @@ type CloseNotify struct{}
 
 // Do implements [Step].
 func (CloseNotify) Do(_ context.Context, p *Peer) error {
-	p.update(func() { p.noPong = true; p.note(p.now(), Sent, "TLS close_notify") })
+	p.update(func() { p.live.noPong = true; p.recording.note(p.now(), Sent, EventCloseNotify, "TLS close_notify") })
 	p.closeNotify()
 	return nil
 }
@@ -81,7 +81,11 @@ type HangUp struct{}
 
 // Do implements [Step].
 func (HangUp) Do(_ context.Context, p *Peer) error {
-	p.update(func() { at := p.now(); p.hungUp, p.rec.PeerFIN = true, &at; p.note(at, Sent, "FIN (close)") })
+	p.update(func() {
+		at := p.now()
+		p.live.socketClosed, p.live.peerFIN = true, &at
+		p.recording.note(at, Sent, EventFIN, "FIN (close)")
+	})
 	p.wire.end(true)
 	return nil
 }
@@ -94,7 +98,11 @@ type Reset struct{}
 
 // Do implements [Step].
 func (Reset) Do(_ context.Context, p *Peer) error {
-	p.update(func() { at := p.now(); p.hungUp, p.rec.PeerRST = true, &at; p.note(at, Sent, "RST") })
+	p.update(func() {
+		at := p.now()
+		p.live.socketClosed, p.live.peerRST = true, &at
+		p.recording.note(at, Sent, EventRST, "RST")
+	})
 	p.wire.end(false)
 	return nil
 }
@@ -106,7 +114,7 @@ type StopReading struct{}
 
 // Do implements [Step].
 func (StopReading) Do(_ context.Context, p *Peer) error {
-	p.update(func() { p.note(p.now(), Local, "stopped reading") })
+	p.update(func() { p.recording.note(p.now(), Local, EventReading, "stopped reading") })
 	p.wire.stopReading()
 	return nil
 }
@@ -124,7 +132,10 @@ func (Forget) Do(_ context.Context, p *Peer) error {
 	if err := p.wire.set(forget); err != nil {
 		return err
 	}
-	p.update(func() { p.hungUp = true; p.note(p.now(), Local, "connection forgotten (TCP_REPAIR)") })
+	p.update(func() {
+		p.live.socketClosed = true
+		p.recording.note(p.now(), Local, EventForgotten, "connection forgotten (TCP_REPAIR)")
+	})
 	p.wire.end(true)
 	return nil
 }
@@ -141,7 +152,7 @@ func (Vanish) Do(_ context.Context, p *Peer) error {
 	if err := p.wire.set(goDark); err != nil {
 		return err
 	}
-	p.update(func() { at := p.now(); p.rec.Dark = &at; p.note(at, Local, "gone dark") })
+	p.update(func() { at := p.now(); p.live.dark = &at; p.recording.note(at, Local, EventDark, "gone dark") })
 	return nil
 }
 
@@ -156,7 +167,10 @@ func (Return) Do(_ context.Context, p *Peer) error {
 	if err := p.wire.set(comeBack); err != nil {
 		return err
 	}
-	p.update(func() { p.rec.Dark, p.rec.Dropped = nil, dropped; p.note(p.now(), Local, "back from the dark") })
+	p.update(func() {
+		p.live.dark, p.live.dropped = nil, dropped
+		p.recording.note(p.now(), Local, EventDarkEnd, "back from the dark")
+	})
 	return nil
 }
 

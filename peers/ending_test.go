@@ -200,7 +200,7 @@ func TestHowThePeerEnds(t *testing.T) {
 type awaitRST struct{}
 
 func (awaitRST) Do(ctx context.Context, p *Peer) error {
-	return p.await(ctx, func() bool { return p.rec.RST != nil })
+	return p.await(ctx, func() bool { return p.live.rst != nil })
 }
 
 func (awaitRST) String() string { return "await RST" }

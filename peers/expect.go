@@ -2,17 +2,19 @@ package peers
 
 import (
 	"context"
-	"strings"
+	"fmt"
 )
 
-// awaited is a step that waits for a message of the server.
-type awaited interface{ matches(m Message) bool }
+// messageStep is a step that waits for a message of the server.
+type messageStep interface {
+	matches(m Message) bool
+	needs() int // bytes of a message that matches looks at
+}
 
-// expected is a message that the run asks about. The first one that matches
-// stays in the record, however many messages came before it: a bound of memory
-// must not change what a step or a rule sees.
-type expected struct {
-	awaited
+// awaitedMessage is what a step of the script waits for, and whether it has come:
+// messages are compared as they come, and none has to be kept.
+type awaitedMessage struct {
+	step messageStep
 	came bool
 }
 
@@ -20,54 +22,44 @@ type expected struct {
 // connection that was opened with ?finwait-open=COMMAND (docs/contract.md).
 const OpenedText = "finwait:opened"
 
-// largeEcho is the echo of a text that is too long to be kept whole.
-type largeEcho int
+// shortText: a text of fewer bytes is recognized in full when it comes back, a longer
+// one by its length.
+const shortText = 1 << 10
 
-func (n largeEcho) matches(m Message) bool { return m.Text && m.Length == uint64(n) }
-
-// expect notes which messages the script awaits, before any can come.
-func (p *Peer) expect(script Script) {
-	if strings.Contains(p.opt.Query, "finwait-open=") {
-		p.expected = append(p.expected, expected{awaited: AwaitText{OpenedText}})
-	}
+// awaitMessagesOf notes which messages the script waits for, before any can come.
+func (p *Peer) awaitMessagesOf(script Script) {
 	for _, step := range script {
-		switch s := step.(type) {
-		case awaited:
-			p.expected = append(p.expected, expected{awaited: s})
-		case Send:
-			for _, f := range s {
-				if f.Opcode == OpText && len(f.Payload) >= keepMessage {
-					p.expected = append(p.expected, expected{awaited: largeEcho(len(f.Payload))})
-				}
-			}
+		if s, ok := step.(messageStep); ok {
+			p.live.awaited = append(p.live.awaited, awaitedMessage{step: s})
+			p.decoder.messageBytes = max(p.decoder.messageBytes, s.needs())
 		}
 	}
 }
 
-// take tells whether a message is the first one that something expected matches;
-// p.mu is held.
-func (p *Peer) take(m Message) (first bool) {
-	for i := range p.expected {
-		e := &p.expected[i]
-		if _, answer := e.awaited.(*AwaitMatch); answer && !p.asked {
+// match notes which steps a message is for.
+func (s *state) match(m Message) {
+	for i := range s.awaited {
+		a := &s.awaited[i]
+		if _, answer := a.step.(*AwaitMatch); answer && !s.asked {
 			continue
 		}
-		if !e.came && e.matches(m) {
-			e.came, first = true, true
-		}
+		a.came = a.came || a.step.matches(m)
 	}
-	return first
 }
 
 // awaitMessage waits until a message has come that the step matches.
-func (p *Peer) awaitMessage(ctx context.Context, step awaited) error {
-	came := false
-	err := p.await(ctx, func() bool {
-		for _, e := range p.expected {
-			came = came || e.came && e.awaited == step
+func (p *Peer) awaitMessage(ctx context.Context, step messageStep) error {
+	var a *awaitedMessage
+	for i := range p.live.awaited {
+		if p.live.awaited[i].step == step {
+			a = &p.live.awaited[i]
 		}
-		return came || p.over()
-	})
+	}
+	if a == nil {
+		return fmt.Errorf("%v is not a step of the script itself", step)
+	}
+	came := false
+	err := p.await(ctx, func() bool { came = a.came; return came || p.live.over() })
 	if err == nil && !came {
 		return errOver
 	}

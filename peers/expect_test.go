@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -31,17 +32,18 @@ func readText(c *conn) (Frame, bool) {
 }
 
 // A step sees the message that it waits for however many came before it, and the
-// record has it.
+// record tells of each text that the peer sent, though it keeps no more messages.
 func TestAwaitedBehindManyMessages(t *testing.T) {
 	t.Parallel()
 	o := serve(t, talker)
-	large := strings.Repeat("f", 2*keepMessage)
+	large := strings.Repeat("f", 2*keepPayload)
 	for name, script := range map[string]Script{
-		"text":      {Send{Text("hello")}, AwaitText{"hello"}},
-		"answer":    {Send{Text("finwait:v1 close")}, AwaitAnswer{"finwait:v1"}},
-		"count":     {AwaitMessages{3*keepMessages - 1}},
-		"two texts": {Send{Text("one")}, AwaitText{"one"}, Send{Text("two")}, AwaitText{"two"}},
-		"large":     {Send{Text(large)}, Send{Text("behind it")}, AwaitText{"behind it"}},
+		"text":       {Send{Text("hello")}, AwaitText{"hello"}},
+		"answer":     {Send{Text("finwait:v1 close")}, AwaitAnswer{"finwait:v1"}},
+		"count":      {AwaitMessages{3*keepMessages - 1}},
+		"two texts":  {Send{Text("one")}, AwaitText{"one"}, Send{Text("two")}, AwaitText{"two"}},
+		"large":      {Send{Text(large)}, Send{Text("behind it")}, AwaitText{"behind it"}},
+		"large text": {Send{Text(large)}, AwaitText{large}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -49,29 +51,72 @@ func TestAwaitedBehindManyMessages(t *testing.T) {
 			if !r.Triggered || r.Err != "" {
 				t.Fatalf("not reached: %s", r.Err)
 			}
-			if n := len(r.Messages); n < keepMessages || n > keepMessages+2 {
-				t.Errorf("%d messages are kept", n)
+			if len(r.Messages) != keepMessages || r.MoreMessages < keepMessages {
+				t.Errorf("%d messages are kept, %d are not", len(r.Messages), r.MoreMessages)
 			}
-			if last := r.Messages[len(r.Messages)-1]; name == "two texts" && string(last.Payload) != "two" {
-				t.Errorf("the last one that is kept is %q", last.Payload)
+			for text := range r.Echoes {
+				if at, came := r.FirstAt[text]; !came || at >= 0 {
+					t.Errorf("%q came at %s, %t", text, at, came)
+				}
 			}
-			if name == "large" && !slices.ContainsFunc(r.Messages, func(m Message) bool { return m.Length == uint64(len(large)) }) {
-				t.Error("the echo of the large text is not kept")
+			if n, sent := r.Lengths[uint64(len(large))]; sent && n != 1 {
+				t.Errorf("the large text came %d times", n)
 			}
 		})
 	}
 }
 
-// A Close frame that differs from the many before it is kept.
+// A Close frame that no rule may miss is kept, whatever came before it.
 func TestCloseBehindManyCloses(t *testing.T) {
 	t.Parallel()
-	o := serve(t, func(c *conn) {
-		c.upgrade(append(slices.Repeat([]Frame{CloseFrame(1000, "")}, 40), CloseFrame(1005, ""))...)
-		_, _ = c.drain()
-	})
-	r := play(t, o, Opened(Trigger{}, AwaitClose{}, Pause{soon / 4})...)
-	if n := len(r.Closes); n != keepCloses+1 || r.Closes[n-1].String() != "close 1005" {
-		t.Errorf("%v", r.Closes)
+	var noise []Frame // no two are alike
+	for i := range 600 {
+		noise = append(noise, CloseFrame(uint16(3000+i), strings.Repeat("r", i%100)))
+	}
+	normal := CloseFrame(1000, "")
+	for name, last := range map[string]Frame{
+		"a code that may not be sent": CloseFrame(1005, ""),
+		"1 byte":                      CloseBody([]byte{3}),
+		"too long":                    CloseFrame(1000, strings.Repeat("r", 124)),
+		"not UTF-8":                   CloseFrame(1000, "\xff"),
+		"reserved bits":               {Opcode: OpClose, RSV: 2, Payload: normal.Payload},
+		"fragmented":                  {Opcode: OpClose, Part: true, Payload: normal.Payload},
+		"no code":                     CloseBody(nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := serve(t, func(c *conn) { c.upgrade(append(slices.Clip(noise), last)...); c.fin(); _, _ = c.drain() })
+			r := play(t, o, Opened(Trigger{}, AwaitEnd{}, Finish{})...)
+			n := len(r.Closes)
+			if n != keepCloses+1 || r.Closes[n-1].String() != CloseBody(last.Payload).String() || n+r.MoreCloses != len(noise)+1 {
+				t.Errorf("%d of %d: %v", n, n+r.MoreCloses, r.Closes)
+			}
+		})
+	}
+}
+
+// A peer that sends Close frames without end keeps few of them.
+func TestManyClosesSent(t *testing.T) {
+	t.Parallel()
+	o := serve(t, func(c *conn) { c.upgrade(); _, _ = c.drain() })
+	script := Script{Trigger{}}
+	for range 2 * keepFrames {
+		script = append(script, Send{CloseFrame(1000, "")})
+	}
+	r := play(t, o, Opened(append(script, Finish{})...)...)
+	if len(r.CloseSent)+r.MoreCloseSent != 2*keepFrames || len(r.CloseSent) != keepCloses || len(r.Trace) > keepFrames+8 {
+		t.Errorf("%d and %d Close frames, %d events", len(r.CloseSent), r.MoreCloseSent, len(r.Trace))
+	}
+}
+
+// A step that waits for a message but does not stand in the script itself would wait
+// in vain: that is an error.
+func TestAwaitOutsideTheScript(t *testing.T) {
+	t.Parallel()
+	o := serve(t, talker)
+	hidden := do(func(ctx context.Context, p *Peer) error { return AwaitText{"somebody joined"}.Do(ctx, p) })
+	if r := Run(t.Context(), Opened(Trigger{}, hidden), o); !strings.Contains(r.Err, "is not a step of the script itself") {
+		t.Errorf("%q", r.Err)
 	}
 }
 

@@ -49,18 +49,18 @@ func (s Connect) Do(run context.Context, p *Peer) error {
 		}
 		return err
 	}
-	w, err := connect(ctx, net.JoinHostPort(u.Hostname(), port), prepare, func(how Ending, what string) {
-		p.onEnd(p.now(), how, what)
+	w, err := connect(ctx, net.JoinHostPort(u.Hostname(), port), prepare, func(how Ending, kind EventKind, what string) {
+		p.observeEnd(p.now(), how, kind, what)
 	})
 	if err != nil {
-		return cmp.Or(context.Cause(run), err)
+		return cmp.Or(context.Cause(run), p.hinted(err))
 	}
-	p.wire, p.uncut = w, context.AfterFunc(run, func() { _ = w.SetWriteDeadline(time.Unix(1, 0)) })
+	p.wire, p.stopAfterFunc = w, context.AfterFunc(run, func() { _ = w.SetWriteDeadline(time.Unix(1, 0)) })
 	peer, server := w.addrs()
 	p.update(func() {
 		at := p.now()
-		p.rec.Peer, p.rec.Server, p.rec.Connected = peer.String(), server.String(), &at
-		p.note(at, Local, "connected")
+		p.live.peer, p.live.server, p.live.connected = peer.String(), server.String(), &at
+		p.recording.note(at, Local, EventConnect, "connected")
 	})
 	if p.opt.Connected != nil {
 		p.sight = p.opt.Connected(peer, server)
@@ -76,25 +76,16 @@ func (s Connect) Do(run context.Context, p *Peer) error {
 		c := tls.Client(w.top, config)
 		if err := c.HandshakeContext(ctx); err != nil {
 			if run.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-				return fmt.Errorf("the TLS handshake has no end after %s", p.opt.Setup)
+				return p.hinted(&TLSTimeoutError{p.opt.Setup})
 			}
-			if refusal := refusesTLS(err); refusal != nil {
-				return refusal
+			if refusal := tlsRefused(err); refusal != nil {
+				return p.hinted(refusal)
 			}
-			return fmt.Errorf("TLS handshake: %w", cmp.Or(context.Cause(run), err))
+			return p.hinted(&TLSHandshakeError{cmp.Or(context.Cause(run), err)})
 		}
 		w.top = c
 	}
 	p.reading.Go(p.read)
-	return nil
-}
-
-// refusesTLS is the alert by which the server ended the TLS handshake, such as for
-// want of a client certificate; nil: it was not that.
-func refusesTLS(err error) error {
-	if alert := new(net.OpError); errors.As(err, &alert) && alert.Op == "remote error" {
-		return fmt.Errorf("the server refused TLS: %w", alert.Err)
-	}
 	return nil
 }
 
@@ -106,7 +97,7 @@ func (p *Peer) keepPort(fd uintptr) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ports = append(p.ports, port)
+	p.portHolders = append(p.portHolders, port)
 	return nil
 }
 
@@ -132,12 +123,12 @@ type SendRequest struct {
 func (s SendRequest) Do(ctx context.Context, p *Peer) error {
 	var nonce [16]byte
 	_, _ = rand.Read(nonce[:])
-	p.update(func() { p.key = base64.StdEncoding.EncodeToString(nonce[:]) })
-	b := p.opt.request(p.key)
+	p.update(func() { p.live.key = base64.StdEncoding.EncodeToString(nonce[:]) })
+	b := p.opt.request(p.live.key)
 	if s.Half {
 		b = b[:len(b)/2]
 	}
-	return p.send(ctx, s.String(), append(b, encode(s.Then)...), s.Then...)
+	return p.send(ctx, EventHandshake, s.String(), append(b, encode(s.Then)...), s.Then...)
 }
 
 func (s SendRequest) String() string {
@@ -156,17 +147,17 @@ type AwaitUpgrade struct{}
 
 // Do implements [Step].
 func (AwaitUpgrade) Do(ctx context.Context, p *Peer) error {
-	if err := p.await(ctx, func() bool { return p.upgraded || p.failed != nil || p.over() }); err != nil {
+	if err := p.await(ctx, func() bool { return p.live.upgraded || p.live.handshakeErr != nil || p.live.over() }); err != nil {
 		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.failed != nil && p.rec.Triggered && p.rec.Status != http.StatusSwitchingProtocols && p.rec.Status != 0:
+	case p.live.handshakeErr != nil && p.live.triggered && p.live.status != http.StatusSwitchingProtocols && p.live.status != 0:
 		return errOver // a refusal is what was seen
-	case p.failed != nil:
-		return p.failed
-	case !p.upgraded:
+	case p.live.handshakeErr != nil:
+		return p.live.handshakeErr
+	case !p.live.upgraded:
 		return errOver
 	}
 	return nil
@@ -226,16 +217,19 @@ func (p *Peer) read() {
 			return
 		}
 		p.mu.Lock()
-		open := p.rec.Ending == Open
+		open := p.live.ending == Open
 		p.mu.Unlock()
 		if open && p.wire.top != net.Conn(tap{p.wire}) { // TLS ended above a TCP that goes on
 			if errors.Is(err, io.EOF) {
-				p.onCloseNotify(at)
+				p.observeCloseNotify(at)
 			} else {
 				p.update(func() {
-					p.note(at, Received, fmt.Sprintf("TLS failed: %+q", clip(err.Error(), 200)))
-					if !p.upgraded && !p.rec.Triggered {
-						p.failed = cmp.Or(p.failed, refusesTLS(err)) // TLS 1.3 asks for a certificate behind the client's handshake
+					p.recording.note(at, Received, EventTLSFailed, fmt.Sprintf("TLS failed: %+q", clip(err.Error(), 200)))
+					if !p.live.upgraded && !p.live.triggered {
+						// TLS 1.3 asks for a certificate behind the client's handshake.
+						if refusal := tlsRefused(err); refusal != nil && p.live.handshakeErr == nil {
+							p.live.handshakeErr = p.hinted(refusal)
+						}
 					}
 				})
 			}
@@ -249,28 +243,28 @@ func (p *Peer) read() {
 // receive takes bytes of the server; p.mu is held.
 func (p *Peer) receive(at time.Duration, b []byte) {
 	p.readAt = at
-	p.rec.BytesRead += uint64(len(b))
-	if p.upgraded {
+	p.live.bytesRead += uint64(len(b))
+	if p.live.upgraded {
 		p.decoder.feed(b)
 		return
 	}
-	if p.failed != nil {
+	if p.live.handshakeErr != nil {
 		return
 	}
-	before := len(p.response)
-	p.response = append(p.response, b[:min(len(b), maxResponse+4-before)]...)
-	head, _, complete := bytes.Cut(p.response, []byte("\r\n\r\n"))
+	before := len(p.live.response)
+	p.live.response = append(p.live.response, b[:min(len(b), maxResponse+4-before)]...)
+	head, _, complete := bytes.Cut(p.live.response, []byte("\r\n\r\n"))
 	switch {
 	case complete:
-		if p.rec.Status, p.failed = p.opt.checkResponse(p.response, p.key); p.rec.Status != 0 {
-			p.note(at, Received, fmt.Sprintf("HTTP %d", p.rec.Status))
+		if p.live.status, p.live.handshakeErr = p.opt.checkResponse(p.live.response, p.live.key); p.live.status != 0 {
+			p.recording.note(at, Received, EventHandshake, fmt.Sprintf("HTTP %d", p.live.status))
 		}
-		if p.failed == nil {
-			p.upgraded = true
+		if p.live.handshakeErr == nil {
+			p.live.upgraded = true
 			p.decoder.feed(b[len(head)+4-before:])
 		}
-	case len(p.response) > maxResponse:
-		p.failed = fmt.Errorf("the handshake response has no end after %d KiB", maxResponse>>10)
+	case len(p.live.response) > maxResponse:
+		p.live.handshakeErr = fmt.Errorf("the handshake response has no end after %d KiB", maxResponse>>10)
 	}
 }
 
@@ -289,7 +283,7 @@ func (o *Options) checkResponse(response []byte, key string) (status int, err er
 	case key == "":
 		err = errors.New("the server sent a response before it had a request")
 	case status != http.StatusSwitchingProtocols:
-		err = fmt.Errorf("the server answered HTTP %d instead of 101 (no WebSocket at %s?)", status, secret.Mask(o.URL.RequestURI()))
+		err = &StatusError{status, secret.Mask(o.URL.RequestURI())}
 	case resp.ProtoMajor != 1 || resp.ProtoMinor < 1:
 		err = fmt.Errorf("the 101 response is %s, not HTTP/1.1 (RFC 6455, 4.2.2)", resp.Proto)
 	default:

@@ -139,7 +139,7 @@ func TestResponseFirst(t *testing.T) {
 		_, _ = c.drain()
 	})
 	read := do(func(ctx context.Context, p *Peer) error {
-		return p.await(ctx, func() bool { return p.failed != nil })
+		return p.await(ctx, func() bool { return p.live.handshakeErr != nil })
 	})
 	r := Run(t.Context(), Script{Connect{}, read, SendRequest{}, AwaitUpgrade{}}, o)
 	if !strings.Contains(r.Err, "before it had a request") {
@@ -170,7 +170,7 @@ func TestEarlyFrames(t *testing.T) {
 			})
 			readAll := do(func(ctx context.Context, p *Peer) error {
 				n := <-sent
-				return p.await(ctx, func() bool { return p.rec.BytesRead >= n })
+				return p.await(ctx, func() bool { return p.live.bytesRead >= n })
 			})
 			r := play(t, o, Connect{}, SendRequest{}, readAll, tell(read), AwaitUpgrade{}, Trigger{}, AwaitClose{}, AnswerClose{}, Finish{})
 			if len(r.Messages) != 2 || len(r.Closes) != 1 || len(r.Malformed) != 0 {

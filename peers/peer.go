@@ -44,8 +44,17 @@ type Options struct {
 	Setup    time.Duration // limit for everything before the trigger; default 10 s
 	Patience time.Duration // limit for everything after it, from the trigger; default 35 s
 	Query    string        // added to the URL's query, such as "finwait=TOKEN"
-	Keep     int           // bytes kept of each message; default 1 KiB
-	Rally    *Rally        // where Gather waits
+
+	// MessageBytes is how much of each message is at hand while it is compared with
+	// what steps wait for, and for Received; default 1 KiB. It is more where a step
+	// waits for a longer text.
+	MessageBytes int
+
+	// Received is called with each data message as it comes, before a step sees it.
+	// It must not block, and is not called any more when Run has returned. May be nil.
+	Received func(Message)
+
+	Rally *Rally // where Gather waits
 
 	// Command gives what carries out a command of [Ask] from outside the
 	// connection; nil, or nothing for this command: the peer sends it. What it
@@ -89,44 +98,38 @@ var errCutShort = errors.New("the patience was over before the pause")
 
 // Peer is one scripted client. Only the steps of its script use it.
 type Peer struct {
-	opt     Options
-	start   time.Time
-	wire    *wire       // nil until connected
-	uncut   func() bool // forgets that the end of the run's context cuts writes
-	sight   Sight
-	reading sync.WaitGroup
+	opt           Options
+	start         time.Time
+	wire          *wire       // nil until connected
+	stopAfterFunc func() bool // forgets that the end of the run's context cuts writes
+	sight         Sight
+	reading       sync.WaitGroup
+	portHolders   []io.Closer // sockets that keep the port from others
+	barrierPassed bool
 
 	commands sync.WaitGroup          // that Ask has started
 	stop     context.CancelCauseFunc // ends the script
-	met      bool                    // the rally has begun for this peer
 
-	mu       sync.Mutex
-	changed  chan struct{} // closed and replaced at every change below
-	deadline time.Time
-	rec      *Record       // times are since start until Run returns
-	trigger  time.Duration // since start
-	vanished bool          // gone is closed
-	noPong   bool
-	frames   int         // that are, or would be, in the trace
-	messages int         // data messages of the server
-	asked    bool        // Ask has asked for something
-	askedAt  uint64      // how many bytes had come by then
-	underWay int         // commands that Ask has started
-	expected []expected  // messages that steps of the script await
-	ping     *[]byte     // the payload of the latest Ping, while it is to be answered
-	hungUp   bool        // the peer closed its own descriptor
-	ports    []io.Closer // that keep the port
-	closed   bool        // TCP is closed in both directions
-	response []byte      // of the handshake, until it is complete
-	upgraded bool
-	failed   error  // of the handshake
-	unable   error  // of a command
-	key      string // Sec-WebSocket-Key
-	writing  sync.Mutex
-	begun    Frame  // by SendPart
-	rest     []byte // of it; not nil inside a frame
-	decoder  decoder
-	readAt   time.Duration // when the bytes being decoded were read
+	mu        sync.Mutex
+	changed   chan struct{} // closed and replaced at every change of live
+	live      state
+	recording recording
+
+	writing sync.Mutex
+	decoder decoder
+	readAt  time.Duration // when the bytes being decoded were read
+}
+
+func newPeer(opt Options) *Peer {
+	opt.Setup, opt.Patience = cmp.Or(opt.Setup, setupDefault), cmp.Or(opt.Patience, patienceDefault)
+	opt.MessageBytes = max(opt.MessageBytes, shortText)
+	now := time.Now()
+	p := &Peer{
+		opt: opt, start: now, changed: make(chan struct{}),
+		live: state{ending: Open, deadline: now.Add(opt.Setup), echoes: map[string]int{}, firstAt: map[string]time.Duration{}, lengths: map[uint64]int{}},
+	}
+	p.decoder = decoder{messageBytes: opt.MessageBytes, onFrame: p.observeFrame, onMessage: p.observeMessage, malformed: p.observeMalformed}
+	return p
 }
 
 // Run plays the script against the server and returns what was seen; it blocks
@@ -135,37 +138,31 @@ type Peer struct {
 // cancelled ctx ends it at once. The peer's own end is closed by an RST unless
 // both sides have sent FIN.
 func Run(ctx context.Context, script Script, opt Options) *Record {
-	opt.Setup, opt.Patience = cmp.Or(opt.Setup, setupDefault), cmp.Or(opt.Patience, patienceDefault)
-	now := time.Now()
-	p := &Peer{
-		opt: opt, start: now, deadline: now.Add(opt.Setup), changed: make(chan struct{}),
-		rec: &Record{Start: now, Ending: Open, Echoes: map[string]int{}},
-	}
-	p.expect(script)
-	p.decoder = decoder{keepMessage: cmp.Or(opt.Keep, keepMessage), onFrame: p.onFrame, onMessage: p.onMessage, malformed: p.onMalformed}
+	p := newPeer(opt)
+	p.awaitMessagesOf(script)
 	ctx, p.stop = context.WithCancelCause(ctx)
 	defer p.stop(nil)
 	err := p.play(ctx, script)
-	if err == nil && (p.sight.Gone != nil || p.vanished) {
+	if err == nil && (p.sight.Gone != nil || p.live.serverGone) {
 		err = HoldOpen{}.Do(ctx, p)
 	}
-	if r := opt.Rally; r != nil && !p.met {
-		r.giveUp(cmp.Or(p.unable, err, errors.New("it did not wait for them")))
+	if r := p.opt.Rally; r != nil && !p.barrierPassed {
+		r.giveUp(cmp.Or(p.live.commandErr, err, errors.New("it did not wait for them")))
 	}
 	if err != nil && !errors.Is(err, errOver) {
 		p.stop(err) // a command alone serves nobody
 	}
 	p.commands.Wait()
-	if p.sight.LastLook != nil && !p.vanished {
+	if p.sight.LastLook != nil && !p.live.serverGone {
 		p.sight.LastLook()
 	}
-	p.rec.Stopped = p.now()
+	stopped := p.now()
 	if played := err == nil || errors.Is(err, errOver); played && p.givesUp() && ctx.Err() == nil && opt.GivingUp != nil {
 		opt.GivingUp(ctx, p.until())
 		// What is asked takes its time, in which the peer looks on; not beyond its patience.
-		p.rec.Stopped = max(p.rec.Stopped, min(p.now(), p.until().Sub(p.start)))
+		stopped = max(stopped, min(p.now(), p.until().Sub(p.start)))
 	}
-	return p.finish(cmp.Or(p.unable, err))
+	return p.finish(stopped, cmp.Or(p.live.commandErr, err))
 }
 
 func (p *Peer) play(ctx context.Context, script Script) error {
@@ -183,13 +180,13 @@ func (p *Peer) play(ctx context.Context, script Script) error {
 		}
 		switch err := step.Do(ctx, p); {
 		case err == nil:
-		case errors.Is(err, errCutShort) && p.rec.Triggered:
-			p.rec.CutShort = script[i:]
+		case errors.Is(err, errCutShort) && p.live.triggered:
+			p.live.cutShort = script[i:]
 			return nil
-		case errors.Is(err, errOver) && p.rec.Triggered:
+		case errors.Is(err, errOver) && p.live.triggered:
 			return nil
 		case errors.Is(err, errOver):
-			return fmt.Errorf("%s: %s", step, p.why())
+			return fmt.Errorf("%s: %w", step, p.whyOver())
 		default:
 			return fmt.Errorf("%s: %w", step, err)
 		}
@@ -197,56 +194,36 @@ func (p *Peer) play(ctx context.Context, script Script) error {
 	return nil
 }
 
-// why tells in words how the connection was over.
-func (p *Peer) why() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case p.failed != nil:
-		return p.failed.Error()
-	case p.rec.Ending == FIN && len(p.rec.Closes) > 0:
-		return "the server closed the connection (" + p.rec.Closes[0].String() + ", FIN)"
-	case p.rec.Ending != Open:
-		return "the server ended TCP (" + string(p.rec.Ending) + ")"
-	case len(p.rec.Closes) > 0:
-		return "the server sent " + p.rec.Closes[0].String()
-	case !p.upgraded && len(p.response) > 0:
-		return fmt.Sprintf("the handshake response has no end after %s", p.opt.Setup)
+// finish closes the peer's end, and makes the record of what was seen.
+func (p *Peer) finish(stopped time.Duration, err error) *Record {
+	gaveUp := p.givesUp()
+	if p.wire != nil {
+		if p.live.dark != nil {
+			p.live.dropped = p.wire.dropped()
+		}
+		p.mu.Lock()
+		bothFINs := p.live.fin != nil && p.live.peerFIN != nil
+		p.mu.Unlock()
+		p.stopAfterFunc()
+		p.wire.end(bothFINs)
+		p.reading.Wait()
 	}
-	return fmt.Sprintf("the server said nothing for %s", p.opt.Setup)
-}
-
-// finish closes the peer's end and makes every time relative to the trigger.
-func (p *Peer) finish(err error) *Record {
-	p.mu.Lock()
-	r := p.rec
+	for _, port := range p.portHolders {
+		_ = port.Close()
+	}
+	r := p.snapshot()
+	r.Stopped, r.GaveUp = stopped, gaveUp
 	if err != nil && !errors.Is(err, errOver) {
 		r.Failure = AsShortage(err)
 		r.Err = r.Failure.Error()
 	}
-	ports := p.ports
-	bothFINs := r.FIN != nil && r.PeerFIN != nil
-	p.mu.Unlock()
-	r.GaveUp = p.givesUp()
-	if p.wire != nil {
-		if r.Dark != nil {
-			r.Dropped = p.wire.dropped()
-		}
-		p.uncut()
-		p.wire.end(bothFINs)
-		p.reading.Wait()
-	}
-	for _, port := range ports {
-		_ = port.Close()
-	}
 	if r.Ending == Open {
 		r.EndedAt = r.Stopped
-		if r.Dark != nil || p.hungUp {
+		if p.live.endIsHidden() {
 			r.Ending = Unseen
 		}
 	}
-	r.Trigger = r.Start.Add(p.trigger)
-	r.shift(p.trigger)
+	r.shift(p.live.trigger)
 	return r
 }
 
@@ -255,29 +232,9 @@ func (p *Peer) finish(err error) *Record {
 func (p *Peer) givesUp() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	bothFINs := p.rec.FIN != nil && p.rec.PeerFIN != nil
-	return p.upgraded && !p.vanished && !p.hungUp && !p.closed && !bothFINs
-}
-
-// shift makes the times relative to the trigger.
-func (r *Record) shift(by time.Duration) {
-	for i := range r.CloseSent {
-		r.CloseSent[i].At -= by
-	}
-	for i := range r.Closes {
-		r.Closes[i].At -= by
-	}
-	for i := range r.Messages {
-		r.Messages[i].At -= by
-	}
-	for i := range r.Trace {
-		r.Trace[i].At -= by
-	}
-	for _, t := range []*time.Duration{r.Connected, r.FIN, r.RST, r.CloseNotify, r.PeerFIN, r.PeerRST, r.Dark, &r.EndedAt, &r.Stopped} {
-		if t != nil {
-			*t -= by
-		}
-	}
+	s := &p.live
+	bothFINs := s.fin != nil && s.peerFIN != nil
+	return s.upgraded && !s.serverGone && !s.socketClosed && !s.tcpClosed && !bothFINs
 }
 
 // await blocks until cond holds (nil), the deadline in force has passed
@@ -317,22 +274,19 @@ const lastPacket = time.Second
 func (p *Peer) onGone() time.Time {
 	p.sight.Gone = nil
 	p.update(func() {
-		p.vanished = true
-		if !p.blind() {
-			p.deadline = earlier(p.deadline, time.Now().Add(lastPacket))
+		p.live.serverGone = true
+		if !p.live.endIsHidden() {
+			p.live.deadline = earlier(p.live.deadline, time.Now().Add(lastPacket))
 		}
 	})
 	return p.until()
 }
 
-// blind tells, with p.mu held, whether the peer cannot see an end of TCP.
-func (p *Peer) blind() bool { return p.hungUp || p.rec.Dark != nil }
-
 // until is the deadline in force.
 func (p *Peer) until() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.deadline
+	return p.live.deadline
 }
 
 // update changes what await looks at.
@@ -342,11 +296,6 @@ func (p *Peer) update(change func()) {
 	change()
 	close(p.changed)
 	p.changed = make(chan struct{})
-}
-
-// over tells, with p.mu held, whether nothing more can come on the wire.
-func (p *Peer) over() bool {
-	return p.rec.Ending != Open || p.vanished && p.blind()
 }
 
 func (p *Peer) now() time.Duration { return time.Since(p.start) }

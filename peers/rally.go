@@ -113,7 +113,7 @@ func (s Gather) Do(ctx context.Context, p *Peer) error {
 	if p.opt.Waiting != nil {
 		p.opt.Waiting()
 	}
-	if err := p.sighted(ctx); err != nil {
+	if err := p.awaitAccepted(ctx); err != nil {
 		return err
 	}
 	if err := (Pause{s.After}).Do(ctx, p); err != nil {
@@ -128,17 +128,17 @@ func (s Gather) Do(ctx context.Context, p *Peer) error {
 	if err := r.await(ctx, event); err != nil {
 		return err
 	}
-	p.alert()
+	p.callTriggered()
 	if s.Lead {
 		r.at = time.Now()
 	}
 	p.mu.Lock()
-	ended := p.rec.Ending != Open && p.start.Add(p.rec.EndedAt).Before(r.at)
+	ended := p.live.ending != Open && p.start.Add(p.live.endedAt).Before(r.at)
 	p.mu.Unlock()
 	if ended {
-		return fmt.Errorf("%s before the crowd was complete", p.why())
+		return fmt.Errorf("%s before the crowd was complete", p.whyOver())
 	}
-	if p.met = true; s.Lead {
+	if p.barrierPassed = true; s.Lead {
 		close(r.start)
 	}
 	p.startClock(r.at)
@@ -177,8 +177,8 @@ func (s Knock) Do(ctx context.Context, p *Peer) error {
 			return err
 		}
 		p.update(func() {
-			p.rec.Refused = errors.Is(err, syscall.ECONNREFUSED) || isReset(err)
-			p.note(p.now(), Local, "no connection: "+errno(err))
+			p.live.refused = errors.Is(err, syscall.ECONNREFUSED) || isReset(err)
+			p.recording.note(p.now(), Local, EventConnect, "no connection: "+errno(err))
 		})
 		return errOver
 	}

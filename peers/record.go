@@ -1,7 +1,6 @@
 package peers
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -30,18 +29,41 @@ const (
 	Local    Dir = "local"    // by the peer, without a packet
 )
 
+// EventKind tells what an [Event] is about.
+type EventKind string
+
+// The kinds of an event.
+const (
+	EventConnect     EventKind = "connect"      // TCP is connected, or could not be
+	EventHandshake   EventKind = "handshake"    // the upgrade request, or the status of the response
+	EventFrame       EventKind = "frame"        // frames without a Close, or a part of a frame
+	EventClose       EventKind = "close"        // a Close frame; of the peer also with others in the same write
+	EventMalformed   EventKind = "malformed"    // a framing rule that the server broke
+	EventFIN         EventKind = "fin"          // FIN
+	EventRST         EventKind = "rst"          // RST
+	EventCloseNotify EventKind = "close-notify" // the end of TLS
+	EventTLSFailed   EventKind = "tls-failed"   // TLS broke above a TCP that goes on
+	EventEnd         EventKind = "end"          // TCP is closed in both directions, or broken for a local reason
+	EventCommand     EventKind = "command"      // a command that [Ask] runs outside the connection
+	EventReading     EventKind = "reading"      // the peer reads no more, or slowly
+	EventDark        EventKind = "dark"         // from now on the kernel drops what the server sends
+	EventDarkEnd     EventKind = "dark-end"     // it no longer does
+	EventForgotten   EventKind = "forgotten"    // the peer's kernel has forgotten the connection
+)
+
 // Event is one line of the trace.
 type Event struct {
 	At   time.Duration // since the trigger; negative before it
 	Dir  Dir
-	What string // printable ASCII: what a server sent is quoted
+	Kind EventKind
+	What string // printable ASCII, for people: what a server sent is quoted
 }
 
 // Close is one Close frame as it stood on the wire.
 type Close struct {
 	At    time.Duration // since the trigger; when its last byte was read or handed to the kernel
 	Frame Header
-	Body  []byte // at most 256 bytes are kept
+	Body  []byte // at most 256 bytes; a Close frame of more than 125 bytes is malformed whatever they are
 }
 
 // Header is a frame header (RFC 6455, 5.2).
@@ -70,9 +92,9 @@ func (c Close) Reason() string {
 	return string(c.Body[2:])
 }
 
-// like tells whether two frames had the same bytes, as far as they are kept.
-func (c Close) like(other Close) bool {
-	return c.Frame == other.Frame && bytes.Equal(c.Body, other.Body)
+// MayBeSent tells whether a code may stand in a Close frame (RFC 6455, 7.4).
+func MayBeSent(code int) bool {
+	return code >= 1000 && (code < 1004 || code > 1006) && (code < 1015 || code >= 3000)
 }
 
 // String is the frame's line in a trace: close 1000 "bye".
@@ -95,11 +117,12 @@ type Message struct {
 	At      time.Duration
 	Text    bool
 	Length  uint64
-	Payload []byte // at most 1 KiB is kept
+	Payload []byte // its beginning, see [Options.MessageBytes]
 }
 
 // Record is what one peer saw. Times are since the trigger. A nil time means
-// that it did not happen while the peer looked.
+// that it did not happen while the peer looked. All but the lists is complete,
+// however much a server sends; each list tells what is left out of it.
 type Record struct {
 	Peer, Server string    // addresses, host:port
 	Start        time.Time // when the script began
@@ -118,13 +141,8 @@ type Record struct {
 	GaveUp bool
 
 	Status      int            // HTTP status of the handshake; 0: none came
-	CloseSent   []Close        // Close frames of the peer
-	Closes      []Close        // Close frames of the server: the first 16, and at most 240 that differ from all before
 	Connected   *time.Duration // when TCP was connected
-	Messages    []Message      // data messages of the server: the first 64, and those that the script awaited
-	Echoes      map[string]int // of each text of the peer below 1 KiB: how often it came back since the trigger, kept or not
 	AfterClose  int            // data frames that followed the server's first Close
-	Malformed   []string       // framing rules that the server broke; at most 16 are kept
 	Ending      Ending         // the first end of TCP by the server
 	EndedAt     time.Duration  // when; for Open: how long the peer had looked
 	FIN         *time.Duration
@@ -136,8 +154,23 @@ type Record struct {
 	Dropped     uint32         // segments that reached the dark peer and were dropped by its kernel
 	BytesRead   uint64
 
-	Trace   []Event // at most 512 events are kept
-	Elided  int     // events left out of Trace
+	// What became of each text of the peer; one below 1 KiB is recognized in full,
+	// a longer one by its length. Whether a message was text or binary does not matter.
+	Echoes  map[string]int           // of a short text: how often it came back since the trigger
+	FirstAt map[string]time.Duration // when it first came, and when [OpenedText] did; not there: it never did
+	Lengths map[uint64]int           // of a long text, by its length: how many messages of that length came since it was sent
+
+	CloseSent     []Close   // Close frames of the peer: the first 16
+	Closes        []Close   // Close frames of the server: the first 16, and the first of each that is malformed in another way
+	Messages      []Message // data messages of the server: the first 64, of each at most 1 KiB
+	Malformed     []string  // framing rules that the server broke: the first 16
+	MoreCloseSent int       // those that are not in CloseSent
+	MoreCloses    int
+	MoreMessages  int
+	MoreMalformed int
+
+	Trace   []Event // at most 512 frames; of what is rarer, all
+	Elided  int     // frames that are not in Trace
 	Stopped time.Duration
 	Err     string // why the script could not be carried out; empty if it was
 	Failure error  // the same; a [Shortage] where the server has no part in it
@@ -157,4 +190,43 @@ func clip(s string, n int) string {
 		return s[:n]
 	}
 	return s
+}
+
+// snapshot is what was seen until now; its times are since the peer's start. p.mu is
+// held.
+func (p *Peer) snapshot() *Record {
+	s, r := &p.live, &p.recording
+	return &Record{
+		Peer: s.peer, Server: s.server, Start: p.start, Trigger: p.start.Add(s.trigger), Triggered: s.triggered,
+		Refused: s.refused, CutShort: s.cutShort, Status: s.status, Connected: s.connected, AfterClose: s.afterClose,
+		Ending: s.ending, EndedAt: s.endedAt, FIN: s.fin, RST: s.rst, CloseNotify: s.closeNotify, PeerFIN: s.peerFIN, PeerRST: s.peerRST,
+		Dark: s.dark, Dropped: s.dropped, BytesRead: s.bytesRead, Echoes: s.echoes, FirstAt: s.firstAt, Lengths: s.lengths,
+		CloseSent: r.closeSent, Closes: r.closes, Messages: r.messages, Malformed: r.malformed,
+		MoreCloseSent: r.moreCloseSent, MoreCloses: r.moreCloses, MoreMessages: r.moreMessages, MoreMalformed: r.moreMalformed,
+		Trace: r.trace, Elided: r.elided,
+	}
+}
+
+// shift makes the times relative to the trigger.
+func (r *Record) shift(by time.Duration) {
+	for i := range r.CloseSent {
+		r.CloseSent[i].At -= by
+	}
+	for i := range r.Closes {
+		r.Closes[i].At -= by
+	}
+	for i := range r.Messages {
+		r.Messages[i].At -= by
+	}
+	for i := range r.Trace {
+		r.Trace[i].At -= by
+	}
+	for text := range r.FirstAt {
+		r.FirstAt[text] -= by
+	}
+	for _, t := range []*time.Duration{r.Connected, r.FIN, r.RST, r.CloseNotify, r.PeerFIN, r.PeerRST, r.Dark, &r.EndedAt, &r.Stopped} {
+		if t != nil {
+			*t -= by
+		}
+	}
 }

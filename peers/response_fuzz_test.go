@@ -16,9 +16,8 @@ const fuzzResponse = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n
 // [decode].
 func receiveAll(t *testing.T, b, cuts []byte) *Peer {
 	t.Helper()
-	p := &Peer{opt: Options{URL: &url.URL{Path: "/"}}, key: fuzzKey, rec: &Record{Ending: Open}}
-	p.noPong = true
-	p.decoder = decoder{keepMessage: keepMessage, onFrame: p.onFrame, onMessage: p.onMessage, malformed: p.onMalformed}
+	p := newPeer(Options{URL: &url.URL{Path: "/"}})
+	p.live.key, p.live.noPong = fuzzKey, true
 	for len(b) > 0 {
 		n := len(b)
 		if len(cuts) > 0 {
@@ -26,8 +25,8 @@ func receiveAll(t *testing.T, b, cuts []byte) *Peer {
 		}
 		p.receive(0, b[:n])
 		b = b[n:]
-		if len(p.response) > maxResponse+4 {
-			t.Fatalf("%d bytes of the response are kept", len(p.response))
+		if len(p.live.response) > maxResponse+4 {
+			t.Fatalf("%d bytes of the response are kept", len(p.live.response))
 		}
 	}
 	return p
@@ -45,21 +44,21 @@ func FuzzResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b, cuts []byte) {
 		whole, cut := receiveAll(t, b, nil), receiveAll(t, b, cuts)
 		for _, p := range []*Peer{whole, cut} {
-			if p.upgraded && (p.failed != nil || p.rec.Status != 101) {
-				t.Errorf("upgraded with status %d, error %v", p.rec.Status, p.failed)
+			if p.live.upgraded && (p.live.handshakeErr != nil || p.live.status != 101) {
+				t.Errorf("upgraded with status %d, error %v", p.live.status, p.live.handshakeErr)
 			}
-			if p.failed != nil && !short(p.failed.Error()) {
-				t.Errorf("error %q", p.failed)
+			if p.live.handshakeErr != nil && !short(p.live.handshakeErr.Error()) {
+				t.Errorf("error %q", p.live.handshakeErr)
 			}
-			for _, e := range p.rec.Trace {
+			for _, e := range p.recording.trace {
 				if !short(e.What) {
 					t.Errorf("line %q", e.What)
 				}
 			}
 		}
-		if whole.upgraded != cut.upgraded || len(whole.rec.Messages) != len(cut.rec.Messages) || len(whole.rec.Malformed) != len(cut.rec.Malformed) {
-			t.Errorf("whole: %t, %d messages, %q; cut: %t, %d, %q", whole.upgraded, len(whole.rec.Messages), whole.rec.Malformed,
-				cut.upgraded, len(cut.rec.Messages), cut.rec.Malformed)
+		if whole.live.upgraded != cut.live.upgraded || len(whole.recording.messages) != len(cut.recording.messages) || len(whole.recording.malformed) != len(cut.recording.malformed) {
+			t.Errorf("whole: %t, %d messages, %q; cut: %t, %d, %q", whole.live.upgraded, len(whole.recording.messages), whole.recording.malformed,
+				cut.live.upgraded, len(cut.recording.messages), cut.recording.malformed)
 		}
 	})
 }

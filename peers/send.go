@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -16,7 +17,7 @@ type Send []Frame
 
 // Do implements [Step]. It blocks while the send buffer is full.
 func (s Send) Do(ctx context.Context, p *Peer) error {
-	return p.send(ctx, join(s), encode(s), s...)
+	return p.send(ctx, EventFrame, join(s), encode(s), s...)
 }
 
 func (s Send) String() string { return "send " + join(s) }
@@ -50,13 +51,13 @@ func (s SendPart) Do(ctx context.Context, p *Peer) error {
 	b := s.Frame.Encode()
 	cut := max(0, len(b)-s.Leave)
 	b, rest := b[:cut], b[cut:]
-	p.update(func() { p.begun, p.rest = s.Frame, rest })
+	p.update(func() { p.live.partialFrame, p.live.unsent = s.Frame, rest })
 	if s.Every == 0 {
-		return p.send(ctx, s.String(), b)
+		return p.send(ctx, EventFrame, s.String(), b)
 	}
 	next := time.Now()
 	for i := range b {
-		if err := p.send(ctx, fmt.Sprintf("byte %d of %d of %s", i+1, len(b)+len(rest), s.Frame), b[i:i+1]); err != nil {
+		if err := p.send(ctx, EventFrame, fmt.Sprintf("byte %d of %d of %s", i+1, len(b)+len(rest), s.Frame), b[i:i+1]); err != nil {
 			return err
 		}
 		next = next.Add(s.Every)
@@ -82,9 +83,9 @@ type SendRest struct{}
 
 // Do implements [Step].
 func (s SendRest) Do(ctx context.Context, p *Peer) error {
-	b, f := p.rest, p.begun
-	p.update(func() { p.rest = nil })
-	return p.send(ctx, "the rest of "+f.String(), b, f)
+	b, f := p.live.unsent, p.live.partialFrame
+	p.update(func() { p.live.unsent = nil })
+	return p.send(ctx, EventFrame, "the rest of "+f.String(), b, f)
 }
 
 func (s SendRest) String() string { return "send the rest" }
@@ -98,11 +99,11 @@ type SendRecordPart struct {
 
 // Do implements [Step].
 func (s SendRecordPart) Do(ctx context.Context, p *Peer) error {
-	p.update(func() { p.noPong = true }) // it would stand inside the record
+	p.update(func() { p.live.noPong = true }) // it would stand inside the record
 	p.writing.Lock()
 	p.wire.leave.Store(int32(s.Leave))
 	p.writing.Unlock()
-	return p.send(ctx, s.String(), s.Frame.Encode())
+	return p.send(ctx, EventFrame, s.String(), s.Frame.Encode())
 }
 
 func (s SendRecordPart) String() string {
@@ -120,10 +121,10 @@ type KeepSending struct {
 func (s KeepSending) Do(ctx context.Context, p *Peer) error {
 	for {
 		next := time.Now().Add(s.Every)
-		if err := p.send(ctx, s.Frame.String(), s.Frame.Encode(), s.Frame); err != nil {
+		if err := p.send(ctx, EventFrame, s.Frame.String(), s.Frame.Encode(), s.Frame); err != nil {
 			return err
 		}
-		ended := func() bool { return p.rec.RST != nil || p.rec.Ending == Broken || p.vanished && p.over() }
+		ended := func() bool { return p.live.rst != nil || p.live.ending == Broken || p.live.serverGone && p.live.over() }
 		if err := p.awaitUntil(ctx, earlier(next, p.until()), ended); err == nil {
 			return nil
 		} else if !errors.Is(err, errOver) || !time.Now().Before(p.until()) {
@@ -165,8 +166,8 @@ func (s SendUntilBlocked) Do(ctx context.Context, p *Peer) error {
 		}
 	}
 	p.update(func() {
-		p.rest = b[:0] // possibly inside a frame: no Pong may follow
-		p.note(at, Sent, fmt.Sprintf("%d bytes in messages of %d bytes", sent, len(s.Frame.Payload)))
+		p.live.unsent = b[:0] // possibly inside a frame: no Pong may follow
+		p.recording.note(at, Sent, EventFrame, fmt.Sprintf("%d bytes in messages of %d bytes", sent, len(s.Frame.Payload)))
 	})
 	return context.Cause(ctx)
 }
@@ -178,23 +179,16 @@ func (s SendUntilBlocked) String() string {
 // send writes b, which completes the frames, in one write(2) and notes it. Its
 // time is that before the write: on loopback an answer can come before the
 // write returns.
-func (p *Peer) send(ctx context.Context, what string, b []byte, frames ...Frame) error {
+func (p *Peer) send(ctx context.Context, kind EventKind, what string, b []byte, frames ...Frame) error {
 	p.writing.Lock()
 	defer p.writing.Unlock()
-	at := p.now()
+	at, line := p.now(), strings.TrimPrefix(what, "send ")
 	p.update(func() {
-		note := p.noteFrame
-		for _, f := range frames {
-			switch {
-			case f.Opcode == OpText && len(f.Payload) < keepMessage:
-				p.rec.Echoes[string(f.Payload)] += 0 // from now on it is counted
-			case f.Opcode == OpClose:
-				note = p.note
-				h := Header{Fin: !f.Part, RSV: f.RSV, Opcode: OpClose, Masked: !f.Unmasked, Length: uint64(len(f.Payload))}
-				p.rec.CloseSent = append(p.rec.CloseSent, Close{at, h, f.Payload})
-			}
+		p.observeSent(at, frames)
+		if kind == EventFrame && slices.ContainsFunc(frames, func(f Frame) bool { return f.Opcode == OpClose }) {
+			kind = EventClose
 		}
-		note(at, Sent, strings.TrimPrefix(what, "send "))
+		p.recording.noteBounded(at, Sent, kind, line)
 	})
 	_ = p.wire.SetWriteDeadline(p.until())
 	if ctx.Err() != nil { // its cancellation sets a deadline of its own

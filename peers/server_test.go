@@ -163,7 +163,7 @@ func wait(ch <-chan struct{}) Step {
 // until waits until the record is as the condition says.
 func until(cond func(r *Record) bool) Step {
 	return do(func(ctx context.Context, p *Peer) error {
-		return p.await(ctx, func() bool { return cond(p.rec) })
+		return p.await(ctx, func() bool { return cond(p.snapshot()) })
 	})
 }
 

@@ -21,7 +21,7 @@ import (
 type wire struct {
 	*net.TCPConn
 	top   net.Conn // what carries the frames: the tap, or TLS over it
-	onEnd func(how Ending, what string)
+	onEnd func(how Ending, kind EventKind, what string)
 
 	closing atomic.Bool  // our own FIN or close was sent: an EPIPE is ours
 	stopped atomic.Bool  // reading is stopped
@@ -33,7 +33,7 @@ type wire struct {
 
 // connect dials TCP, without keepalive, until the context's deadline; prepare is
 // called before connect(2), for a host of several addresses more than once.
-func connect(ctx context.Context, address string, prepare func(fd uintptr) error, onEnd func(Ending, string)) (*wire, error) {
+func connect(ctx context.Context, address string, prepare func(fd uintptr) error, onEnd func(Ending, EventKind, string)) (*wire, error) {
 	d := net.Dialer{KeepAlive: -1, Control: func(_, _ string, c syscall.RawConn) error {
 		var err error
 		if cerr := c.Control(func(fd uintptr) { err = prepare(fd) }); cerr != nil {
@@ -111,17 +111,17 @@ func (w *wire) ended(err error) {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed):
 	case errors.Is(err, io.EOF) && (w.closing.Load() || !w.tcpClosed()):
-		w.onEnd(FIN, "FIN")
+		w.onEnd(FIN, EventFIN, "FIN")
 	case errors.Is(err, io.EOF):
 		w.closed()
 	case isReset(err):
-		w.onEnd(RST, "RST")
+		w.onEnd(RST, EventRST, "RST")
 	case errors.Is(err, syscall.EPIPE):
 		if !w.closing.Load() {
-			w.onEnd(RST, "RST")
+			w.onEnd(RST, EventRST, "RST")
 		}
 	default:
-		w.onEnd(Broken, "connection broken: "+errno(err))
+		w.onEnd(Broken, EventEnd, "connection broken: "+errno(err))
 	}
 }
 
@@ -197,7 +197,7 @@ func (w *wire) watch() {
 		err = raw.Read(func(fd uintptr) bool {
 			state := tcpState(fd)
 			if state == tcpCloseWait {
-				w.onEnd(FIN, "FIN")
+				w.onEnd(FIN, EventFIN, "FIN")
 			}
 			return state == tcpClose
 		})
@@ -214,15 +214,15 @@ func (w *wire) watch() {
 func (w *wire) closed() {
 	switch err := w.socketError(); {
 	case err == nil && w.closing.Load():
-		w.onEnd(FIN, "FIN")
-		w.onEnd(bothClosed, "TCP closed in both directions")
+		w.onEnd(FIN, EventFIN, "FIN")
+		w.onEnd(bothClosed, EventEnd, "TCP closed in both directions")
 	case errors.Is(err, syscall.EPIPE):
-		w.onEnd(FIN, "FIN")
-		w.onEnd(RST, "RST")
+		w.onEnd(FIN, EventFIN, "FIN")
+		w.onEnd(RST, EventRST, "RST")
 	case err == nil, isReset(err):
-		w.onEnd(RST, "RST")
+		w.onEnd(RST, EventRST, "RST")
 	default:
-		w.onEnd(Broken, "connection broken: "+errno(err))
+		w.onEnd(Broken, EventEnd, "connection broken: "+errno(err))
 	}
 }
 

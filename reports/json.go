@@ -126,7 +126,7 @@ func exit(e *evidence.Exit) *Exit {
 func wire(r *peers.Record) *Wire {
 	return &Wire{
 		Peer: r.Peer, Server: r.Server, Trigger: r.Trigger.UTC(), Status: r.Status,
-		CloseSent: closes(r.CloseSent), Closes: closes(r.Closes), Messages: len(r.Messages), AfterClose: r.AfterClose,
+		CloseSent: closes(r.CloseSent), Closes: closes(r.Closes), Messages: len(r.Messages) + r.MoreMessages, AfterClose: r.AfterClose,
 		Malformed: r.Malformed, Ending: string(r.Ending), EndedAt: sec(r.EndedAt),
 		FIN: secs(r.FIN), RST: secs(r.RST), CloseNotify: secs(r.CloseNotify), PeerFIN: secs(r.PeerFIN), PeerRST: secs(r.PeerRST),
 		Dark: secs(r.Dark), Dropped: r.Dropped, BytesRead: r.BytesRead, Stopped: sec(r.Stopped), Connected: secs(r.Connected), GaveUp: r.GaveUp,

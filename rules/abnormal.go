@@ -86,13 +86,8 @@ func LastEcho(text string) Rule {
 		ID: "R31-echo", Req: "R31", Grade: Info, Clause: "operational",
 		Text: "whether what was sent before FIN is still answered",
 		Check: func(r *evidence.Record, _ Profile) Finding {
-			for _, m := range r.Messages {
-				if string(m.Payload) == text {
-					return measured("echoed at " + figures.Format(m.At))
-				}
-			}
-			if r.Echoes[text] > 0 {
-				return measured("echoed, after many other messages")
+			if at, came := r.FirstAt[text]; came {
+				return measured("echoed at " + figures.Format(at))
 			}
 			return measured("not echoed; " + endSeen(r))
 		},

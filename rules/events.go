@@ -144,7 +144,7 @@ func eventCode(e evidence.AppEvent, r *evidence.Record, p Profile) Finding {
 		return moot(why)
 	case !coded:
 		return moot("the peer's Close frame has no code")
-	case !sendable(code) || !utf8.ValidString(first.Reason()): // the peer echoes what the server sent
+	case !peers.MayBeSent(code) || !utf8.ValidString(first.Reason()): // the peer echoes what the server sent
 		return moot("the peer's Close frame is malformed: " + want)
 	case e.Code == nil && r.Has[evidence.TellsCode] && answersPeer(r, first):
 		return breached(want, e.String())

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/finwait/finwait/evidence"
-	"github.com/finwait/finwait/peers"
 )
 
 // The server fails the connection: R27 to R30.
@@ -116,7 +115,7 @@ func refusedAsTooBig(bytes uint64) check {
 		switch {
 		case !r.Has[evidence.Echo]:
 			return moot("without an echo it is not known whether the server took the message")
-		case slices.ContainsFunc(r.Messages, func(m peers.Message) bool { return m.Length == bytes }):
+		case r.Lengths[bytes] > 0:
 			return moot("the server took the message: it is echoed")
 		case len(r.Closes) == 0:
 			return moot("no Close frame; " + endSeen(r))

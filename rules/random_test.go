@@ -147,7 +147,8 @@ func (c *chooser) record(depth int) *evidence.Record {
 	for range c.below(2) {
 		text := of(c, "late", "ffff", "last words", "still here", peers.OpenedText)
 		r.Messages = append(r.Messages, peers.Message{At: c.time(), Text: true, Length: uint64(len(text)), Payload: []byte(text)})
-		r.Echoes = map[string]int{text: c.below(3)}
+		r.Echoes, r.FirstAt = map[string]int{text: c.below(3)}, map[string]time.Duration{text: c.time()}
+		r.Lengths = map[uint64]int{uint64(len(text)): c.below(3)}
 	}
 	r.Socket = evidence.Socket{Observed: c.maybe(), Held: c.survival(), Lost: c.maybe(), State: of(c, "", "FIN_WAIT2")}
 	r.Events = c.events()

@@ -109,16 +109,11 @@ func legalCode(r *evidence.Record, _ Profile) Finding {
 	}
 	for _, c := range r.Closes {
 		code, ok := c.Code()
-		if ok && !sendable(code) {
+		if ok && !peers.MayBeSent(code) {
 			return breached(want, c.String())
 		}
 	}
 	return kept(want, closeSeen(r))
-}
-
-// sendable reports whether a code may stand in a Close frame (RFC 6455, 7.4).
-func sendable(code int) bool {
-	return code >= 1000 && (code < 1004 || code > 1006) && (code < 1015 || code >= 3000)
 }
 
 func boundedWait(r *evidence.Record, p Profile) Finding {
@@ -138,10 +133,8 @@ func letsGoAfterClose(r *evidence.Record, p Profile) Finding {
 
 func messageFirst(r *evidence.Record, _ Profile) Finding {
 	const want = `the text "finwait:opened", then the Close frame`
-	for _, m := range r.Messages {
-		if string(m.Payload) == peers.OpenedText {
-			return judged(r.AfterClose == 0 && len(r.Closes) > 0, want, fmt.Sprintf("the text at %s; %s", figures.Format(m.At), closeSeen(r)))
-		}
+	if at, came := r.FirstAt[peers.OpenedText]; came {
+		return judged(r.AfterClose == 0 && len(r.Closes) > 0, want, fmt.Sprintf("the text at %s; %s", figures.Format(at), closeSeen(r)))
 	}
 	if cannotSeeEnd(r) {
 		return unmeasuredEnd(r)

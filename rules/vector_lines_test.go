@@ -124,6 +124,10 @@ func receivedLine(r *evidence.Record, s *scanner) {
 		}
 		r.Messages = append(r.Messages, m)
 		r.Echoes[text]++
+		r.Lengths[m.Length]++
+		if _, came := r.FirstAt[text]; !came {
+			r.FirstAt[text] = m.At
+		}
 	case "FIN":
 		end(peers.FIN, &r.FIN)
 	case "RST":

@@ -145,6 +145,7 @@ func newRecord(kind string) *evidence.Record {
 		Record: &peers.Record{
 			Trigger: time.Unix(0, 0), Triggered: true, Status: 101,
 			Ending: peers.Open, EndedAt: looked, Stopped: looked, Echoes: map[string]int{},
+			FirstAt: map[string]time.Duration{}, Lengths: map[uint64]int{},
 		},
 		Socket: evidence.Socket{Why: "the server is on another host"},
 		Kind:   kind, Has: map[evidence.Capability]bool{},

@@ -126,7 +126,7 @@ func (s *Server) ready(ctx context.Context, t *Target, limit time.Time) error {
 		case errors.Is(try.Failure, syscall.ENETUNREACH):
 			return fmt.Errorf("cannot be reached: %w: bring the network up (the loopback: ip link set lo up)", try.Failure)
 		case !try.Triggered && final(try.Status):
-			return fmt.Errorf("runs, but takes no WebSocket: %s", try.Err)
+			return fmt.Errorf("runs, but takes no WebSocket: %w", try.Failure)
 		case try.Triggered:
 			select {
 			case <-s.Exited(): // somebody else answered
@@ -143,7 +143,7 @@ func (s *Server) ready(ctx context.Context, t *Target, limit time.Time) error {
 		case <-timer.C:
 		}
 		if time.Now().After(limit) {
-			return fmt.Errorf("was not ready in time: %s", try.Err)
+			return fmt.Errorf("was not ready in time: %w", try.Failure)
 		}
 	}
 }
