@@ -115,8 +115,8 @@ func TestScenario(t *testing.T) {
 		},
 		"a peer that comes back": {
 			s: reports.Scenario{Wire: wire("fin", 4, 4), Trace: []reports.Event{
-				{At: 0, Dir: "local", What: "gone dark"}, {At: 1, Dir: "sent", What: "text"}, {At: 2, Dir: "local", What: "stopped reading"},
-				{At: 3, Dir: "local", What: "back from the dark"}, {At: 4, Dir: "received", What: "FIN"}}},
+				{At: 0, Dir: "local", Kind: "dark", What: "gone dark"}, {At: 1, Dir: "sent", What: "text"}, {At: 2, Dir: "local", What: "stopped reading"},
+				{At: 3, Dir: "local", Kind: "dark-end", What: "back from the dark"}, {At: 4, Dir: "received", What: "FIN"}}},
 			want: []string{"0.00 ms | gone dark |  | ", "1.00 s | dark | text | ", "2.00 s | stopped reading,dark |  | ", "3.00 s | back from the dark |  | ", "4.00 s |  | FIN | "},
 		},
 		"a crowd": {

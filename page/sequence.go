@@ -8,6 +8,7 @@ import (
 
 	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/internal/figures"
+	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reports"
 )
 
@@ -20,6 +21,7 @@ type row struct {
 	Peer, Wire, Server string
 	Way                string // of what went over the wire: "out" towards the server, "in"
 	Dark               bool   // what came from the server was lost
+	kind               string // of the trace's event
 }
 
 // rows put the trace, the states of the server's socket and its application's
@@ -27,7 +29,7 @@ type row struct {
 func rows(s *reports.Scenario) []row {
 	var out, undated []row
 	for _, e := range s.Trace {
-		r := row{at: e.At}
+		r := row{at: e.At, kind: e.Kind}
 		switch e.Dir {
 		case "sent":
 			r.Wire, r.Way = e.What, "out"
@@ -100,11 +102,11 @@ func socketRows(s *reports.Socket) []row {
 func darken(rows []row) {
 	dark := false
 	for i, r := range rows {
-		switch r.Peer {
-		case "gone dark":
+		switch peers.EventKind(r.kind) {
+		case peers.EventDark:
 			dark = true
 			continue
-		case "back from the dark":
+		case peers.EventDarkEnd:
 			dark = false
 		}
 		rows[i].Dark = dark

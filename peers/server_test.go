@@ -188,6 +188,11 @@ func play(t testing.TB, o Options, script ...Step) *Record {
 	if r.Err != "" {
 		t.Errorf("the script failed: %s", r.Err)
 	}
+	for _, e := range r.Trace {
+		if e.Kind == "" {
+			t.Errorf("%q has no kind", e.What)
+		}
+	}
 	if t.Failed() {
 		dump(t, r)
 	}

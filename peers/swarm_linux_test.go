@@ -122,6 +122,7 @@ func TestSwarmWriteTakesTheReset(t *testing.T) {
 		_ = c.tcp.SetLinger(0)
 		_ = c.tcp.Close()
 	})
+	s.Hold = soon / 4 // so that each reset comes before the trigger
 	members, err := s.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -109,7 +109,7 @@ func scenario(r *harness.Result) Scenario {
 		out.Curves = append(out.Curves, k.data())
 	}
 	for _, e := range rec.Trace {
-		out.Trace = append(out.Trace, Event{sec(e.At), string(e.Dir), e.What})
+		out.Trace = append(out.Trace, Event{sec(e.At), string(e.Dir), string(e.Kind), e.What})
 	}
 	out.Elided = rec.Elided
 	return out

@@ -314,5 +314,6 @@ type CurveStep struct {
 type Event struct {
 	At   float64 `json:"at"`
 	Dir  string  `json:"dir"`
-	What string  `json:"what"`
+	Kind string  `json:"kind,omitempty"` // peers.EventKind; empty: the report is older than it
+	What string  `json:"what"`           // for people
 }
