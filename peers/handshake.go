@@ -244,27 +244,31 @@ func (p *Peer) read() {
 func (p *Peer) receive(at time.Duration, b []byte) {
 	p.readAt = at
 	p.live.bytesRead += uint64(len(b))
-	if p.live.upgraded {
+	s := &p.live
+	if s.upgraded {
 		p.decoder.feed(b)
 		return
 	}
-	if p.live.handshakeErr != nil {
+	if s.handshakeErr != nil {
 		return
 	}
-	before := len(p.live.response)
-	p.live.response = append(p.live.response, b[:min(len(b), maxResponse+4-before)]...)
-	head, _, complete := bytes.Cut(p.live.response, []byte("\r\n\r\n"))
+	before := len(s.response)
+	s.response = append(s.response, b[:min(len(b), maxResponse+4-before)]...)
+	head, _, complete := bytes.Cut(s.response, []byte("\r\n\r\n"))
 	switch {
 	case complete:
-		if p.live.status, p.live.handshakeErr = p.opt.checkResponse(p.live.response, p.live.key); p.live.status != 0 {
-			p.recording.note(at, Received, EventHandshake, fmt.Sprintf("HTTP %d", p.live.status))
+		status, err := p.opt.checkResponse(s.response, s.key)
+		if s.status = status; status != 0 {
+			p.recording.note(at, Received, EventHandshake, fmt.Sprintf("HTTP %d", status))
 		}
-		if p.live.handshakeErr == nil {
-			p.live.upgraded = true
-			p.decoder.feed(b[len(head)+4-before:])
+		if err != nil {
+			s.handshakeErr = p.hinted(err)
+			return
 		}
-	case len(p.live.response) > maxResponse:
-		p.live.handshakeErr = fmt.Errorf("the handshake response has no end after %d KiB", maxResponse>>10)
+		s.upgraded = true
+		p.decoder.feed(b[len(head)+4-before:])
+	case len(s.response) > maxResponse:
+		s.handshakeErr = fmt.Errorf("the handshake response has no end after %d KiB", maxResponse>>10)
 	}
 }
 

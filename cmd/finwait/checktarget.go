@@ -42,7 +42,7 @@ Exit status: 0 every command that the server claims works, 1 one does not,
 			target.Profile.CloseTimeout = checkLimit
 			conformance, err := contract.CheckTarget(c.Context(), target)
 			if err != nil {
-				return fmt.Errorf("%s: %w%s", target, err, hint(target.URL.Scheme, err))
+				return withHint(target, err)
 			}
 			out, works, wrong := c.OutOrStdout(), 0, 0
 			for _, check := range conformance.Checks {

@@ -107,7 +107,7 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 			run, err := crowds.Hold(c.Context(), target, o)
 			end()
 			if err != nil {
-				return fmt.Errorf("%s: %w%s", target, err, hint(target.URL.Scheme, err))
+				return withHint(target, err)
 			}
 			reports.CrowdText(out, run, screen)
 			return unwritten(crowdOutcome(c.Context(), run),

@@ -16,8 +16,10 @@ import (
 
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/page"
+	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/scenarios"
+	"github.com/finwait/finwait/servers"
 )
 
 func runCommand() *cobra.Command {
@@ -91,7 +93,7 @@ processes of their own.`,
 			options.Known = conf.known
 			batch, err := harness.Start(c.Context(), target, chosen, options)
 			if err != nil {
-				return fmt.Errorf("%s: %w%s", target, err, hint(target.URL.Scheme, err))
+				return withHint(target, err)
 			}
 			reporting(c.OutOrStdout())
 			run := show(c.OutOrStdout(), batch, len(chosen), verbose)
@@ -133,46 +135,14 @@ func addSelection(c *cobra.Command, s *scenarios.Selection) {
 	}
 }
 
-// hint says what to do about an error of the first connection to a server of
-// ws or wss.
-func hint(scheme string, err error) string {
-	const (
-		tryWS    = ": does the server speak TLS there? try ws://"
-		tryWSS   = ": is it a WebSocket server? if it speaks TLS, give wss://"
-		tryOther = ": is it a WebSocket server, and at this path?"
-
-		anotherCert = ": does it want a client certificate of another issuer or time? give that by --cert FILE and --key FILE"
-		otherName   = ": give the URL by a name that the certificate has, or give --insecure"
-	)
-	for _, h := range []struct{ scheme, text, advice string }{
-		{"", "connection refused", ": is the server listening there?"},
-		{"", "no such host", ": is the host's name right?"},
-		{"wss", "signed by unknown authority", ": trust its issuer with --ca FILE, or give --insecure"},
-		{"wss", "has expired or is not yet valid", ": renew it, set this host's clock, or give --insecure"},
-		{"wss", "certificate is valid for", otherName},
-		{"wss", "certificate is not valid for any names", otherName},
-		{"wss", "cannot validate certificate for", otherName},
-		{"wss", "failed to verify certificate", ": renew it, or give --insecure"},
-		{"wss", "certificate required", ": it wants a client certificate, give one by --cert FILE and --key FILE"},
-		{"wss", "refused TLS: tls: handshake failure", ": does it want a client certificate? give one by --cert FILE and --key FILE"},
-		{"wss", "refused TLS: tls: bad certificate", anotherCert},
-		{"wss", "refused TLS: tls: unknown certificate", anotherCert},
-		{"wss", "refused TLS: tls: expired certificate", anotherCert},
-		{"wss", "refused TLS: tls: unsupported certificate", anotherCert},
-		{"wss", "first record does not look", tryWS},
-		{"wss", "TLS handshake: EOF", tryWS},
-		{"wss", "the TLS handshake has no end", tryWS},
-		{"ws", "the server answered HTTP 400", tryWSS},
-		{"ws", "the server ended TCP", tryWSS},
-		{"ws", "the server said nothing", tryWSS},
-		{"wss", "the server ended TCP", tryOther},
-		{"wss", "the server said nothing", tryOther},
-	} {
-		if (h.scheme == "" || h.scheme == scheme) && strings.Contains(err.Error(), h.text) {
-			return h.advice
-		}
+// withHint puts what its reader can do about it behind an error of the target, where
+// whoever made the error told.
+func withHint(target *servers.Target, err error) error {
+	hinted := new(peers.HintedError)
+	if errors.As(err, &hinted) {
+		return fmt.Errorf("%s: %w: %s", target, err, hinted.Hint)
 	}
-	return ""
+	return fmt.Errorf("%s: %w", target, err)
 }
 
 // ownAddress is where a server listens that finwait starts, where no URL says otherwise:
