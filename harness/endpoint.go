@@ -99,7 +99,7 @@ func (e *endpoint) peer(ctx context.Context, script peers.Script, query, token s
 	}
 	opt.Connected = func(peer, server netip.AddrPort) peers.Sight {
 		if !e.has[evidence.Local] {
-			return peers.Sight{}
+			return peers.Sight{NotObserved: errors.New(e.unseen)}
 		}
 		watch = e.observer.Watch(server, peer)
 		sight := peers.Sight{Accepted: watch.Accepted(), Gone: watch.Released(), LastLook: watch.Look}

@@ -12,7 +12,10 @@ import (
 // watch. What came after the peer had stopped looking does not count: the
 // peer's own end was closed by then.
 func (c *common) socket(w *sockets.Watch, r *peers.Record) evidence.Socket {
-	if w == nil {
+	switch {
+	case r.NotObserved != nil:
+		return evidence.Socket{Why: r.NotObserved.Error()}
+	case w == nil: // the peer was never connected
 		return evidence.Socket{Why: c.unseen}
 	}
 	l := w.Lifetime()

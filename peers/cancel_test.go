@@ -163,6 +163,17 @@ func TestSight(t *testing.T) {
 	}
 }
 
+// TestNotObserved: why a socket is not observed is told with what was seen.
+func TestNotObserved(t *testing.T) {
+	t.Parallel()
+	o := serve(t, func(c *conn) { c.upgrade(); c.fin(); _, _ = c.drain() })
+	why := errors.New("the server is on another host")
+	o.Connected = func(_, _ netip.AddrPort) Sight { return Sight{NotObserved: why} }
+	if r := play(t, o, Opened(Trigger{}, HoldOpen{})...); !errors.Is(r.NotObserved, why) || r.Ending != FIN {
+		t.Errorf("%v, %s", r.NotObserved, r.Ending)
+	}
+}
+
 // TestHoldAfterRefusal: an answer is no end of TCP.
 func TestHoldAfterRefusal(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -276,5 +277,20 @@ func needsNetAdmin(t *testing.T) {
 	t.Helper()
 	if err := NetAdmin(); err != nil {
 		t.Skip("needs CAP_NET_ADMIN: ", err)
+	}
+}
+
+// TestCapabilityErrors: what this host cannot do is told with what was tried.
+func TestCapabilityErrors(t *testing.T) {
+	const noSuchFile = uintptr(1 << 30)
+	for name, try := range map[string]func(uintptr) error{
+		"getsockopt SO_DOMAIN": goDark, "setsockopt SO_ATTACH_FILTER": dropFIN, "setsockopt TCP_REPAIR": forget,
+		"getsockopt SO_MEMINFO": func(fd uintptr) error { _, err := drops(fd); return err },
+		"ioctl SIOCOUTQ":        func(fd uintptr) error { _, err := unacked(fd); return err },
+	} {
+		failed := new(os.SyscallError)
+		if err := try(noSuchFile); !errors.As(err, &failed) || failed.Syscall != name || !errors.Is(err, syscall.EBADF) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

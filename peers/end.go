@@ -17,7 +17,7 @@ func (s Finish) Do(ctx context.Context, p *Peer) error {
 	if err := HalfClose(s).Do(ctx, p); err != nil {
 		return err
 	}
-	return p.await(ctx, func() bool { return p.live.tcpClosed || !canWatch })
+	return p.await(ctx, func() bool { return p.live.tcpClosed || watchable() != nil })
 }
 
 func (s Finish) String() string { return fin(s.Bare) + ", await the end" }
@@ -163,15 +163,25 @@ type Return struct{}
 
 // Do implements [Step].
 func (Return) Do(_ context.Context, p *Peer) error {
-	dropped := p.wire.dropped()
+	p.countDropped()
 	if err := p.wire.set(comeBack); err != nil {
 		return err
 	}
 	p.update(func() {
-		p.live.dark, p.live.dropped = nil, dropped
+		p.live.dark = nil
 		p.recording.note(p.now(), Local, EventDarkEnd, "back from the dark")
 	})
 	return nil
+}
+
+// countDropped notes how many segments the kernel dropped while the peer was dark.
+func (p *Peer) countDropped() {
+	n, err := p.wire.dropped()
+	p.update(func() {
+		if p.live.dropped = n; err != nil {
+			p.recording.note(p.now(), Local, EventDark, "how many segments were dropped is not known: "+err.Error())
+		}
+	})
 }
 
 func (Return) String() string { return "return" }

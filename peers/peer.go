@@ -80,8 +80,9 @@ const setupDefault, patienceDefault = 10 * time.Second, 35 * time.Second
 
 // Sight is what an observer tells of the server's socket.
 type Sight struct {
-	Accepted <-chan struct{} // closed when a process has accepted the connection
-	Gone     <-chan struct{} // closed when it has let go; nil where that is not observed
+	Accepted    <-chan struct{} // closed when a process has accepted the connection; nil where that is not observed
+	Gone        <-chan struct{} // closed when the process has let go; nil where that is not observed
+	NotObserved error           // why it is not observed
 
 	// LastLook is called before the peer ends its own side, where Gone is not closed: finwait may
 	// have been stopped (SIGSTOP) while the server let go. May be nil.
@@ -199,7 +200,7 @@ func (p *Peer) finish(stopped time.Duration, err error) *Record {
 	gaveUp := p.givesUp()
 	if p.wire != nil {
 		if p.live.dark != nil {
-			p.live.dropped = p.wire.dropped()
+			p.countDropped()
 		}
 		p.mu.Lock()
 		bothFINs := p.live.fin != nil && p.live.peerFIN != nil

@@ -143,6 +143,7 @@ type Record struct {
 	Status      int            // HTTP status of the handshake; 0: none came
 	Connected   *time.Duration // when TCP was connected
 	AfterClose  int            // data frames that followed the server's first Close
+	NotObserved error          // why the server's socket is not observed, as [Sight] told
 	Ending      Ending         // the first end of TCP by the server
 	EndedAt     time.Duration  // when; for Open: how long the peer had looked
 	FIN         *time.Duration
@@ -200,7 +201,7 @@ func (p *Peer) snapshot() *Record {
 		Peer: s.peer, Server: s.server, Start: p.start, Trigger: p.start.Add(s.trigger), Triggered: s.triggered,
 		Refused: s.refused, CutShort: s.cutShort, Status: s.status, Connected: s.connected, AfterClose: s.afterClose,
 		Ending: s.ending, EndedAt: s.endedAt, FIN: s.fin, RST: s.rst, CloseNotify: s.closeNotify, PeerFIN: s.peerFIN, PeerRST: s.peerRST,
-		Dark: s.dark, Dropped: s.dropped, BytesRead: s.bytesRead, Echoes: s.echoes, FirstAt: s.firstAt, Lengths: s.lengths,
+		NotObserved: p.sight.NotObserved, Dark: s.dark, Dropped: s.dropped, BytesRead: s.bytesRead, Echoes: s.echoes, FirstAt: s.firstAt, Lengths: s.lengths,
 		CloseSent: r.closeSent, Closes: r.closes, Messages: r.messages, Malformed: r.malformed,
 		MoreCloseSent: r.moreCloseSent, MoreCloses: r.moreCloses, MoreMessages: r.moreMessages, MoreMalformed: r.moreMalformed,
 		Trace: r.trace, Elided: r.elided,

@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// canWatch: epoll tells of FIN and RST on a socket that is not read.
-const canWatch = true
+// watchable tells why the end of TCP cannot be seen on a socket that is not read; nil:
+// epoll(7) tells of it.
+func watchable() error { return nil }
 
 // TCP states (include/net/tcp_states.h).
 const (
@@ -20,7 +21,7 @@ const (
 )
 
 func setReceiveBuffer(fd uintptr, bytes int) error {
-	return unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, bytes)
+	return os.NewSyscallError("setsockopt SO_RCVBUF", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, bytes))
 }
 
 // cork holds back what is sent until FIN, or a full segment (tcp(7)).
@@ -59,26 +60,26 @@ func comeBack(fd uintptr) error { return setMinTTL(int(fd), 0) }
 func setMinTTL(fd, hops int) error {
 	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
 	if err != nil {
-		return err
+		return os.NewSyscallError("getsockopt SO_DOMAIN", err)
 	}
 	if domain == unix.AF_INET6 {
-		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MINHOPCOUNT, hops)
+		return os.NewSyscallError("setsockopt IPV6_MINHOPCOUNT", unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MINHOPCOUNT, hops))
 	}
-	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MINTTL, hops)
+	return os.NewSyscallError("setsockopt IP_MINTTL", unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MINTTL, hops))
 }
 
 // drops reads how many segments the kernel dropped on this socket:
 // SO_MEMINFO[SK_MEMINFO_DROPS] (linux/sock_diag.h).
-func drops(fd uintptr) uint32 {
+func drops(fd uintptr) (uint32, error) {
 	const skMeminfoDrops, skMeminfoVars = 8, 9
 	var vars [skMeminfoVars]uint32
 	size := uint32(unsafe.Sizeof(vars))
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
 		uintptr(unsafe.Pointer(&vars)), uintptr(unsafe.Pointer(&size)), 0)
 	if errno != 0 {
-		return 0
+		return 0, os.NewSyscallError("getsockopt SO_MEMINFO", errno)
 	}
-	return vars[skMeminfoDrops]
+	return vars[skMeminfoDrops], nil
 }
 
 // dropFIN makes the kernel drop every segment with the FIN bit before TCP sees
@@ -95,8 +96,8 @@ func dropFIN(fd uintptr) error {
 }
 
 func attach(fd uintptr, filter []unix.SockFilter) error {
-	return unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
-		&unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]})
+	return os.NewSyscallError("setsockopt SO_ATTACH_FILTER", unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+		&unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}))
 }
 
 // forget makes close(2) send nothing: TCP_REPAIR, CAP_NET_ADMIN. The kernel
@@ -105,7 +106,7 @@ func attach(fd uintptr, filter []unix.SockFilter) error {
 // that again.
 func forget(fd uintptr) error {
 	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
-	return unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_REPAIR, 1)
+	return os.NewSyscallError("setsockopt TCP_REPAIR", unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_REPAIR, 1))
 }
 
 // keepPort binds a socket that is about to connect to a port that nobody else is
@@ -146,26 +147,29 @@ func bind(fd int, address unix.Sockaddr) error {
 
 // unacked tells how many sent bytes the server's kernel has not acknowledged
 // (SIOCOUTQ in tcp(7)).
-func unacked(fd uintptr) (int, error) { return unix.IoctlGetInt(int(fd), unix.TIOCOUTQ) }
-
-// Dark tells whether this host lets a peer go dark without privilege. It tries
-// on a socket of its own.
-func Dark() error { return try(goDark) }
-
-// NetAdmin tells whether this host lets a peer filter segments and forget
-// connections (CAP_NET_ADMIN). It tries on a socket of its own.
-func NetAdmin() error {
-	if err := try(dropFIN); err != nil {
-		return err
-	}
-	return try(forget)
+func unacked(fd uintptr) (int, error) {
+	n, err := unix.IoctlGetInt(int(fd), unix.TIOCOUTQ)
+	return n, os.NewSyscallError("ioctl SIOCOUTQ", err)
 }
 
-func try(f func(fd uintptr) error) error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
+// Dark tells why no peer can go dark on this host; nil: one can, without privilege. It
+// tries on a socket of its own.
+func Dark() error { return onNewSocket(goDark) }
+
+// NetAdmin tells why no peer can filter segments and forget connections on this host,
+// such as for want of CAP_NET_ADMIN; nil: one can. It tries on a socket of its own.
+func NetAdmin() error {
+	if err := onNewSocket(dropFIN); err != nil {
 		return err
 	}
+	return onNewSocket(forget)
+}
+
+func onNewSocket(try func(fd uintptr) error) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
 	defer unix.Close(fd)
-	return f(uintptr(fd))
+	return try(uintptr(fd))
 }

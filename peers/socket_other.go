@@ -9,29 +9,30 @@ import (
 	"runtime"
 )
 
-// Outside Linux a peer cannot go dark, filter segments, see an RST without
-// reading, or choose its receive buffer; scenarios that need it are skipped.
-const (
-	canWatch               = false
-	tcpClose, tcpCloseWait = -1, -2
-)
+// What the states of TCP are elsewhere is not asked: see watchable.
+const tcpClose, tcpCloseWait = -1, -2
 
-func unsupported() error { return fmt.Errorf("%w on %s", errors.ErrUnsupported, runtime.GOOS) }
+// unsupported is the error of what only Linux can do; scenarios that need it are
+// skipped.
+func unsupported(what string) error {
+	return fmt.Errorf("%s: %w on %s", what, errors.ErrUnsupported, runtime.GOOS)
+}
 
-func setReceiveBuffer(uintptr, int) error { return unsupported() }
+func watchable() error                    { return unsupported("watch a socket without reading") }
+func setReceiveBuffer(uintptr, int) error { return unsupported("choose the receive buffer") }
 func cork(uintptr)                        {}
 func tcpState(uintptr) int                { return 0 }
 func takeError(uintptr) error             { return nil }
-func goDark(uintptr) error                { return unsupported() }
-func comeBack(uintptr) error              { return unsupported() }
-func drops(uintptr) uint32                { return 0 }
-func dropFIN(uintptr) error               { return unsupported() }
-func forget(uintptr) error                { return unsupported() }
-func keepPort(uintptr) (io.Closer, error) { return nil, unsupported() }
-func unacked(uintptr) (int, error)        { return 0, unsupported() }
+func goDark(uintptr) error                { return unsupported("go dark") }
+func comeBack(uintptr) error              { return unsupported("come back from the dark") }
+func drops(uintptr) (uint32, error)       { return 0, unsupported("count dropped segments") }
+func dropFIN(uintptr) error               { return unsupported("drop FIN") }
+func forget(uintptr) error                { return unsupported("forget a connection") }
+func keepPort(uintptr) (io.Closer, error) { return nil, unsupported("share a port") }
+func unacked(uintptr) (int, error)        { return 0, unsupported("ask for what is not acknowledged") }
 
-// Dark tells whether this host lets a peer go dark without privilege.
-func Dark() error { return unsupported() }
+// Dark tells why no peer can go dark on this host.
+func Dark() error { return goDark(0) }
 
-// NetAdmin tells whether it lets a peer filter segments and forget connections.
-func NetAdmin() error { return unsupported() }
+// NetAdmin tells why no peer can filter segments and forget connections on this host.
+func NetAdmin() error { return dropFIN(0) }

@@ -186,10 +186,10 @@ func (w *wire) slowReading(s SlowReading) {
 }
 
 // watch blocks until TCP is closed in both directions, by FINs or by an RST,
-// without reading. It needs the kernel's events for that ([canWatch]).
+// without reading. It needs the kernel's events for that ([watchable]).
 func (w *wire) watch() {
 	raw, err := w.SyscallConn()
-	if err != nil || !canWatch {
+	if err != nil || watchable() != nil {
 		return
 	}
 	for err = os.ErrDeadlineExceeded; errors.Is(err, os.ErrDeadlineExceeded); { // which interrupts a read
@@ -237,7 +237,7 @@ func (w *wire) control(f func(fd uintptr)) {
 }
 
 func (w *wire) tcpClosed() (closed bool) {
-	w.control(func(fd uintptr) { closed = canWatch && tcpState(fd) == tcpClose })
+	w.control(func(fd uintptr) { closed = watchable() == nil && tcpState(fd) == tcpClose })
 	return closed
 }
 
@@ -246,7 +246,7 @@ func (w *wire) socketError() (err error) {
 	return err
 }
 
-func (w *wire) dropped() (n uint32) {
-	w.control(func(fd uintptr) { n = drops(fd) })
-	return n
+func (w *wire) dropped() (n uint32, err error) {
+	w.control(func(fd uintptr) { n, err = drops(fd) })
+	return n, err
 }
