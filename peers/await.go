@@ -22,7 +22,7 @@ func (Trigger) Do(ctx context.Context, p *Peer) error {
 		return err
 	}
 	p.callTriggered()
-	p.startClock(time.Now())
+	p.setTrigger(time.Now())
 	return nil
 }
 
@@ -49,8 +49,8 @@ func (p *Peer) callTriggered() {
 	}
 }
 
-// startClock makes this moment, now or shortly before, the trigger.
-func (p *Peer) startClock(at time.Time) {
+// setTrigger makes this moment, now or shortly before, the trigger.
+func (p *Peer) setTrigger(at time.Time) {
 	p.update(func() {
 		p.live.trigger, p.live.triggered = at.Sub(p.start), true
 		p.live.deadline = p.start.Add(p.live.trigger + p.opt.Patience)

@@ -292,10 +292,10 @@ func (o *Options) checkResponse(response []byte, key string) (status int, err er
 		err = fmt.Errorf("the 101 response is %s, not HTTP/1.1 (RFC 6455, 4.2.2)", resp.Proto)
 	default:
 		err = cmp.Or(
-			only(h, "Upgrade", func(v string) bool { return strings.EqualFold(v, "websocket") }, "websocket", "4.1"),
-			upgrades(h),
-			only(h, "Sec-WebSocket-Accept", func(v string) bool { return v == accept(key) }, "that of the key", "4.1 and 11.3.3"),
-			o.agreed(h))
+			checkSingle(h, "Upgrade", func(v string) bool { return strings.EqualFold(v, "websocket") }, "websocket", "4.1"),
+			checkConnection(h),
+			checkSingle(h, "Sec-WebSocket-Accept", func(v string) bool { return v == accept(key) }, "that of the key", "4.1 and 11.3.3"),
+			o.checkNegotiated(h))
 	}
 	return status, err
 }
@@ -306,9 +306,9 @@ func accept(key string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// only tells what is wrong with a header that must be there once, with a right
-// value.
-func only(h http.Header, name string, right func(value string) bool, want, clause string) error {
+// checkSingle tells what is wrong with a header that must be there once, with a right
+// value; nil: nothing.
+func checkSingle(h http.Header, name string, right func(value string) bool, want, clause string) error {
 	switch values := h.Values(name); {
 	case len(values) > 1:
 		return fmt.Errorf("the 101 response has %d %s headers, %s, instead of one (RFC 6455, %s)", len(values), name, quoted(values), clause)
@@ -318,17 +318,18 @@ func only(h http.Header, name string, right func(value string) bool, want, claus
 	return nil
 }
 
-// upgrades tells whether "Upgrade" is among the tokens of Connection.
-func upgrades(h http.Header) error {
+// checkConnection tells what is wrong where "Upgrade" is not among the tokens of the
+// Connection header.
+func checkConnection(h http.Header) error {
 	if slices.ContainsFunc(tokens(h["Connection"]), func(token string) bool { return strings.EqualFold(token, "upgrade") }) {
 		return nil
 	}
 	return fmt.Errorf("the 101 response's Connection header is %s, not Upgrade (RFC 6455, 4.1)", quoted(h["Connection"]))
 }
 
-// agreed tells whether the server chose of what was offered: no extension, and at
-// most one of the subprotocols.
-func (o *Options) agreed(h http.Header) error {
+// checkNegotiated tells what is wrong where the server chose an extension, of which
+// none is offered, or a subprotocol that was not.
+func (o *Options) checkNegotiated(h http.Header) error {
 	const extensions, protocol = "Sec-Websocket-Extensions", "Sec-Websocket-Protocol"
 	if chosen := tokens(h[extensions]); len(chosen) > 0 {
 		return fmt.Errorf("the 101 response has the extension %s, which was not asked for (RFC 6455, 4.1)", quoted(h[extensions]))

@@ -141,7 +141,7 @@ func (s Gather) Do(ctx context.Context, p *Peer) error {
 	if p.barrierPassed = true; s.Lead {
 		close(r.start)
 	}
-	p.startClock(r.at)
+	p.setTrigger(r.at)
 	return nil
 }
 

@@ -101,7 +101,7 @@ type SendRecordPart struct {
 func (s SendRecordPart) Do(ctx context.Context, p *Peer) error {
 	p.update(func() { p.live.noPong = true }) // it would stand inside the record
 	p.writing.Lock()
-	p.wire.leave.Store(int32(s.Leave))
+	p.wire.keepBack.Store(int32(s.Leave))
 	p.writing.Unlock()
 	return p.send(ctx, EventFrame, s.String(), s.Frame.Encode())
 }

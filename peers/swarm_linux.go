@@ -13,79 +13,79 @@ import (
 )
 
 const (
-	fillFrame = 16 << 10               // of the texts by which a server's buffers are filled
-	fillMost  = 128 << 10              // bytes of them for each peer
-	fillStall = 250 * time.Millisecond // without progress: they are full
-	fillMSS   = 536                    // bytes; it keeps the server's send buffers small (TCP_MAXSEG in tcp(7))
-	turnsOf   = 32                     // peers that close between two looks at what happens
-	readMost  = 4                      // reads of one peer, until the others have had their turn
-	turnMost  = 5 * time.Millisecond   // of reading, until new events are asked for
+	fillFrame     = 16 << 10               // of the texts by which a server's buffers are filled
+	fillBytes     = 128 << 10              // bytes of them for each peer
+	fillStall     = 250 * time.Millisecond // without progress: they are full
+	fillMSS       = 536                    // bytes; it keeps the server's send buffers small (TCP_MAXSEG in tcp(7))
+	closesPerTurn = 32                     // peers that close between two looks at what happens
+	readsPerTurn  = 4                      // reads of one peer, until the others have had their turn
+	turnLength    = 5 * time.Millisecond   // of reading, until new events are asked for
 )
 
 // A member's way through its life.
 const (
-	unborn = iota
+	notDialed = iota
 	connecting
 	upgrading
 	joined
 	over // its descriptor is closed
 )
 
-// swarm is a [Swarm] under way. One goroutine does everything but calls of
-// released.
+// swarm is a [Swarm] under way. One goroutine, the event loop, does everything; only
+// the trigger and what an observer calls (released, loseObserver) run beside it.
 type swarm struct {
 	*Swarm
-	start   time.Time
-	poll    int
-	wake    int // an eventfd
-	events  [1024]unix.EpollEvent
-	buf     [4 << 10]byte // of small frames so many cost some 0.5 ms
-	ready   []int         // members that have more to read
-	filler  []byte
-	opening []int // members under way to their 101
-	next    int   // member to be opened
-	failed  int
-	fired   bool // the trigger was
-	settled int  // members before this one have been let go
+	start     time.Time
+	poll      int
+	wake      int // an eventfd, which ends the wait of the loop
+	events    [1024]unix.EpollEvent
+	buf       [4 << 10]byte // of small frames so many cost some 0.5 ms
+	ready     []int         // members that have more to read, by index
+	filler    []byte
+	opening   []int // members whose handshake is not complete, the oldest first
+	next      int   // the first member that was not dialed
+	failed    int   // members that could not be opened
+	triggered bool
+	settled   int // how many members, from the first, have been let go
 
-	mu      sync.Mutex // covers Released and Bound of members, and what follows
-	all     []one
-	byPeer  map[netip.AddrPort]int
-	trigger time.Duration // of all that have none of their own
-	failure error         // of Trigger
-	unseen  bool          // nobody observes the server's sockets any more
-	ended   bool
+	mu          sync.Mutex // guards Released and Bound of members, and what follows
+	members     []member
+	byPeer      map[netip.AddrPort]int
+	trigger     time.Duration // of each member that has none of its own
+	failure     error         // that Trigger returned
+	notObserved bool          // nobody observes the server's sockets any more
+	ended       bool          // the result is made: releases are too late
 }
 
-// one is a member with what the loop needs of it.
-type one struct {
+// member is a [Member] with what the event loop needs.
+type member struct {
 	Member
-	index    int // in all
-	fd       int
-	phase    int
-	waits    bool          // it is one of the ready
-	told     uint32        // by epoll, since it was last read
-	at       time.Duration // when that was
-	out      []byte        // what the kernel did not take yet
-	taken    error         // the socket's, which a write was told of
-	pong     []byte        // the frame that answers the last Ping
-	blind    bool          // it reads no more
-	since    time.Duration
-	key      string
-	response []byte
-	decoder  decoder
-	closed   bool // it sent a Close frame
-	filled   int  // bytes of fill sent
+	index          int // in swarm.members
+	fd             int
+	phase          int
+	queued         bool          // it is in swarm.ready
+	pendingEvents  uint32        // of epoll, since the last read
+	at             time.Duration // when epoll told of them
+	unsent         []byte        // what the kernel did not take yet
+	writeErr       error         // the socket's error, where a write took it
+	pong           []byte        // the frame that answers the last Ping
+	stoppedReading bool
+	dialed         time.Duration // when
+	key            string
+	response       []byte
+	decoder        decoder
+	closeSent      bool
+	filled         int // bytes of texts that were sent to fill the server's buffers
 }
 
 // Run opens all peers, holds them, triggers, and returns when all have been let
 // go, the patience is over or ctx is done, with what was seen until then. The
 // error is that nothing could be measured.
 func (s *Swarm) Run(ctx context.Context) ([]Member, error) {
-	w := &swarm{Swarm: s, start: time.Now(), byPeer: make(map[netip.AddrPort]int, len(s.Peers)), all: make([]one, len(s.Peers))}
+	w := &swarm{Swarm: s, start: time.Now(), byPeer: make(map[netip.AddrPort]int, len(s.Peers)), members: make([]member, len(s.Peers))}
 	w.filler = Filler(fillFrame).Encode()
 	for i, kind := range s.Peers {
-		w.all[i] = one{Member: Member{Kind: kind}, index: i, fd: -1}
+		w.members[i] = member{Member: Member{Kind: kind}, index: i, fd: -1}
 	}
 	w.Setup, w.Patience = cmp.Or(w.Setup, setupDefault), cmp.Or(w.Patience, patienceDefault)
 	if err := w.open(); err != nil {
@@ -93,7 +93,7 @@ func (s *Swarm) Run(ctx context.Context) ([]Member, error) {
 	}
 	defer w.close()
 	if s.Started != nil {
-		s.Started(w.released, w.lose)
+		s.Started(w.released, w.loseObserver)
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -101,9 +101,9 @@ func (s *Swarm) Run(ctx context.Context) ([]Member, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ended = true
-	out := make([]Member, len(w.all))
-	for i := range w.all {
-		m := &w.all[i]
+	out := make([]Member, len(w.members))
+	for i := range w.members {
+		m := &w.members[i]
 		if m.Until = w.now(); m.Trigger == 0 {
 			m.Trigger = w.trigger
 		}
@@ -127,8 +127,8 @@ func (s *swarm) open() (err error) {
 }
 
 func (s *swarm) close() {
-	for i := range s.all {
-		s.drop(&s.all[i], false)
+	for i := range s.members {
+		s.drop(&s.members[i], false)
 	}
 	_ = unix.Close(s.poll)
 	s.mu.Lock()
@@ -139,8 +139,8 @@ func (s *swarm) close() {
 
 func (s *swarm) now() time.Duration { return time.Since(s.start) }
 
-// nudge ends the wait of the loop.
-func (s *swarm) nudge() {
+// wakeUp ends the wait of the loop.
+func (s *swarm) wakeUp() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.wake >= 0 {
@@ -148,53 +148,53 @@ func (s *swarm) nudge() {
 	}
 }
 
-// released takes what an observer saw.
+// released notes when an observer saw that the server let go of a peer's socket.
 func (s *swarm) released(peer netip.AddrPort, at time.Time, bound time.Duration) {
 	s.mu.Lock()
 	i, known := s.byPeer[peer]
-	if known && !s.ended && s.all[i].Released == 0 {
-		s.all[i].Released, s.all[i].Bound = at.Sub(s.start), bound
+	if known && !s.ended && s.members[i].Released == 0 {
+		s.members[i].Released, s.members[i].Bound = at.Sub(s.start), bound
 	}
 	s.mu.Unlock()
-	s.nudge()
+	s.wakeUp()
 }
 
-// lose takes that an observer sees nothing any more.
-func (s *swarm) lose() {
+// loseObserver notes that nobody observes the server's sockets any more.
+func (s *swarm) loseObserver() {
 	s.mu.Lock()
-	s.unseen = true
+	s.notObserved = true
 	s.mu.Unlock()
-	s.nudge()
+	s.wakeUp()
 }
 
-// run is the life of the swarm.
+// run opens all members, holds them, triggers, and waits until all have been let go.
 func (s *swarm) run(ctx context.Context) error {
-	defer context.AfterFunc(ctx, s.nudge)()
+	defer context.AfterFunc(ctx, s.wakeUp)()
 	atOnce := s.AtOnce
 	if atOnce <= 0 {
 		atOnce = 64
 	}
-	for s.next < len(s.all) || len(s.opening) > 0 {
+	for s.next < len(s.members) || len(s.opening) > 0 {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		for s.next < len(s.all) && len(s.opening) < atOnce {
+		for s.next < len(s.members) && len(s.opening) < atOnce {
 			s.dial(s.next)
 			s.next++
 		}
 		limit := s.now() + time.Second
 		if len(s.opening) > 0 {
-			limit = s.all[s.opening[0]].since + s.Setup // the oldest
+			limit = s.members[s.opening[0]].dialed + s.Setup // the oldest
 		}
 		s.turn(limit)
-		s.expire()
+		s.failLateOpenings()
 	}
 	s.until(ctx, s.now()+s.Hold, func() bool { return false })
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	s.fill(ctx)
-	if s.fired = true; s.Trigger == nil {
+	if s.triggered = true; s.Trigger == nil {
 		s.closeAll()
 	} else {
 		s.each(Vanishes, s.vanish)
@@ -227,17 +227,17 @@ func (s *swarm) stop(ctx context.Context) (end func()) {
 			s.trigger = at.Sub(s.start)
 		}
 		s.mu.Unlock()
-		s.nudge()
+		s.wakeUp()
 	})
 	return func() { cancel(); running.Wait() }
 }
 
 // over tells whether there is nothing more to see; s.mu is held.
 func (s *swarm) over() bool {
-	for ; s.settled < len(s.all); s.settled++ {
-		m := &s.all[s.settled]
+	for ; s.settled < len(s.members); s.settled++ {
+		m := &s.members[s.settled]
 		gone := m.phase == over || m.FIN > 0 || m.Kind == Vanishes
-		if m.Err == "" && !m.Lost && (!gone || s.Joined != nil && !s.unseen && m.Released == 0) {
+		if m.Err == "" && !m.Lost && (!gone || s.Joined != nil && !s.notObserved && m.Released == 0) {
 			return false
 		}
 	}
@@ -258,8 +258,8 @@ func (s *swarm) until(ctx context.Context, limit time.Duration, cond func() bool
 }
 
 // turn waits for events until the limit, and handles them. A server that sends
-// without end takes no more than its share of it: a peer is read a few times, and
-// then waits until the others have been.
+// without end does not hold up the other peers: each peer is read a few times, and
+// then waits until the others have had their turn.
 func (s *swarm) turn(limit time.Duration) {
 	wait := limit - s.now()
 	if len(s.ready) > 0 {
@@ -269,15 +269,15 @@ func (s *swarm) turn(limit time.Duration) {
 	if err != nil { // EINTR
 		return
 	}
-	at, over := s.now(), s.now()+turnMost
+	at, over := s.now(), s.now()+turnLength
 	for _, e := range s.events[:n] {
 		if e.Fd < 0 {
 			var count [8]byte
 			_, _ = unix.Read(s.wake, count[:])
 			continue
 		}
-		m := &s.all[e.Fd]
-		if m.told |= e.Events; m.waits {
+		m := &s.members[e.Fd]
+		if m.pendingEvents |= e.Events; m.queued {
 			continue
 		}
 		if m.at = at; s.now() < over {
@@ -287,25 +287,25 @@ func (s *swarm) turn(limit time.Duration) {
 		}
 	}
 	for n := len(s.ready); n > 0 && s.now() < over; n-- {
-		m := &s.all[s.ready[0]]
-		s.ready, m.waits = s.ready[1:], false
+		m := &s.members[s.ready[0]]
+		s.ready, m.queued = s.ready[1:], false
 		s.event(m)
 	}
 }
 
-// later makes a member wait for another turn.
-func (s *swarm) later(m *one) {
-	s.ready, m.waits = append(s.ready, m.index), true
+// later queues a member for another turn.
+func (s *swarm) later(m *member) {
+	s.ready, m.queued = append(s.ready, m.index), true
 }
 
 // each does something to all open members of a kind, or of all kinds, and looks
 // after the others in between.
-func (s *swarm) each(kind Kind, do func(m *one)) {
-	for i := range s.all {
-		if m := &s.all[i]; m.phase == joined && (kind == "" || m.Kind == kind) {
+func (s *swarm) each(kind Kind, do func(m *member)) {
+	for i := range s.members {
+		if m := &s.members[i]; m.phase == joined && (kind == "" || m.Kind == kind) {
 			do(m)
 		}
-		if i%turnsOf == 0 {
+		if i%closesPerTurn == 0 {
 			s.turn(0)
 		}
 	}
@@ -315,9 +315,9 @@ func (s *swarm) each(kind Kind, do func(m *one)) {
 // until it, or they, take no more.
 func (s *swarm) fill(ctx context.Context) {
 	sent := 0
-	fill := func(m *one) {
-		m.blind = true
-		for m.filled < fillMost && len(m.out) == 0 { // else it would stand inside a frame
+	fill := func(m *member) {
+		m.stoppedReading = true
+		for m.filled < fillBytes && len(m.unsent) == 0 { // else it would stand inside a frame
 			n := m.write(s.filler[m.filled%len(s.filler):])
 			if n == 0 {
 				return
@@ -338,7 +338,7 @@ func (s *swarm) fill(ctx context.Context) {
 // closeAll is the trigger where the peers close.
 func (s *swarm) closeAll() {
 	s.trigger = s.now() // no other goroutine asks for it
-	s.each("", func(m *one) {
+	s.each("", func(m *member) {
 		m.Trigger = s.now()
 		switch m.Kind {
 		case Vanishes:
@@ -346,7 +346,7 @@ func (s *swarm) closeAll() {
 		case Resets:
 			s.drop(m, false)
 		default:
-			m.closed = true
+			m.closeSent = true
 			if m.filled%len(s.filler) == 0 { // else it would stand inside a frame
 				m.send(CloseFrame(1000, "").Encode())
 			}
@@ -355,8 +355,8 @@ func (s *swarm) closeAll() {
 }
 
 // vanish makes a member go dark.
-func (s *swarm) vanish(m *one) {
-	m.blind, m.out, m.pong = true, nil, nil
+func (s *swarm) vanish(m *member) {
+	m.stoppedReading, m.unsent, m.pong = true, nil, nil
 	if err := goDark(uintptr(m.fd)); err != nil {
 		m.Err = err.Error()
 	}

@@ -15,8 +15,8 @@ import (
 
 // dial begins to open a member's connection.
 func (s *swarm) dial(i int) {
-	m := &s.all[i]
-	m.since = s.now()
+	m := &s.members[i]
+	m.dialed = s.now()
 	if err := s.connect(m, i); err != nil {
 		s.fail(i, AsShortage(err))
 		return
@@ -25,7 +25,7 @@ func (s *swarm) dial(i int) {
 	s.opening = append(s.opening, i)
 }
 
-func (s *swarm) connect(m *one, i int) (err error) {
+func (s *swarm) connect(m *member, i int) (err error) {
 	domain := unix.AF_INET
 	if !s.Server.Addr().Is4() {
 		domain = unix.AF_INET6
@@ -56,8 +56,8 @@ func (s *swarm) connect(m *one, i int) (err error) {
 	return unix.EpollCtl(s.poll, unix.EPOLL_CTL_ADD, m.fd, &unix.EpollEvent{Events: events, Fd: int32(i)})
 }
 
-// ask sends the request.
-func (s *swarm) ask(m *one, i int) error {
+// sendRequest sends the upgrade request.
+func (s *swarm) sendRequest(m *member, i int) error {
 	name, err := unix.Getsockname(m.fd)
 	if err != nil {
 		return err
@@ -82,8 +82,8 @@ func (s *swarm) ask(m *one, i int) error {
 	return nil
 }
 
-// upgrade takes bytes of the response.
-func (s *swarm) upgrade(m *one, i int, b []byte) {
+// upgrade takes bytes of the response, until it is complete.
+func (s *swarm) upgrade(m *member, i int, b []byte) {
 	before := len(m.response)
 	m.response = append(m.response, b[:min(len(b), maxResponse+4-before)]...)
 	head, _, complete := bytes.Cut(m.response, []byte("\r\n\r\n"))
@@ -105,22 +105,23 @@ func (s *swarm) upgrade(m *one, i int, b []byte) {
 		onMessage: func(Message) {},
 		malformed: func(string) {},
 	}
-	s.opened(i)
+	s.openingEnded(i)
 	m.decoder.feed(b[len(head)+4-before:])
 }
 
 func (s *swarm) fail(i int, err error) {
-	m := &s.all[i]
+	m := &s.members[i]
 	m.Err = clip(err.Error(), 200)
 	m.phase = joined // for drop
 	s.drop(m, false)
 	m.phase = over
 	s.failed++
-	s.opened(i)
+	s.openingEnded(i)
 }
 
-// opened ends a member's opening, for better or worse.
-func (s *swarm) opened(i int) {
+// openingEnded takes a member off the list of those that are being opened, whether it
+// succeeded or failed.
+func (s *swarm) openingEnded(i int) {
 	for at, j := range s.opening {
 		if i == j {
 			s.opening = append(s.opening[:at], s.opening[at+1:]...)
@@ -132,9 +133,9 @@ func (s *swarm) opened(i int) {
 	}
 }
 
-// expire fails openings that take too long.
-func (s *swarm) expire() {
-	for len(s.opening) > 0 && s.now() > s.all[s.opening[0]].since+s.Setup {
+// failLateOpenings fails openings that take too long.
+func (s *swarm) failLateOpenings() {
+	for len(s.opening) > 0 && s.now() > s.members[s.opening[0]].dialed+s.Setup {
 		s.fail(s.opening[0], fmt.Errorf("the server did not answer the request within %s", s.Setup))
 	}
 }

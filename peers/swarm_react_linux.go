@@ -7,16 +7,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// event handles what epoll has told of a member, and reads it a few times.
-func (s *swarm) event(m *one) {
-	what, i := m.told, m.index
-	m.told = 0
-	if m.phase == connecting && what&(unix.EPOLLOUT|unix.EPOLLERR|unix.EPOLLHUP) != 0 {
+// event handles the pending events of a member, and reads from it a few times.
+func (s *swarm) event(m *member) {
+	events, i := m.pendingEvents, m.index
+	m.pendingEvents = 0
+	if m.phase == connecting && events&(unix.EPOLLOUT|unix.EPOLLERR|unix.EPOLLHUP) != 0 {
 		if err := takeError(uintptr(m.fd)); err != nil {
 			s.fail(i, err)
 			return
 		}
-		if err := s.ask(m, i); err != nil {
+		if err := s.sendRequest(m, i); err != nil {
 			s.fail(i, err)
 			return
 		}
@@ -24,14 +24,14 @@ func (s *swarm) event(m *one) {
 	if m.phase != upgrading && m.phase != joined {
 		return
 	}
-	if m.flush(); m.blind {
-		s.look(m, what)
+	if m.flush(); m.stoppedReading {
+		s.dateEnd(m, events)
 		return
 	}
-	for range readMost {
+	for range readsPerTurn {
 		n, err := unix.Read(m.fd, s.buf[:])
-		if n == 0 && err == nil && m.taken != nil && !errors.Is(m.taken, unix.EPIPE) {
-			err = m.taken
+		if n == 0 && err == nil && m.writeErr != nil && !errors.Is(m.writeErr, unix.EPIPE) {
+			err = m.writeErr
 		}
 		switch {
 		case errors.Is(err, unix.EAGAIN):
@@ -44,7 +44,7 @@ func (s *swarm) event(m *one) {
 			s.ends(m, Broken)
 		case n == 0:
 			s.ends(m, FIN)
-			if m.phase == joined && (m.taken != nil || what&(unix.EPOLLHUP|unix.EPOLLERR) != 0 && takeError(uintptr(m.fd)) != nil) {
+			if m.phase == joined && (m.writeErr != nil || events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 && takeError(uintptr(m.fd)) != nil) {
 				s.ends(m, RST) // behind the FIN
 			}
 			return
@@ -57,25 +57,25 @@ func (s *swarm) event(m *one) {
 			return
 		}
 	}
-	m.told, m.at = m.told|what, s.now()
+	m.pendingEvents, m.at = m.pendingEvents|events, s.now()
 	s.later(m)
 }
 
-// look dates the end of a member that does not read.
-func (s *swarm) look(m *one, what uint32) {
-	if what&unix.EPOLLRDHUP != 0 && m.FIN == 0 && what&unix.EPOLLERR == 0 && !isReset(m.taken) {
+// dateEnd dates the end of a member that does not read.
+func (s *swarm) dateEnd(m *member, events uint32) {
+	if events&unix.EPOLLRDHUP != 0 && m.FIN == 0 && events&unix.EPOLLERR == 0 && !isReset(m.writeErr) {
 		m.FIN = m.at
 	}
-	if what&(unix.EPOLLERR|unix.EPOLLHUP) != 0 && m.RST == 0 {
+	if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 && m.RST == 0 {
 		m.RST = m.at
 		s.drop(m, false)
 	}
 }
 
 // frame reacts to a frame of the server.
-func (s *swarm) frame(m *one, h Header, payload []byte) {
+func (s *swarm) frame(m *member, h Header, payload []byte) {
 	switch {
-	case h.Opcode == OpPing && !m.closed:
+	case h.Opcode == OpPing && !m.closeSent:
 		m.pong = Frame{Opcode: OpPong, Payload: payload}.Encode() // of several Pings the last is answered (RFC 6455, 5.5.3)
 	case h.Opcode == OpClose && m.Told == 0:
 		c := Close{Body: payload}
@@ -87,8 +87,8 @@ func (s *swarm) frame(m *one, h Header, payload []byte) {
 		switch {
 		case m.Kind == Resets:
 			s.drop(m, true)
-		case m.Kind != Ignores && !m.closed:
-			m.closed = true
+		case m.Kind != Ignores && !m.closeSent:
+			m.closeSent = true
 			m.send(CloseBody(payload[:min(2, len(payload))]).Encode())
 		}
 	}
@@ -96,36 +96,36 @@ func (s *swarm) frame(m *one, h Header, payload []byte) {
 
 // send sends b. What the kernel does not take at once waits, and the next waits
 // behind it: it would stand inside a frame.
-func (m *one) send(b []byte) {
-	m.out = append(m.out, b...)
+func (m *member) send(b []byte) {
+	m.unsent = append(m.unsent, b...)
 	m.flush()
 }
 
 // flush sends what waits, and then the last Pong; epoll tells when there is room
 // for more.
-func (m *one) flush() {
-	if m.closed {
+func (m *member) flush() {
+	if m.closeSent {
 		m.pong = nil
 	}
-	for m.phase != over && len(m.out)+len(m.pong) > 0 {
-		if len(m.out) == 0 {
-			m.out, m.pong = m.pong, nil
+	for m.phase != over && len(m.unsent)+len(m.pong) > 0 {
+		if len(m.unsent) == 0 {
+			m.unsent, m.pong = m.pong, nil
 		}
-		n := m.write(m.out)
-		if m.out = m.out[n:]; n == 0 {
+		n := m.write(m.unsent)
+		if m.unsent = m.unsent[n:]; n == 0 {
 			return
 		}
 	}
-	m.out = nil // not the memory of what was sent
+	m.unsent = nil // not the memory of what was sent
 }
 
 // write returns how much of b the kernel took. A write that fails takes the
 // socket's error: a read behind it would tell of a FIN where there was an RST.
-func (m *one) write(b []byte) int {
+func (m *member) write(b []byte) int {
 	n, err := unix.Write(m.fd, b)
 	if err != nil {
-		if m.taken == nil && !errors.Is(err, unix.EAGAIN) {
-			m.taken = err
+		if m.writeErr == nil && !errors.Is(err, unix.EAGAIN) {
+			m.writeErr = err
 		}
 		return 0
 	}
@@ -133,12 +133,12 @@ func (m *one) write(b []byte) int {
 }
 
 // ends dates an end of TCP by the server.
-func (s *swarm) ends(m *one, how Ending) {
+func (s *swarm) ends(m *member, how Ending) {
 	if m.phase == upgrading {
 		s.fail(m.index, fmt.Errorf("the server ended the handshake (%s)", how))
 		return
 	}
-	if !s.fired {
+	if !s.triggered {
 		m.Lost = true
 	}
 	switch {
@@ -159,7 +159,7 @@ func (s *swarm) ends(m *one, how Ending) {
 }
 
 // drop closes a descriptor: quietly after the server's FIN, else with RST.
-func (s *swarm) drop(m *one, quietly bool) {
+func (s *swarm) drop(m *member, quietly bool) {
 	if m.fd < 0 {
 		return
 	}

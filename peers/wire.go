@@ -23,12 +23,12 @@ type wire struct {
 	top   net.Conn // what carries the frames: the tap, or TLS over it
 	onEnd func(how Ending, kind EventKind, what string)
 
-	closing atomic.Bool  // our own FIN or close was sent: an EPIPE is ours
-	stopped atomic.Bool  // reading is stopped
-	leave   atomic.Int32 // bytes that the next write keeps back: a TLS record is cut
-	pace    atomic.Pointer[SlowReading]
-	over    chan struct{} // closed with the descriptor
-	ending  sync.Once
+	finSent        atomic.Bool // by the peer, or its descriptor is closed: an EPIPE is then its own doing
+	readingStopped atomic.Bool
+	keepBack       atomic.Int32                // bytes that the next write leaves out: a TLS record is cut
+	pace           atomic.Pointer[SlowReading] // nil: it reads as fast as it can
+	closed         chan struct{}               // closed with the descriptor
+	closeOnce      sync.Once
 }
 
 // connect dials TCP, without keepalive, until the context's deadline; prepare is
@@ -45,7 +45,7 @@ func connect(ctx context.Context, address string, prepare func(fd uintptr) error
 	if err != nil {
 		return nil, AsShortage(err)
 	}
-	w := &wire{TCPConn: c.(*net.TCPConn), onEnd: onEnd, over: make(chan struct{})}
+	w := &wire{TCPConn: c.(*net.TCPConn), onEnd: onEnd, closed: make(chan struct{})}
 	w.top = tap{w}
 	return w, nil
 }
@@ -56,11 +56,11 @@ type tap struct{ *wire }
 // Read reads from TCP and dates the end. Once reading is stopped it only
 // watches the connection, until that is closed.
 func (t tap) Read(b []byte) (int, error) {
-	for !t.stopped.Load() {
+	for !t.readingStopped.Load() {
 		pace := t.pace.Load()
 		if pace != nil {
 			b = b[:min(len(b), pace.Bytes)]
-			if !t.rest(pace.Every) {
+			if !t.pauseRead(pace.Every) {
 				return 0, net.ErrClosed
 			}
 		}
@@ -70,7 +70,7 @@ func (t tap) Read(b []byte) (int, error) {
 			continue // interrupted: reading was stopped or slowed
 		}
 		if err != nil {
-			t.ended(err)
+			t.dateError(err)
 		}
 		return n, err
 	}
@@ -78,25 +78,25 @@ func (t tap) Read(b []byte) (int, error) {
 	return 0, net.ErrClosed
 }
 
-// rest waits between two reads of a slow reader; false: the peer has closed
+// pauseRead waits between two reads of a slow reader; false: the peer has closed
 // its descriptor meanwhile.
-func (w *wire) rest(d time.Duration) bool {
+func (w *wire) pauseRead(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
-	case <-w.over:
+	case <-w.closed:
 		return false
 	}
 }
 
 // Write writes to TCP.
 func (t tap) Write(b []byte) (int, error) {
-	kept := min(int(t.leave.Swap(0)), len(b))
+	kept := min(int(t.keepBack.Swap(0)), len(b))
 	n, err := t.TCPConn.Write(b[:len(b)-kept])
 	if err != nil {
-		t.ended(err)
+		t.dateError(err)
 		return n, err
 	}
 	return len(b), nil
@@ -105,19 +105,19 @@ func (t tap) Write(b []byte) (int, error) {
 // Write sends bytes to the server, through TLS where there is one.
 func (w *wire) Write(b []byte) (int, error) { return w.top.Write(b) }
 
-// ended dates the end that an error of read(2) or write(2) tells. EOF on a
-// socket that is closed need not be a FIN alone: see [wire.closed].
-func (w *wire) ended(err error) {
+// dateError dates the end that an error of read(2) or write(2) tells. EOF on a
+// socket that is closed need not be a FIN alone: see [wire.dateClosed].
+func (w *wire) dateError(err error) {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed):
-	case errors.Is(err, io.EOF) && (w.closing.Load() || !w.tcpClosed()):
+	case errors.Is(err, io.EOF) && (w.finSent.Load() || !w.tcpClosed()):
 		w.onEnd(FIN, EventFIN, "FIN")
 	case errors.Is(err, io.EOF):
-		w.closed()
+		w.dateClosed()
 	case isReset(err):
 		w.onEnd(RST, EventRST, "RST")
 	case errors.Is(err, syscall.EPIPE):
-		if !w.closing.Load() {
+		if !w.finSent.Load() {
 			w.onEnd(RST, EventRST, "RST")
 		}
 	default:
@@ -142,12 +142,12 @@ func errno(err error) string {
 
 // end closes the descriptor: quietly after both FINs, else with one RST.
 func (w *wire) end(quietly bool) {
-	w.closing.Store(true)
+	w.finSent.Store(true)
 	if !quietly {
 		_ = w.SetLinger(0)
 	}
 	_ = w.Close()
-	w.ending.Do(func() { close(w.over) })
+	w.closeOnce.Do(func() { close(w.closed) })
 }
 
 // closeNotify sends close_notify where there is TLS.
@@ -160,7 +160,7 @@ func (w *wire) closeNotify() error {
 
 // halfClose sends FIN.
 func (w *wire) halfClose() error {
-	w.closing.Store(true)
+	w.finSent.Store(true)
 	return w.CloseWrite()
 }
 
@@ -175,7 +175,7 @@ func (w *wire) addrs() (peer, server netip.AddrPort) {
 // stopReading lets arriving bytes fill the receive buffer from now on; it
 // interrupts a read under way.
 func (w *wire) stopReading() {
-	w.stopped.Store(true)
+	w.readingStopped.Store(true)
 	_ = w.SetReadDeadline(time.Unix(1, 0))
 }
 
@@ -203,17 +203,17 @@ func (w *wire) watch() {
 		})
 	}
 	if err == nil { // else the peer closed its descriptor
-		w.closed()
+		w.dateClosed()
 	}
 }
 
-// closed dates what closed TCP in both directions. The socket's error is EPIPE
+// dateClosed dates what closed TCP in both directions. The socket's error is EPIPE
 // where an RST followed the server's FIN (tcp_reset in net/ipv4/tcp_input.c).
 // It is gone where another call was told of a reset; then no FIN came, unless
 // the peer sent its own.
-func (w *wire) closed() {
+func (w *wire) dateClosed() {
 	switch err := w.socketError(); {
-	case err == nil && w.closing.Load():
+	case err == nil && w.finSent.Load():
 		w.onEnd(FIN, EventFIN, "FIN")
 		w.onEnd(bothClosed, EventEnd, "TCP closed in both directions")
 	case errors.Is(err, syscall.EPIPE):
@@ -226,7 +226,7 @@ func (w *wire) closed() {
 	}
 }
 
-// bothClosed is what watch tells after a FIN of each side.
+// bothClosed tells that each side has sent FIN.
 const bothClosed Ending = "closed"
 
 // control runs f on the descriptor; 0 where it is closed.
