@@ -84,9 +84,9 @@ func crowdOf(n int, then crowds.End, w io.Writer) (bool, error) {
 	for _, m := range run.Members {
 		at, logged := released[m.Peer]
 		switch {
-		case m.Err != "" || m.Lost:
-			t.missing("%s %s: %s (lost: %t)", m.Kind, m.Peer, m.Err, m.Lost)
-		case m.Released == 0 && logged && at.Before(run.Started.Add(m.Until-100*time.Millisecond)):
+		case m.Err != "" || m.EndedEarly:
+			t.missing("%s %s: %s (lost: %t)", m.Kind, m.Peer, m.Err, m.EndedEarly)
+		case m.Released == 0 && logged && at.Before(run.Started.Add(m.StoppedAt-100*time.Millisecond)):
 			t.missing("%s %s: the server's log has its release, finwait has not", m.Kind, m.Peer)
 		case m.Released != 0 && !logged:
 			t.missing("%s %s: finwait has its release, the server's log has not", m.Kind, m.Peer)

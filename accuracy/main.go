@@ -210,7 +210,7 @@ func compare(t *table, r *harness.Result, captured connections, released *log) {
 func filtered(script peers.Script) bool {
 	return slices.ContainsFunc(script, func(step peers.Step) bool {
 		switch step.(type) {
-		case peers.DropFIN, peers.Return:
+		case peers.DropFIN, peers.ComeBack:
 			return true
 		}
 		return false

@@ -167,9 +167,9 @@ func meet(ctx context.Context, client *contract.Client, then End, swarm *peers.S
 	observer, unseen := sockets.Open()
 	if unseen == nil {
 		defer func() { _ = observer.Close() }()
-		opt.Connected = func(peer, server netip.AddrPort) peers.Sight {
+		opt.Connected = func(peer, server netip.AddrPort) peers.ServerSocket {
 			_, run.Observed, unseen = observer.Find(server, peer)
-			return peers.Sight{}
+			return peers.ServerSocket{}
 		}
 	}
 	var ask []peers.Step
@@ -218,7 +218,7 @@ func (run *Run) lostSight(since time.Time, err error) {
 	run.Notes = append(run.Notes, fmt.Sprintf("server sockets were followed until %s after the beginning only: %v", figures.Format(since.Sub(run.Started)), err))
 	for i := range run.Members {
 		if m := &run.Members[i]; m.Released == 0 {
-			m.Until = min(m.Until, max(m.Trigger, since.Sub(run.Started)))
+			m.StoppedAt = min(m.StoppedAt, max(m.Trigger, since.Sub(run.Started)))
 		}
 	}
 }

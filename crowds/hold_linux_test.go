@@ -81,8 +81,8 @@ func TestCrowd(t *testing.T) {
 				want := test.want[m.Kind]
 				how, at := m.Ending()
 				released := m.Released - m.Trigger
-				if m.Err != "" || m.Lost || m.Code != want.code || how != want.ending || m.Released == 0 || released < want.from-m.Bound || released > want.to {
-					t.Errorf("%s: error %q, lost %t, code %d, %s at %s, released at %s; want %+v", m.Kind, m.Err, m.Lost, m.Code, how, at, released, want)
+				if m.Err != "" || m.EndedEarly || m.Code != want.code || how != want.ending || m.Released == 0 || released < want.from-m.Bound || released > want.to {
+					t.Errorf("%s: error %q, lost %t, code %d, %s at %s, released at %s; want %+v", m.Kind, m.Err, m.EndedEarly, m.Code, how, at, released, want)
 				}
 			}
 		})
@@ -126,8 +126,8 @@ func TestCrowdEndsEarly(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range run.Members {
-			if !m.Lost || m.Code != 1001 {
-				t.Errorf("lost %t, code %d", m.Lost, m.Code)
+			if !m.EndedEarly || m.Code != 1001 {
+				t.Errorf("lost %t, code %d", m.EndedEarly, m.Code)
 			}
 		}
 	})

@@ -13,14 +13,14 @@ import (
 // the report has a note.
 func TestLostSight(t *testing.T) {
 	const s = time.Second
-	run := &Run{Started: time.Now(), Members: []peers.Member{{Trigger: s, Released: 2 * s, Until: 9 * s}, {Trigger: s, Until: 9 * s}, {Trigger: 5 * s, Until: 9 * s}}}
+	run := &Run{Started: time.Now(), Members: []peers.Member{{Trigger: s, Released: 2 * s, StoppedAt: 9 * s}, {Trigger: s, StoppedAt: 9 * s}, {Trigger: 5 * s, StoppedAt: 9 * s}}}
 	run.lostSight(time.Time{}, nil)
-	if len(run.Notes) > 0 || run.Members[1].Until != 9*s {
+	if len(run.Notes) > 0 || run.Members[1].StoppedAt != 9*s {
 		t.Errorf("%+v", run)
 	}
 	run.lostSight(run.Started.Add(3*s), errors.New("netlink receive: no such device"))
 	for i, want := range []time.Duration{9 * s, 3 * s, 5 * s} {
-		if got := run.Members[i].Until; got != want {
+		if got := run.Members[i].StoppedAt; got != want {
 			t.Errorf("member %d: until %s, want %s", i, got, want)
 		}
 	}
@@ -32,9 +32,9 @@ func TestLostSight(t *testing.T) {
 // Where the census failed before any peer was triggered, the report is of the wire.
 func TestLostSightBefore(t *testing.T) {
 	const s = time.Second
-	run := &Run{Started: time.Now(), Observed: true, Members: []peers.Member{{Trigger: 4 * s, Until: 9 * s}}}
+	run := &Run{Started: time.Now(), Observed: true, Members: []peers.Member{{Trigger: 4 * s, StoppedAt: 9 * s}}}
 	run.lostSight(run.Started.Add(3*s), errors.New("netlink receive: no such device"))
-	if run.Observed || run.Members[0].Until != 9*s || len(run.Notes) != 1 || run.Notes[0] != "server sockets are not observed: netlink receive: no such device" {
+	if run.Observed || run.Members[0].StoppedAt != 9*s || len(run.Notes) != 1 || run.Notes[0] != "server sockets are not observed: netlink receive: no such device" {
 		t.Errorf("%+v", run)
 	}
 }

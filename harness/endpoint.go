@@ -51,14 +51,14 @@ func newEndpoint(c *common, server *servers.Target) *endpoint {
 
 // play runs the scenario's script, and its crowd at the same time; token gives
 // each peer the name of its connection, if any. disturbed ends...
-func (e *endpoint) play(ctx context.Context, s *Scenario, token func() string, barrier *peers.Rally) *evidence.Record {
+func (e *endpoint) play(ctx context.Context, s *Scenario, token func() string, barrier *peers.Barrier) *evidence.Record {
 	var members []Crowd
 	for _, c := range s.Crowd {
 		members = append(members, slices.Repeat([]Crowd{c}, c.Count)...)
 	}
 	if len(members) > 0 { // a server may not wait long for what the first of them began
 		e.crowds.Lock()
-		go func() { barrier.Gathered(); e.crowds.Unlock() }()
+		go func() { barrier.WaitComplete(); e.crowds.Unlock() }()
 	}
 	crowd := make([]*evidence.Record, len(members))
 	var running sync.WaitGroup
@@ -82,12 +82,12 @@ func (e *endpoint) play(ctx context.Context, s *Scenario, token func() string, b
 
 // peer runs one script while the server's socket is watched; token, if any, names
 // its connection to the application.
-func (e *endpoint) peer(ctx context.Context, script peers.Script, query, token string, barrier *peers.Rally) *evidence.Record {
+func (e *endpoint) peer(ctx context.Context, script peers.Script, query, token string, barrier *peers.Barrier) *evidence.Record {
 	done := e.turns.wait()
 	defer done()
 	var watch *sockets.Watch
 	opt := e.options(0, e.profile.Patience)
-	opt.Query, opt.Rally = query, barrier
+	opt.Query, opt.Barrier = query, barrier
 	lines := e.contract.CommandLines(token, e.stop)
 	lines.Into(&opt)
 	var before evidence.AppEvents // the RST with which the peer gives up
@@ -97,12 +97,12 @@ func (e *endpoint) peer(ctx context.Context, script peers.Script, query, token s
 	if token != "" && (e.has[evidence.CanEvents] || opt.Command != nil) {
 		opt.Query = strings.TrimPrefix(query+"&finwait="+token, "&")
 	}
-	opt.Connected = func(peer, server netip.AddrPort) peers.Sight {
+	opt.Connected = func(peer, server netip.AddrPort) peers.ServerSocket {
 		if !e.has[evidence.Local] {
-			return peers.Sight{NotObserved: errors.New(e.unseen)}
+			return peers.ServerSocket{NotObserved: errors.New(e.unseen)}
 		}
 		watch = e.observer.Watch(server, peer)
-		sight := peers.Sight{Accepted: watch.Accepted(), Gone: watch.Released(), LastLook: watch.Look}
+		sight := peers.ServerSocket{Accepted: watch.Accepted(), Gone: watch.Released(), LastLook: watch.Look}
 		if e.profile.Orphans {
 			sight.Gone = watch.Freed()
 		}

@@ -41,11 +41,11 @@ func (p *player) play(ctx context.Context, s *Scenario, n int, undisturbed func(
 		r.Verdict, r.Err = Errored, err.Error()
 		return r
 	}
-	barrier, over := peers.NewRally(s.others()), make(chan struct{})
+	barrier, over := peers.NewBarrier(s.others()), make(chan struct{})
 	defer close(over)
 	go func() {
 		select {
-		case <-barrier.Finished():
+		case <-barrier.AllLeft():
 			undisturbed()
 		case <-over:
 		}
@@ -106,7 +106,7 @@ func (p *player) endpoint(ctx context.Context, s *Scenario, own *place) (*endpoi
 }
 
 // left plays a scenario that leaves the server to others.
-func (p *player) left(ctx context.Context, e *endpoint, r *Result, barrier *peers.Rally) {
+func (p *player) left(ctx context.Context, e *endpoint, r *Result, barrier *peers.Barrier) {
 	r.Record = e.play(ctx, r.Scenario, contract.NewToken, barrier)
 	askEach(r.Record, func(_ int, one *evidence.Record) { one.Events = e.eventsAfter(ctx, one) })
 	if ctx.Err() == nil {
@@ -157,7 +157,7 @@ func (p *player) doubt(r *Result) {
 
 // stopped plays a scenario that stops its server, and waits for the end of the
 // process. It ends at once where the signal did not reach the server.
-func (p *player) stopped(ctx context.Context, e *endpoint, own *place, r *Result, barrier *peers.Rally) {
+func (p *player) stopped(ctx context.Context, e *endpoint, own *place, r *Result, barrier *peers.Barrier) {
 	reached := ctx
 	if own != nil {
 		var done context.CancelCauseFunc

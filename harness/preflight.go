@@ -77,12 +77,12 @@ func (e *endpoint) meet(ctx context.Context) (watch *sockets.Watch, claimed []st
 	script := peers.Opened(peers.Trigger{}, peers.Send{peers.Text(contract.ProbeText), peers.Command(contract.Hello)}, peers.AwaitText{Text: contract.ProbeText}, peers.AwaitAnswer{Prefix: "finwait:"},
 		peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
 	opt := e.options(0, e.profile.Response)
-	opt.Connected = func(peer, server netip.AddrPort) peers.Sight {
+	opt.Connected = func(peer, server netip.AddrPort) peers.ServerSocket {
 		if e.observer == nil {
-			return peers.Sight{}
+			return peers.ServerSocket{}
 		}
 		watch = e.observer.Watch(server, peer)
-		return peers.Sight{Accepted: watch.Accepted()}
+		return peers.ServerSocket{Accepted: watch.Accepted()}
 	}
 	opt.MessageBytes = contract.HelloBytes
 	opt.Received = func(m peers.Message) {

@@ -48,7 +48,7 @@ func TestCatalogue(t *testing.T) {
 		return &harness.Scenario{
 			ID: "a/b", Title: "closes", Needs: []evidence.Capability{evidence.Echo}, Labels: []string{"hang"}, Query: "a=b",
 			Script: peers.Script{peers.Send{peers.CloseFrame(1000, strings.Repeat("r", 123))}},
-			Crowd:  []harness.Crowd{{Kind: "polite", Count: 2, Script: peers.Script{peers.Gather{}}}},
+			Crowd:  []harness.Crowd{{Kind: "polite", Count: 2, Script: peers.Script{peers.JoinBarrier{}}}},
 			Rules:  []rules.Rule{{ID: "R1", Req: "R1", Grade: rules.Must, Clause: "RFC 6455, 5.5.1", Text: "answers"}},
 			Asks:   "R1",
 		}

@@ -108,7 +108,7 @@ func TestCancel(t *testing.T) {
 func TestCancelTrigger(t *testing.T) {
 	t.Parallel()
 	o := serve(t, func(c *conn) { _, _ = c.drain() })
-	o.Connected = func(_, _ netip.AddrPort) Sight { return Sight{Accepted: make(chan struct{})} }
+	o.Connected = func(_, _ netip.AddrPort) ServerSocket { return ServerSocket{Accepted: make(chan struct{})} }
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, errors.New("enough"))
 	defer cancel()
 	if r := Run(ctx, Script{Connect{}, Trigger{}}, o); r.Err != "trigger: enough" || r.Triggered {
@@ -147,7 +147,7 @@ func TestSight(t *testing.T) {
 			o.Patience = 1500 * time.Millisecond
 			accepted, gone := make(chan struct{}), make(chan struct{})
 			close(accepted)
-			o.Connected = func(_, _ netip.AddrPort) Sight { return Sight{Accepted: accepted, Gone: gone} }
+			o.Connected = func(_, _ netip.AddrPort) ServerSocket { return ServerSocket{Accepted: accepted, Gone: gone} }
 			leave := do(func(context.Context, *Peer) error {
 				if test.gone > 0 {
 					time.AfterFunc(test.gone, func() { close(gone) })
@@ -168,7 +168,7 @@ func TestNotObserved(t *testing.T) {
 	t.Parallel()
 	o := serve(t, func(c *conn) { c.upgrade(); c.fin(); _, _ = c.drain() })
 	why := errors.New("the server is on another host")
-	o.Connected = func(_, _ netip.AddrPort) Sight { return Sight{NotObserved: why} }
+	o.Connected = func(_, _ netip.AddrPort) ServerSocket { return ServerSocket{NotObserved: why} }
 	if r := play(t, o, Opened(Trigger{}, HoldOpen{})...); !errors.Is(r.NotObserved, why) || r.Ending != FIN {
 		t.Errorf("%v, %s", r.NotObserved, r.Ending)
 	}
@@ -198,8 +198,8 @@ func TestLastLook(t *testing.T) {
 		if gone {
 			close(closed)
 		}
-		o.Connected = func(_, _ netip.AddrPort) Sight {
-			return Sight{Gone: closed, LastLook: func() {
+		o.Connected = func(_, _ netip.AddrPort) ServerSocket {
+			return ServerSocket{Gone: closed, LastLook: func() {
 				looks++
 				select {
 				case <-ended:

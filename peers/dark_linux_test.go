@@ -74,7 +74,7 @@ func TestVanish(t *testing.T) {
 			_, err := c.drain()
 			ended <- err
 		})
-		r := play(t, o, Opened(Trigger{}, Vanish{}, tell(dark), wait(tried))...)
+		r := play(t, o, Opened(Trigger{}, GoDark{}, tell(dark), wait(tried))...)
 		if r.Ending != Unseen || r.Dark == nil || r.Dropped < 2 || len(r.Messages) != 0 || r.FIN != nil {
 			t.Errorf("%s, dark %v, %d dropped, %v", r.Ending, r.Dark, r.Dropped, r.Messages)
 		}
@@ -101,7 +101,7 @@ func TestVanishSends(t *testing.T) {
 		}
 		return nil
 	})
-	if r := play(t, o, Opened(AwaitAcked{}, Trigger{}, Vanish{}, Send{Text("a")}, arrived)...); r.Ending != Unseen {
+	if r := play(t, o, Opened(AwaitAcked{}, Trigger{}, GoDark{}, Send{Text("a")}, arrived)...); r.Ending != Unseen {
 		t.Errorf("ending %s", r.Ending)
 	}
 }
@@ -119,7 +119,7 @@ func TestReturn(t *testing.T) {
 			close(tried)
 			_, _ = c.drain()
 		})
-		r := play(t, o, Opened(Trigger{}, Vanish{}, tell(dark), wait(tried), Return{}, AwaitText{"late"}, Finish{})...)
+		r := play(t, o, Opened(Trigger{}, GoDark{}, tell(dark), wait(tried), ComeBack{}, AwaitText{"late"}, Finish{})...)
 		if r.Ending != FIN || r.Dark != nil || r.Dropped < 2 {
 			t.Errorf("%s, dark %v, %d dropped", r.Ending, r.Dark, r.Dropped)
 		}
@@ -194,7 +194,7 @@ func TestSegmentsOfAnEnd(t *testing.T) {
 		segments uint32
 	}{
 		{Reset{}, syscall.ECONNRESET, 1},
-		{HangUp{}, nil, 1},
+		{CloseSocket{}, nil, 1},
 		{HalfClose{}, nil, 1},
 	}
 	for _, test := range tests {
@@ -241,7 +241,7 @@ func TestBroken(t *testing.T) {
 			if stopped {
 				script = append(script, StopReading{})
 			}
-			r := play(t, o, append(script, Vanish{}, Send{Text("lost")}, AwaitEnd{})...)
+			r := play(t, o, append(script, GoDark{}, Send{Text("lost")}, AwaitEnd{})...)
 			if r.Ending != Broken || r.FIN != nil || r.RST != nil || count(r, Received, "connection broken: connection timed out") != 1 {
 				t.Errorf("%s, FIN %v, RST %v", r.Ending, r.FIN, r.RST)
 				dump(t, r)

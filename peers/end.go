@@ -75,12 +75,12 @@ func (p *Peer) closeNotify() {
 	_ = p.wire.closeNotify()
 }
 
-// HangUp closes the descriptor, close(2): FIN, and RST in answer to whatever
+// CloseSocket closes the descriptor, close(2): FIN, and RST in answer to whatever
 // the server sends afterwards. The peer sees nothing more.
-type HangUp struct{}
+type CloseSocket struct{}
 
 // Do implements [Step].
-func (HangUp) Do(_ context.Context, p *Peer) error {
+func (CloseSocket) Do(_ context.Context, p *Peer) error {
 	p.update(func() {
 		at := p.now()
 		p.live.socketClosed, p.live.peerFIN = true, &at
@@ -90,7 +90,7 @@ func (HangUp) Do(_ context.Context, p *Peer) error {
 	return nil
 }
 
-func (HangUp) String() string { return "close the socket" }
+func (CloseSocket) String() string { return "close the socket" }
 
 // Reset sends RST: close(2) with SO_LINGER 0 (socket(7)). The peer sees
 // nothing more.
@@ -142,13 +142,13 @@ func (Forget) Do(_ context.Context, p *Peer) error {
 
 func (Forget) String() string { return "forget the connection" }
 
-// Vanish goes dark: the kernel drops every incoming segment before TCP sees
+// GoDark goes dark: the kernel drops every incoming segment before TCP sees
 // it, so no ACK and no RST leaves. What the peer sends later still leaves, and
 // is retransmitted because its ACK is never seen.
-type Vanish struct{}
+type GoDark struct{}
 
 // Do implements [Step].
-func (Vanish) Do(_ context.Context, p *Peer) error {
+func (GoDark) Do(_ context.Context, p *Peer) error {
 	if err := p.wire.set(goDark); err != nil {
 		return err
 	}
@@ -156,13 +156,13 @@ func (Vanish) Do(_ context.Context, p *Peer) error {
 	return nil
 }
 
-func (Vanish) String() string { return "vanish" }
+func (GoDark) String() string { return "vanish" }
 
-// Return comes back from the dark.
-type Return struct{}
+// ComeBack comes back from the dark.
+type ComeBack struct{}
 
 // Do implements [Step].
-func (Return) Do(_ context.Context, p *Peer) error {
+func (ComeBack) Do(_ context.Context, p *Peer) error {
 	p.countDropped()
 	if err := p.wire.set(comeBack); err != nil {
 		return err
@@ -184,7 +184,7 @@ func (p *Peer) countDropped() {
 	})
 }
 
-func (Return) String() string { return "return" }
+func (ComeBack) String() string { return "return" }
 
 // DropFIN drops every segment with the FIN bit from now on and acknowledges
 // all others: the server's FIN is never acknowledged. It needs CAP_NET_ADMIN.

@@ -168,7 +168,7 @@ func TestHowThePeerEnds(t *testing.T) {
 		{"no step", nil, true},
 		{"half-close, server holds", Script{HalfClose{}, Pause{20 * time.Millisecond}}, true},
 		{"reset", Script{Reset{}}, true},
-		{"hang up", Script{HangUp{}}, false},
+		{"hang up", Script{CloseSocket{}}, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -73,7 +73,7 @@ func TestBarrierKeepsTheCause(t *testing.T) {
 	t.Parallel()
 	o := serve(t, func(c *conn) { c.upgrade(); _, _ = c.drain() })
 	refusing := serve(t, func(c *conn) { c.accept(); c.write("HTTP/1.1 503 Full\r\n\r\n"); _, _ = c.drain() })
-	leader, _ := meet(t, o, refusing, Opened(Gather{}))
+	leader, _ := meet(t, o, refusing, Opened(JoinBarrier{}))
 	if status := new(StatusError); !errors.As(leader.Failure, &status) || status.Status != 503 {
 		t.Errorf("%#v", leader.Failure)
 	}

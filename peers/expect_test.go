@@ -149,12 +149,12 @@ func TestCutShort(t *testing.T) {
 	}
 }
 
-// A peer that joins by Knock has a moment of its own at which it was connected.
+// A peer that joins by ConnectAfter has a moment of its own at which it was connected.
 func TestConnected(t *testing.T) {
 	t.Parallel()
 	const after = 100 * time.Millisecond
 	o := serve(t, func(c *conn) { c.upgrade(); _, _ = c.drain() })
-	leader, other := meet(t, o, o, Script{Knock{After: after}})
+	leader, other := meet(t, o, o, Script{ConnectAfter{After: after}})
 	if leader.Connected == nil || *leader.Connected > 0 {
 		t.Errorf("the leader, connected before the trigger: %v", leader.Connected)
 	}
@@ -167,7 +167,7 @@ func TestConnected(t *testing.T) {
 func TestNoCrowd(t *testing.T) {
 	t.Parallel()
 	o := serve(t, func(c *conn) { c.upgrade(); _, _ = c.drain() })
-	for _, step := range []Step{Gather{}, Leave{}} {
+	for _, step := range []Step{JoinBarrier{}, LeaveBarrier{}} {
 		if r := Run(t.Context(), Opened(Trigger{}, step), o); !strings.Contains(r.Err, "there is no crowd") {
 			t.Errorf("%s: %q", step, r.Err)
 		}

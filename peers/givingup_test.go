@@ -21,7 +21,7 @@ func TestGivingUp(t *testing.T) {
 		{"both send FIN", func(c *conn) { c.upgrade(); c.fin(); _, _ = c.drain() }, Opened(Trigger{}, AwaitEnd{}, Finish{}), false},
 		{"the server resets", func(c *conn) { c.upgrade(); c.rst() }, Opened(Trigger{}, AwaitEnd{}), false},
 		{"the script resets", func(c *conn) { c.upgrade(); _, _ = c.drain() }, Opened(Trigger{}, Reset{}), false},
-		{"the script closes the socket", func(c *conn) { c.upgrade(); _, _ = c.drain() }, Opened(Trigger{}, HangUp{}), false},
+		{"the script closes the socket", func(c *conn) { c.upgrade(); _, _ = c.drain() }, Opened(Trigger{}, CloseSocket{}), false},
 		{"no handshake", func(c *conn) { _, _ = c.drain() }, Script{Connect{}, Trigger{}, HoldOpen{}}, false},
 	}
 	for _, test := range tests {

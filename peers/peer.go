@@ -54,7 +54,7 @@ type Options struct {
 	// It must not block, and is not called any more when Run has returned. May be nil.
 	Received func(Message)
 
-	Rally *Rally // where Gather waits
+	Barrier *Barrier // where JoinBarrier waits
 
 	// Command gives what carries out a command of [Ask] from outside the
 	// connection; nil, or nothing for this command: the peer sends it. What it
@@ -73,13 +73,13 @@ type Options struct {
 
 	// Connected is called once, when TCP is connected and before anything is
 	// sent; nil where nobody observes the server's socket.
-	Connected func(peer, server netip.AddrPort) Sight
+	Connected func(peer, server netip.AddrPort) ServerSocket
 }
 
 const setupDefault, patienceDefault = 10 * time.Second, 35 * time.Second
 
-// Sight is what an observer tells of the server's socket.
-type Sight struct {
+// ServerSocket is what an observer tells of the server's socket.
+type ServerSocket struct {
 	Accepted    <-chan struct{} // closed when a process has accepted the connection; nil where that is not observed
 	Gone        <-chan struct{} // closed when the process has let go; nil where that is not observed
 	NotObserved error           // why it is not observed
@@ -103,7 +103,7 @@ type Peer struct {
 	start         time.Time
 	wire          *wire       // nil until connected
 	stopAfterFunc func() bool // forgets that the end of the run's context cuts writes
-	sight         Sight
+	sight         ServerSocket
 	reading       sync.WaitGroup
 	portHolders   []io.Closer // sockets that keep the port from others
 	barrierPassed bool
@@ -147,7 +147,7 @@ func Run(ctx context.Context, script Script, opt Options) *Record {
 	if err == nil && (p.sight.Gone != nil || p.live.serverGone) {
 		err = HoldOpen{}.Do(ctx, p)
 	}
-	if r := p.opt.Rally; r != nil && !p.barrierPassed {
+	if r := p.opt.Barrier; r != nil && !p.barrierPassed {
 		r.giveUp(cmp.Or(p.live.commandErr, err, errors.New("it did not wait for them")))
 	}
 	if err != nil && !errors.Is(err, errOver) {
@@ -170,7 +170,7 @@ func (p *Peer) play(ctx context.Context, script Script) error {
 	for i, step := range script {
 		connects := false
 		switch step.(type) {
-		case Connect, Knock:
+		case Connect, ConnectAfter:
 			connects = true
 		}
 		switch {

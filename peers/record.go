@@ -128,7 +128,7 @@ type Record struct {
 	Start        time.Time // when the script began
 	Trigger      time.Time // time zero
 	Triggered    bool      // false: the script ended before its trigger; times are then since Start
-	Refused      bool      // the connection that Knock wanted was refused
+	Refused      bool      // the connection that ConnectAfter wanted was refused
 
 	// CutShort is the step that the patience ended in, with those behind it, which
 	// the peer never came to; empty: the script was played to its end, or the
@@ -143,7 +143,7 @@ type Record struct {
 	Status      int            // HTTP status of the handshake; 0: none came
 	Connected   *time.Duration // when TCP was connected
 	AfterClose  int            // data frames that followed the server's first Close
-	NotObserved error          // why the server's socket is not observed, as [Sight] told
+	NotObserved error          // why the server's socket is not observed, as [ServerSocket] told
 	Ending      Ending         // the first end of TCP by the server
 	EndedAt     time.Duration  // when; for Open: how long the peer had looked
 	FIN         *time.Duration

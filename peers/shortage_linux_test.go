@@ -37,7 +37,7 @@ func TestShortage(t *testing.T) {
 	}{
 		{"connect", Opened(Trigger{}), nil},
 		{"keep the port", Script{Connect{KeepPort: true}}, nil},
-		{"knock", Script{Knock{}}, Opened()},
+		{"knock", Script{ConnectAfter{}}, Opened()},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			o := serve(t, func(c *conn) { c.upgrade(); _, _ = c.drain() })
@@ -47,8 +47,8 @@ func TestShortage(t *testing.T) {
 			if test.leader == nil {
 				_ = lower.Do(t.Context(), nil)
 			} else {
-				o.Rally = NewRally(1)
-				running.Go(func() { Run(t.Context(), append(test.leader, lower, Gather{Lead: true}, Finish{}), o) })
+				o.Barrier = NewBarrier(1)
+				running.Go(func() { Run(t.Context(), append(test.leader, lower, JoinBarrier{Lead: true}, Finish{}), o) })
 			}
 			r := Run(t.Context(), test.script, o)
 			running.Wait()

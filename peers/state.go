@@ -29,7 +29,7 @@ type state struct {
 	endedAt               time.Duration
 	fin, rst, closeNotify *time.Duration // of the server
 	tcpClosed             bool           // in both directions
-	serverGone            bool           // the server's socket is gone: Sight.Gone was closed
+	serverGone            bool           // the server's socket is gone: ServerSocket.Gone was closed
 
 	peerFIN, peerRST, dark *time.Duration // of the peer
 	dropped                uint32

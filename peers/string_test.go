@@ -43,15 +43,15 @@ var lines = []struct {
 	{HalfClose{Bare: true}, "send FIN without close_notify, read on"},
 	{CloseNotify{}, "send close_notify, read on"},
 	{SendRecordPart{Text("a"), 3}, `send all but 3 bytes of a TLS record with text "a"`},
-	{HangUp{}, "close the socket"},
+	{CloseSocket{}, "close the socket"},
 	{Reset{}, "send RST"},
 	{StopReading{}, "stop reading"},
 	{Forget{}, "forget the connection"},
-	{Vanish{}, "vanish"},
-	{Return{}, "return"},
+	{GoDark{}, "vanish"},
+	{ComeBack{}, "return"},
 	{DropFIN{}, "drop every FIN"},
 	{AwaitAcked{}, "await ACK"},
-	{Knock{20 * time.Millisecond}, "join the crowd without a connection, trigger; connect after 20ms"},
+	{ConnectAfter{20 * time.Millisecond}, "join the crowd without a connection, trigger; connect after 20ms"},
 	{Ask{Command: "close 1001 bye"}, "ask close 1001 bye"},
 	{Ask{Command: "close 1000 bye, and send close 1001"}, `ask "close 1000 bye, and send close 1001"`},
 	{Ask{Command: "close 1000 \n"}, `ask "close 1000 \n"`},
@@ -62,10 +62,10 @@ var lines = []struct {
 	{SlowReading{1, 100 * time.Millisecond}, "read 1 bytes every 100ms"},
 	{AwaitBytes{100}, "await 100 bytes"},
 	{AwaitMessages{2}, "await 2 messages"},
-	{Gather{Lead: true}, "gather the crowd, trigger"},
-	{Gather{}, "join the crowd, trigger"},
-	{Gather{After: time.Second}, "pause 1s, join the crowd, trigger"},
-	{Leave{}, "leave the crowd"},
+	{JoinBarrier{Lead: true}, "gather the crowd, trigger"},
+	{JoinBarrier{}, "join the crowd, trigger"},
+	{JoinBarrier{After: time.Second}, "pause 1s, join the crowd, trigger"},
+	{LeaveBarrier{}, "leave the crowd"},
 	{SendLast{CloseFrame(1000, "")}, "send close 1000 + FIN, read on"},
 	{SendPart{Frame: Text("a b"), Leave: 2}, `send all but 2 bytes of text "a b"`},
 	{SendPart{Frame: Text("a"), Every: 50 * time.Millisecond}, `send all but 0 bytes of text "a", a byte every 50ms`},
@@ -154,7 +154,7 @@ func stepTypes(t *testing.T) (names []string) {
 func TestNotConnected(t *testing.T) {
 	for _, l := range lines {
 		switch l.step.(type) {
-		case Connect, Knock:
+		case Connect, ConnectAfter:
 			continue
 		}
 		t.Run(l.line, func(t *testing.T) {

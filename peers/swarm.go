@@ -55,17 +55,17 @@ type Swarm struct {
 // Member is what became of one peer of a swarm. Times are since the swarm began;
 // 0: that did not happen, or could not be seen.
 type Member struct {
-	Kind     Kind
-	Peer     netip.AddrPort // zero: its turn to be opened did not come, or did not end
-	Err      string         // why it could not be opened, or followed to its end
-	Lost     bool           // the server ended it before the trigger
-	Trigger  time.Duration  // of this peer; 0: it ended before that
-	Told     time.Duration  // the server's first Close frame
-	Code     int            // its code; -1: it has none
-	FIN, RST time.Duration  // of the server
-	Released time.Duration  // the server's process let go of its socket
-	Bound    time.Duration  // at most so long before that
-	Until    time.Duration  // when it stopped looking
+	Kind       Kind
+	Peer       netip.AddrPort // zero: its turn to be opened did not come, or did not end
+	Err        string         // why it could not be opened, or followed to its end
+	EndedEarly bool           // the server ended it before the trigger
+	Trigger    time.Duration  // of this peer; 0: it ended before that
+	CloseAt    time.Duration  // the server's first Close frame
+	Code       int            // its code; -1: it has none
+	FIN, RST   time.Duration  // of the server
+	Released   time.Duration  // the server's process let go of its socket
+	Bound      time.Duration  // at most so long before that
+	StoppedAt  time.Duration  // when it stopped looking
 }
 
 // Ending is how the server ended TCP, as this peer saw it first, and when since
@@ -77,7 +77,7 @@ func (m *Member) Ending() (Ending, time.Duration) {
 	case m.RST > 0:
 		return RST, m.RST - m.Trigger
 	case m.Kind == Vanishes || m.Kind == Resets:
-		return Unseen, m.Until - m.Trigger
+		return Unseen, m.StoppedAt - m.Trigger
 	}
-	return Open, m.Until - m.Trigger
+	return Open, m.StoppedAt - m.Trigger
 }

@@ -104,7 +104,7 @@ func (s *Swarm) Run(ctx context.Context) ([]Member, error) {
 	out := make([]Member, len(w.members))
 	for i := range w.members {
 		m := &w.members[i]
-		if m.Until = w.now(); m.Trigger == 0 {
+		if m.StoppedAt = w.now(); m.Trigger == 0 {
 			m.Trigger = w.trigger
 		}
 		if m.phase == upgrading { // it was interrupted
@@ -237,7 +237,7 @@ func (s *swarm) over() bool {
 	for ; s.settled < len(s.members); s.settled++ {
 		m := &s.members[s.settled]
 		gone := m.phase == over || m.FIN > 0 || m.Kind == Vanishes
-		if m.Err == "" && !m.Lost && (!gone || s.Joined != nil && !s.notObserved && m.Released == 0) {
+		if m.Err == "" && !m.EndedEarly && (!gone || s.Joined != nil && !s.notObserved && m.Released == 0) {
 			return false
 		}
 	}

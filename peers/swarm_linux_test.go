@@ -62,7 +62,7 @@ func TestSwarmFlooded(t *testing.T) {
 			case members := <-ended:
 				for i, m := range members {
 					last := i == len(members)-1
-					if m.Err != "" || last != (m.Code == 1001) || m.Trigger == 0 && !last || m.Until > m.Trigger+s.Patience+time.Second {
+					if m.Err != "" || last != (m.Code == 1001) || m.Trigger == 0 && !last || m.StoppedAt > m.Trigger+s.Patience+time.Second {
 						t.Errorf("%d: %+v", i, m)
 					}
 				}
@@ -128,7 +128,7 @@ func TestSwarmWriteTakesTheReset(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range members {
-		if m.Err == "" && (!m.Lost || m.RST == 0 || m.FIN != 0) {
+		if m.Err == "" && (!m.EndedEarly || m.RST == 0 || m.FIN != 0) {
 			t.Errorf("%+v", m)
 		}
 	}
@@ -167,7 +167,7 @@ func TestSwarmUnseen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range members {
-		if how, _ := m.Ending(); how != FIN || m.Until > s.Patience/2 {
+		if how, _ := m.Ending(); how != FIN || m.StoppedAt > s.Patience/2 {
 			t.Errorf("%+v", m)
 		}
 	}

@@ -77,13 +77,13 @@ func (s *swarm) frame(m *member, h Header, payload []byte) {
 	switch {
 	case h.Opcode == OpPing && !m.closeSent:
 		m.pong = Frame{Opcode: OpPong, Payload: payload}.Encode() // of several Pings the last is answered (RFC 6455, 5.5.3)
-	case h.Opcode == OpClose && m.Told == 0:
+	case h.Opcode == OpClose && m.CloseAt == 0:
 		c := Close{Body: payload}
 		code, ok := c.Code()
 		if !ok {
 			code, payload = -1, nil
 		}
-		m.Told, m.Code = s.now(), code
+		m.CloseAt, m.Code = s.now(), code
 		switch {
 		case m.Kind == Resets:
 			s.drop(m, true)
@@ -139,7 +139,7 @@ func (s *swarm) ends(m *member, how Ending) {
 		return
 	}
 	if !s.triggered {
-		m.Lost = true
+		m.EndedEarly = true
 	}
 	switch {
 	case how == Broken:
@@ -148,7 +148,7 @@ func (s *swarm) ends(m *member, how Ending) {
 		m.RST = m.at
 		s.drop(m, false)
 	case m.FIN == 0:
-		if m.FIN = m.at; m.Kind == Polite || m.Lost {
+		if m.FIN = m.at; m.Kind == Polite || m.EndedEarly {
 			s.drop(m, true) // both have sent FIN
 		} else {
 			// The ACK of the FIN may be 40 ms late, and the server's kernel keeps the

@@ -72,7 +72,7 @@ func NewCrowd(run *crowds.Run) *Crowd {
 			continue
 		}
 		out.Opened++
-		if m.Lost {
+		if m.EndedEarly {
 			out.Lost++
 			continue
 		}
@@ -90,7 +90,7 @@ func NewCrowd(run *crowds.Run) *Crowd {
 		k.Told[told(m)]++
 		o := survival.Observation{Time: at.Seconds(), Censored: how == peers.Open || how == peers.Unseen}
 		if run.Observed {
-			o = survival.Observation{Time: (m.Until - m.Trigger).Seconds(), Censored: true}
+			o = survival.Observation{Time: (m.StoppedAt - m.Trigger).Seconds(), Censored: true}
 			if m.Released > 0 {
 				o = survival.Observation{Time: (m.Released - m.Trigger).Seconds()}
 				k.Bound = max(k.Bound, sec(m.Bound))
@@ -111,7 +111,7 @@ func NewCrowd(run *crowds.Run) *Crowd {
 
 func told(m *peers.Member) string {
 	switch {
-	case m.Told == 0:
+	case m.CloseAt == 0:
 		return "-"
 	case m.Code < 0:
 		return "none"

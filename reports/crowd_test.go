@@ -22,13 +22,13 @@ func crowd() *crowds.Run {
 		Exit: &evidence.Exit{Observed: true, At: 2 * time.Second, Status: 3, Words: "exit status 3 " + hostile}, Output: hostile, Notes: []string{"a note " + hostile},
 	}
 	for i := range 40 {
-		m := peers.Member{Peer: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, 1}), uint16(1000+i)), Trigger: start, Bound: ms, Until: start + 5*time.Second}
+		m := peers.Member{Peer: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, 1}), uint16(1000+i)), Trigger: start, Bound: ms, StoppedAt: start + 5*time.Second}
 		took := time.Duration(i+1) * ms
 		switch i % 4 {
 		case 0:
-			m.Kind, m.Code, m.Told, m.FIN, m.Released = peers.Polite, 1001, start+ms, start+took, start+took
+			m.Kind, m.Code, m.CloseAt, m.FIN, m.Released = peers.Polite, 1001, start+ms, start+took, start+took
 		case 1:
-			m.Kind, m.Code, m.Told, m.FIN, m.Released = peers.Ignores, -1, start+ms, start+2*time.Second+took, start+2*time.Second+took
+			m.Kind, m.Code, m.CloseAt, m.FIN, m.Released = peers.Ignores, -1, start+ms, start+2*time.Second+took, start+2*time.Second+took
 		case 2:
 			m.Kind = peers.Vanishes // still held
 		case 3:
@@ -37,7 +37,7 @@ func crowd() *crowds.Run {
 		run.Members = append(run.Members, m)
 	}
 	run.Members[0].Err = "connect: refused " + hostile
-	run.Members[4].Lost = true
+	run.Members[4].EndedEarly = true
 	return run
 }
 
@@ -84,7 +84,7 @@ func TestCrowd(t *testing.T) {
 func TestCrowdInterrupted(t *testing.T) {
 	run := crowd()
 	for i := range run.Members {
-		run.Members[i] = peers.Member{Kind: run.Members[i].Kind, Peer: run.Members[i].Peer, Until: time.Second}
+		run.Members[i] = peers.Member{Kind: run.Members[i].Kind, Peer: run.Members[i].Peer, StoppedAt: time.Second}
 	}
 	run.Exit, run.Stopped = nil, "interrupted"
 	if c := reports.NewCrowd(run); len(c.Kinds) != 0 || c.Opened != len(run.Members) {

@@ -142,7 +142,7 @@ func (c *chooser) record(depth int) *evidence.Record {
 	}}
 	r.Record.Refused = c.maybe()
 	if c.maybe() {
-		r.CutShort = peers.Script{peers.Knock{}}
+		r.CutShort = peers.Script{peers.ConnectAfter{}}
 	}
 	for range c.below(2) {
 		text := of(c, "late", "ffff", "last words", "still here", peers.OpenedText)

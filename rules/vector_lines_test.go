@@ -82,7 +82,7 @@ func connectionLine(r *evidence.Record, s *scanner) {
 		r.Record.Refused, r.Status = true, 0
 	case "cut":
 		s.expect("short")
-		r.CutShort, r.Status = peers.Script{peers.Knock{}}, 0
+		r.CutShort, r.Status = peers.Script{peers.ConnectAfter{}}, 0
 	case "made":
 		at := s.at()
 		r.Connected, r.Status = &at, 0

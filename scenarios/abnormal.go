@@ -23,7 +23,7 @@ func endsWithoutClose() []*harness.Scenario {
 		{
 			ID: "abnormal/fin", Title: "closes its socket: it sends FIN, and RST for whatever arrives later",
 			Needs: local, Labels: []string{tcp},
-			Script: peers.Opened(peers.Trigger{}, peers.HangUp{}, peers.HoldOpen{}),
+			Script: peers.Opened(peers.Trigger{}, peers.CloseSocket{}, peers.HoldOpen{}),
 			Rules:  released,
 		},
 		{
@@ -53,7 +53,7 @@ func endsWithoutClose() []*harness.Scenario {
 		{
 			ID: "abnormal/mid-frame-fin", Title: "closes its socket in the middle of a frame",
 			Needs: local, Labels: []string{tcp},
-			Script: peers.Opened(partOfFrame(), peers.Trigger{}, peers.HangUp{}, peers.HoldOpen{}),
+			Script: peers.Opened(partOfFrame(), peers.Trigger{}, peers.CloseSocket{}, peers.HoldOpen{}),
 			Rules:  released,
 		},
 		{
@@ -65,7 +65,7 @@ func endsWithoutClose() []*harness.Scenario {
 		{
 			ID: "abnormal/mid-message-fin", Title: "closes its socket after the first fragment of a message",
 			Needs: local, Labels: []string{tcp},
-			Script: peers.Opened(peers.Send{fragment("half a message")}, peers.Trigger{}, peers.HangUp{}, peers.HoldOpen{}),
+			Script: peers.Opened(peers.Send{fragment("half a message")}, peers.Trigger{}, peers.CloseSocket{}, peers.HoldOpen{}),
 			Rules:  released,
 		},
 		{
@@ -90,19 +90,19 @@ func vanishes() []*harness.Scenario {
 		{
 			ID: "abnormal/vanish-idle", Title: "vanishes without a packet while the connection is idle",
 			Needs: needs, Labels: []string{dark, hang},
-			Script: peers.Opened(peers.Trigger{}, peers.Vanish{}, peers.HoldOpen{}),
+			Script: peers.Opened(peers.Trigger{}, peers.GoDark{}, peers.HoldOpen{}),
 			Rules:  detected,
 		},
 		{
 			ID: "abnormal/vanish-mid-message", Title: "vanishes without a packet in the middle of a frame",
 			Needs: needs, Labels: []string{dark, hang},
-			Script: peers.Opened(partOfFrame(), peers.AwaitAcked{}, peers.Trigger{}, peers.Vanish{}, peers.HoldOpen{}),
+			Script: peers.Opened(partOfFrame(), peers.AwaitAcked{}, peers.Trigger{}, peers.GoDark{}, peers.HoldOpen{}),
 			Rules:  detected,
 		},
 		{
 			ID: "abnormal/vanish-after-close", Title: "closes with 1000 while it drops every packet from the server",
 			Needs: needs, Labels: []string{dark, hang},
-			Script: peers.Opened(peers.Vanish{}, peers.Trigger{}, close1000(), peers.HoldOpen{}),
+			Script: peers.Opened(peers.GoDark{}, peers.Trigger{}, close1000(), peers.HoldOpen{}),
 			Rules:  append([]rules.Rule{rules.LetsGoOfVanished}, rules.CloseEvent(rules.EventCode)...),
 		},
 		{
@@ -116,7 +116,7 @@ func vanishes() []*harness.Scenario {
 			ID: "abnormal/outage-5s", Title: "drops every packet from the server for 5 s, and then closes with 1000",
 			Needs: []evidence.Capability{evidence.Dark}, Labels: []string{dark},
 			Script: endsTCPAfter(peers.Trigger{},
-				peers.Vanish{}, peers.Pause{For: 5 * time.Second}, peers.Return{}, close1000()),
+				peers.GoDark{}, peers.Pause{For: 5 * time.Second}, peers.ComeBack{}, close1000()),
 			Rules: append([]rules.Rule{rules.Outage, rules.OneEvent}, rules.CloseFrames()...),
 		},
 	}

@@ -26,7 +26,7 @@ func Handshake() []*harness.Scenario {
 		{
 			ID: "handshake/half-request-vanish", Title: "sends half of the upgrade request and vanishes",
 			Needs: []evidence.Capability{evidence.Dark, evidence.Local}, Labels: []string{tcp, dark, hang},
-			Script: peers.Script{peers.Connect{}, half, peers.AwaitAcked{}, peers.Trigger{}, peers.Vanish{}, peers.HoldOpen{}},
+			Script: peers.Script{peers.Connect{}, half, peers.AwaitAcked{}, peers.Trigger{}, peers.GoDark{}, peers.HoldOpen{}},
 			Rules:  []rules.Rule{rules.Lifetime},
 		},
 		{

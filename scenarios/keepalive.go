@@ -21,7 +21,7 @@ func Keepalive() []*harness.Scenario {
 			ID: "keepalive/vanish", Title: "vanishes without a packet after an echo",
 			Needs: []evidence.Capability{evidence.Dark, evidence.Local, evidence.Echo}, Labels: []string{dark, hang},
 			Script: peers.Opened(peers.Send{peers.Text("hello")}, peers.AwaitText{Text: "hello"}, peers.AwaitAcked{},
-				peers.Trigger{}, peers.Vanish{}, peers.HoldOpen{}),
+				peers.Trigger{}, peers.GoDark{}, peers.HoldOpen{}),
 			Rules: detected,
 		},
 	}

@@ -14,10 +14,10 @@ import (
 // server goes on.
 func Kick() []*harness.Scenario {
 	// Every library lets its application close with 4001.
-	kickAll := answersKickAfter(peers.Gather{Lead: true}, peers.Ask{Command: "kick-all 4001"})
-	answering := harness.Crowd{Count: 20, Script: answersKickAfter(peers.Gather{After: registered})}
+	kickAll := answersKickAfter(peers.JoinBarrier{Lead: true}, peers.Ask{Command: "kick-all 4001"})
+	answering := harness.Crowd{Count: 20, Script: answersKickAfter(peers.JoinBarrier{After: registered})}
 	ignoring := harness.Crowd{Count: 20, Script: peers.Opened(
-		peers.Gather{After: registered}, peers.AwaitClose{}, peers.Leave{}, peers.HoldOpen{})}
+		peers.JoinBarrier{After: registered}, peers.AwaitClose{}, peers.LeaveBarrier{}, peers.HoldOpen{})}
 	everyone := slices.Concat(
 		[]rules.Rule{rules.EveryoneClosed(4001), rules.SendsCode(4001, ""), rules.CrowdReleased},
 		rules.CloseEvent(rules.EventCode), rules.CrowdEvents())
@@ -30,9 +30,9 @@ func Kick() []*harness.Scenario {
 		{
 			ID: "kick/one-of-50", Title: "sends a frame with a reserved opcode while 49 other peers behave well",
 			Needs: []evidence.Capability{evidence.Echo}, Labels: []string{malformed}, Alone: true,
-			Script: endsTCPAfter(peers.Gather{Lead: true}, peers.Send{{Opcode: 3, Payload: []byte("bad")}}, peers.Leave{}),
-			Crowd: []harness.Crowd{{Count: 49, Script: endsTCPAfter(peers.Gather{}, peers.Pause{For: 500 * time.Millisecond},
-				peers.Send{peers.Text(stillHere)}, peers.AwaitText{Text: stillHere}, peers.Leave{}, close1000())}},
+			Script: endsTCPAfter(peers.JoinBarrier{Lead: true}, peers.Send{{Opcode: 3, Payload: []byte("bad")}}, peers.LeaveBarrier{}),
+			Crowd: []harness.Crowd{{Count: 49, Script: endsTCPAfter(peers.JoinBarrier{}, peers.Pause{For: 500 * time.Millisecond},
+				peers.Send{peers.Text(stillHere)}, peers.AwaitText{Text: stillHere}, peers.LeaveBarrier{}, close1000())}},
 			Rules: slices.Concat([]rules.Rule{rules.ClosesAfterViolation, rules.OthersUnharmed(stillHere),
 				rules.EventClean, rules.OneEvent, rules.EventInTime}, rules.CrowdEvents()),
 		},

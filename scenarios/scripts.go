@@ -51,7 +51,7 @@ func answersCloseAfter(steps ...peers.Step) peers.Script {
 // to other scenarios as soon as its Close frames have arrived.
 func answersKickAfter(steps ...peers.Step) peers.Script {
 	return append(peers.Opened(steps...),
-		peers.AwaitClose{}, peers.Leave{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{})
+		peers.AwaitClose{}, peers.LeaveBarrier{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{})
 }
 
 // behindFullSendBuffer makes the server fill its send buffer, of which the peer reads

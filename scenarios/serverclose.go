@@ -137,7 +137,7 @@ func closeNotAnswered() []*harness.Scenario {
 		{
 			ID: "server-close/fins-without-close", Title: "closes its socket instead of answering the server's Close",
 			Needs: []evidence.Capability{evidence.CanClose, evidence.Local}, Labels: []string{tcp},
-			Script: afterClose(peers.HangUp{}, peers.HoldOpen{}),
+			Script: afterClose(peers.CloseSocket{}, peers.HoldOpen{}),
 			Rules:  lost,
 		},
 		{
@@ -155,15 +155,15 @@ func closeNotAnswered() []*harness.Scenario {
 		{
 			ID: "server-close/vanishes", Title: "drops every packet from the server, which then closes",
 			Needs: []evidence.Capability{evidence.CanClose, evidence.Local, evidence.Dark}, Labels: []string{dark, hang},
-			Script: peers.Opened(peers.Vanish{}, peers.Trigger{}, askClose1000(), peers.HoldOpen{}),
+			Script: peers.Opened(peers.GoDark{}, peers.Trigger{}, askClose1000(), peers.HoldOpen{}),
 			Rules:  slices.Concat([]rules.Rule{rules.LetsGoOfVanished}, rules.CloseEvent(rules.EventLost), rules.CloseFrames()),
 		},
 		{
 			ID:    "server-close/vanishes-then-returns",
 			Title: "drops every packet from the server for 3 s while the server closes, and then answers",
 			Needs: []evidence.Capability{evidence.CanClose, evidence.Dark}, Labels: []string{dark},
-			Script: answersCloseAfter(peers.Vanish{}, peers.Trigger{}, askClose1000(),
-				peers.Pause{For: 3 * time.Second}, peers.Return{}),
+			Script: answersCloseAfter(peers.GoDark{}, peers.Trigger{}, askClose1000(),
+				peers.Pause{For: 3 * time.Second}, peers.ComeBack{}),
 			Rules: slices.Concat(boundedWait(rules.EventCode), rules.CloseFrames()),
 		},
 	}
@@ -175,13 +175,13 @@ func closeNotAnswered() []*harness.Scenario {
 func closeUnread() []*harness.Scenario {
 	needs := []evidence.Capability{evidence.CanKickAll, evidence.CanFill, evidence.Local}
 	asks := []harness.Crowd{{Kind: "asks", Count: 1,
-		Script: answersKickAfter(peers.Gather{Lead: true}, peers.Ask{Command: "kick-all 1000"})}}
+		Script: answersKickAfter(peers.JoinBarrier{Lead: true}, peers.Ask{Command: "kick-all 1000"})}}
 	notBlocked := slices.Concat([]rules.Rule{rules.NotBlocked}, rules.CloseEvent(rules.EventLost), rules.CloseFrames())
 	return []*harness.Scenario{
 		{
 			ID: "server-close/stops-reading", Title: "stops reading: the server's Close waits behind a full send buffer",
 			Needs: needs, Labels: []string{hang}, Alone: true,
-			Script: behindFullSendBuffer(peers.StopReading{}, peers.Gather{}, peers.Leave{}, peers.HoldOpen{}),
+			Script: behindFullSendBuffer(peers.StopReading{}, peers.JoinBarrier{}, peers.LeaveBarrier{}, peers.HoldOpen{}),
 			Crowd:  asks, Rules: notBlocked,
 		},
 		{
@@ -189,7 +189,7 @@ func closeUnread() []*harness.Scenario {
 			Title: "reads one byte every 100 ms: the server's Close waits behind a full send buffer",
 			Needs: needs, Labels: []string{hang}, Alone: true,
 			Script: behindFullSendBuffer(peers.SlowReading{Bytes: 1, Every: 100 * time.Millisecond},
-				peers.Gather{}, peers.Leave{}, peers.HoldOpen{}),
+				peers.JoinBarrier{}, peers.LeaveBarrier{}, peers.HoldOpen{}),
 			Crowd: asks, Rules: notBlocked,
 		},
 	}

@@ -17,7 +17,7 @@ const CrowdSize = 50
 // are connected.
 func Shutdown(n int) []*harness.Scenario {
 	fifth := max(n/5, 1)
-	stop := answersCloseAfter(peers.Gather{Lead: true}, peers.Ask{Command: "stop"})
+	stop := answersCloseAfter(peers.JoinBarrier{Lead: true}, peers.Ask{Command: "stop"})
 	stopped := []rules.Rule{rules.EveryoneWarned, rules.ShutdownCode, rules.Exits, rules.ExitStatus, rules.EndsByKind}
 	return []*harness.Scenario{
 		{
@@ -74,38 +74,38 @@ func Shutdown(n int) []*harness.Scenario {
 // The kinds of peers that are connected to a server that is stopped.
 
 func polite(n int) harness.Crowd {
-	return harness.Crowd{Kind: "polite", Count: n, Script: answersCloseAfter(peers.Gather{After: registered})}
+	return harness.Crowd{Kind: "polite", Count: n, Script: answersCloseAfter(peers.JoinBarrier{After: registered})}
 }
 
 func ignoring(n int) harness.Crowd {
 	return harness.Crowd{Kind: "ignores", Count: n, Script: peers.Opened(
-		peers.Gather{After: registered}, peers.HoldOpen{})}
+		peers.JoinBarrier{After: registered}, peers.HoldOpen{})}
 }
 
 func noFIN(n int) harness.Crowd {
 	return harness.Crowd{Kind: "no-fin", Count: n, Script: peers.Opened(
-		peers.Gather{After: registered}, peers.AwaitClose{}, peers.AnswerClose{}, peers.HoldOpen{})}
+		peers.JoinBarrier{After: registered}, peers.AwaitClose{}, peers.AnswerClose{}, peers.HoldOpen{})}
 }
 
 func vanished(n int) harness.Crowd {
 	return harness.Crowd{Kind: "vanished", Count: n, Script: peers.Opened(
-		peers.Vanish{}, peers.Gather{}, peers.HoldOpen{})}
+		peers.GoDark{}, peers.JoinBarrier{}, peers.HoldOpen{})}
 }
 
 func notReading(n int) harness.Crowd {
-	return harness.Crowd{Kind: "stops-reading", Count: n, Script: blocksEchoes(8<<20, peers.Gather{}, peers.HoldOpen{})}
+	return harness.Crowd{Kind: "stops-reading", Count: n, Script: blocksEchoes(8<<20, peers.JoinBarrier{}, peers.HoldOpen{})}
 }
 
 func midHandshake(n int) harness.Crowd {
 	return harness.Crowd{Kind: "mid-handshake", Count: n, Script: peers.Script{
-		peers.Connect{}, peers.SendRequest{Half: true}, peers.Gather{}, peers.HoldOpen{}}}
+		peers.Connect{}, peers.SendRequest{Half: true}, peers.JoinBarrier{}, peers.HoldOpen{}}}
 }
 
 // connecting are n peers of which one connects every 20 ms after the server was asked
 // to stop.
 func connecting(n int) (out []harness.Crowd) {
 	for i := range n {
-		knock := peers.Knock{After: time.Duration(i+1) * 20 * time.Millisecond}
+		knock := peers.ConnectAfter{After: time.Duration(i+1) * 20 * time.Millisecond}
 		out = append(out, harness.Crowd{Kind: evidence.Connecting, Count: 1,
 			Script: append(peers.Script{knock}, answersClose()...)})
 	}

@@ -28,7 +28,7 @@ func Terminate() []*harness.Scenario {
 		{
 			ID: "terminate/vanished", Title: "drops every packet from the server, which then terminates the connection",
 			Needs:  []evidence.Capability{evidence.CanTerminate, evidence.Local, evidence.Dark},
-			Script: peers.Opened(peers.Vanish{}, peers.Trigger{}, terminate, peers.HoldOpen{}),
+			Script: peers.Opened(peers.GoDark{}, peers.Trigger{}, terminate, peers.HoldOpen{}),
 			Rules:  killed,
 		},
 		{

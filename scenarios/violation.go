@@ -190,7 +190,7 @@ func Violation() (out []*harness.Scenario) {
 			&harness.Scenario{
 				ID: o.vanishes, Title: o.title + ", while it drops every packet from the server",
 				Needs: []evidence.Capability{evidence.Dark, evidence.Local}, Labels: []string{malformed, hang, dark},
-				Script: peers.Opened(peers.Vanish{}, peers.Trigger{}, offend, peers.HoldOpen{}),
+				Script: peers.Opened(peers.GoDark{}, peers.Trigger{}, offend, peers.HoldOpen{}),
 				Rules:  []rules.Rule{rules.LetsGoAfterViolation, rules.OneEvent, rules.EventInTime},
 			})
 	}

@@ -214,7 +214,7 @@ func crowdOutcome(ctx context.Context, run *crowds.Run) error {
 		return context.Cause(ctx)
 	}
 	for i := range run.Members {
-		if m := &run.Members[i]; m.Err != "" || m.Lost {
+		if m := &run.Members[i]; m.Err != "" || m.EndedEarly {
 			return errFailed
 		}
 	}

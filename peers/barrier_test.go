@@ -11,11 +11,11 @@ import (
 // meet plays a leader and one other, and returns what became of them.
 func meet(t *testing.T, leads, joins Options, others Script) (leader, other *Record) {
 	t.Helper()
-	r := NewRally(1)
-	leads.Rally, joins.Rally = r, r
+	r := NewBarrier(1)
+	leads.Barrier, joins.Barrier = r, r
 	var running sync.WaitGroup
 	running.Go(func() { other = Run(t.Context(), others, joins) })
-	leader = Run(t.Context(), Opened(Gather{Lead: true}), leads)
+	leader = Run(t.Context(), Opened(JoinBarrier{Lead: true}), leads)
 	running.Wait()
 	return leader, other
 }
@@ -28,7 +28,7 @@ func TestGatherLongerThanSetup(t *testing.T) {
 	late := o
 	o.Setup = 100 * time.Millisecond
 	wait := do(func(context.Context, *Peer) error { time.Sleep(300 * time.Millisecond); return nil }) // in which the leader's setup ends
-	leader, other := meet(t, o, late, Opened(wait, Gather{}))
+	leader, other := meet(t, o, late, Opened(wait, JoinBarrier{}))
 	if leader.Err != "" || other.Err != "" || !leader.Triggered || !other.Triggered {
 		t.Errorf("%q, %q", leader.Err, other.Err)
 	}
@@ -40,7 +40,7 @@ func TestGatherWithoutOne(t *testing.T) {
 	t.Parallel()
 	o := serve(t, func(c *conn) { c.upgrade(); _, _ = c.drain() })
 	refusing := serve(t, func(c *conn) { c.write("HTTP/1.1 503 Full\r\n\r\n"); _, _ = c.drain() })
-	leader, other := meet(t, o, refusing, Opened(Gather{}))
+	leader, other := meet(t, o, refusing, Opened(JoinBarrier{}))
 	if leader.Triggered || !strings.Contains(leader.Err, "another peer of the crowd: ") || !strings.Contains(leader.Err, "503") || !strings.Contains(other.Err, "503") {
 		t.Errorf("%q, %q", leader.Err, other.Err)
 	}
@@ -52,7 +52,7 @@ func TestGatherAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	o := serve(t, func(c *conn) { c.upgrade(); _, _ = c.drain() })
 	ends := serve(t, func(c *conn) { c.upgrade(); c.fin(); _, _ = c.drain() })
-	leader, other := meet(t, o, ends, Opened(AwaitEnd{}, Gather{}))
+	leader, other := meet(t, o, ends, Opened(AwaitEnd{}, JoinBarrier{}))
 	if other.Triggered || !strings.Contains(other.Err, "the server ended TCP (fin) before the crowd was complete") {
 		t.Errorf("%q, %q", leader.Err, other.Err)
 	}

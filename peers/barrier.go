@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Rally is where the peers of a crowd wait for each other, so that all of them
+// Barrier is where the peers of a crowd wait for each other, so that all of them
 // share one trigger.
-type Rally struct {
+type Barrier struct {
 	mu       sync.Mutex
 	missing  int
 	present  int
@@ -26,27 +26,27 @@ type Rally struct {
 // errNoCrowd says that a script for a peer of a crowd was played without one.
 var errNoCrowd = errors.New("there is no crowd")
 
-// NewRally is a rally of a leader and n others.
-func NewRally(n int) *Rally {
-	r := &Rally{missing: n, present: n + 1, ready: make(chan struct{}), start: make(chan struct{}), finished: make(chan struct{}), broken: make(chan struct{})}
+// NewBarrier is a rally of a leader and n others.
+func NewBarrier(n int) *Barrier {
+	r := &Barrier{missing: n, present: n + 1, ready: make(chan struct{}), start: make(chan struct{}), finished: make(chan struct{}), broken: make(chan struct{})}
 	if n == 0 {
 		close(r.ready)
 	}
 	return r
 }
 
-// Gathered blocks until nobody is missing, or somebody will never be there.
-func (r *Rally) Gathered() {
+// WaitComplete blocks until nobody is missing, or somebody will never be there.
+func (r *Barrier) WaitComplete() {
 	select {
 	case <-r.ready:
 	case <-r.broken:
 	}
 }
 
-// Finished is closed when the leader and all others have done [Leave].
-func (r *Rally) Finished() <-chan struct{} { return r.finished }
+// AllLeft is closed when the leader and all others have done [LeaveBarrier].
+func (r *Barrier) AllLeft() <-chan struct{} { return r.finished }
 
-func (r *Rally) arrive() {
+func (r *Barrier) arrive() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.missing--; r.missing == 0 {
@@ -55,7 +55,7 @@ func (r *Rally) arrive() {
 }
 
 // giveUp says that somebody will never be there.
-func (r *Rally) giveUp(cause error) {
+func (r *Barrier) giveUp(cause error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.cause == nil {
@@ -65,7 +65,7 @@ func (r *Rally) giveUp(cause error) {
 }
 
 // await waits until event is closed, or the rally is broken.
-func (r *Rally) await(ctx context.Context, event <-chan struct{}) error {
+func (r *Barrier) await(ctx context.Context, event <-chan struct{}) error {
 	select {
 	case <-event:
 		return nil
@@ -76,13 +76,13 @@ func (r *Rally) await(ctx context.Context, event <-chan struct{}) error {
 	}
 }
 
-// Leave says that what the crowd met for has happened to this peer. The server
+// LeaveBarrier says that what the crowd met for has happened to this peer. The server
 // may be left to others when all have left.
-type Leave struct{}
+type LeaveBarrier struct{}
 
 // Do implements [Step].
-func (Leave) Do(_ context.Context, p *Peer) error {
-	r := p.opt.Rally
+func (LeaveBarrier) Do(_ context.Context, p *Peer) error {
+	r := p.opt.Barrier
 	if r == nil {
 		return errNoCrowd
 	}
@@ -94,19 +94,19 @@ func (Leave) Do(_ context.Context, p *Peer) error {
 	return nil
 }
 
-func (Leave) String() string { return "leave the crowd" }
+func (LeaveBarrier) String() string { return "leave the crowd" }
 
-// Gather waits until every peer of the rally is there; then it is the trigger of
+// JoinBarrier waits until every peer of the rally is there; then it is the trigger of
 // all. One of them leads. However long the others take, each has the setup's limit
 // for itself; where one of them fails, all do.
-type Gather struct {
+type JoinBarrier struct {
 	Lead  bool
 	After time.Duration // that it is there after its handshake
 }
 
 // Do implements [Step].
-func (s Gather) Do(ctx context.Context, p *Peer) error {
-	r := p.opt.Rally
+func (s JoinBarrier) Do(ctx context.Context, p *Peer) error {
+	r := p.opt.Barrier
 	if r == nil {
 		return errNoCrowd
 	}
@@ -145,7 +145,7 @@ func (s Gather) Do(ctx context.Context, p *Peer) error {
 	return nil
 }
 
-func (s Gather) String() string {
+func (s JoinBarrier) String() string {
 	out := "join the crowd, trigger"
 	if s.Lead {
 		out = "gather the crowd, trigger"
@@ -156,15 +156,15 @@ func (s Gather) String() string {
 	return out
 }
 
-// Knock joins the crowd without a connection, and opens one After its trigger:
+// ConnectAfter joins the crowd without a connection, and opens one After its trigger:
 // it sends the request and waits for the response. That the server refuses the
 // connection, cuts it or answers with another status is no error: the record
 // tells.
-type Knock struct{ After time.Duration }
+type ConnectAfter struct{ After time.Duration }
 
 // Do implements [Step].
-func (s Knock) Do(ctx context.Context, p *Peer) error {
-	for _, step := range (Script{Gather{}, Pause{s.After}}) {
+func (s ConnectAfter) Do(ctx context.Context, p *Peer) error {
+	for _, step := range (Script{JoinBarrier{}, Pause{s.After}}) {
 		if err := step.Do(ctx, p); err != nil {
 			return err
 		}
@@ -193,6 +193,6 @@ func (s Knock) Do(ctx context.Context, p *Peer) error {
 	return nil
 }
 
-func (s Knock) String() string {
+func (s ConnectAfter) String() string {
 	return fmt.Sprintf("join the crowd without a connection, trigger; connect after %s", s.After)
 }
