@@ -17,8 +17,8 @@ type Scenario struct {
 	Labels []string
 	Query  string // added to the URL's query
 	Script peers.Script
-	Crowd  []Crowd // peers besides the one that Script plays; Gather starts all of them
-	Alone  bool    // it disturbs others: they start when its peers have left the rally
+	Crowd  []Crowd // peers besides the one that Script plays; a peers.JoinBarrier of each starts them at the same time
+	Alone  bool    // it disturbs others: they start when its peers have left the barrier
 	Stops  bool    // it stops the server, and so has one of its own or comes last
 	Rules  []rules.Rule
 	Asks   string // id of the rule without which it is no pass: where that is moot, it is measured; empty: any rule makes it one

@@ -13,49 +13,50 @@ import (
 // share one trigger.
 type Barrier struct {
 	mu       sync.Mutex
-	missing  int
-	present  int
-	ready    chan struct{} // closed when nobody is missing
+	missing  int           // peers that have not joined, without the leader
+	present  int           // peers that have not left
+	complete chan struct{} // closed when nobody is missing
 	start    chan struct{} // closed at the trigger
-	at       time.Time     // of the trigger
-	finished chan struct{} // closed when everybody has left
-	broken   chan struct{} // closed when somebody will never be there, because of cause
-	cause    error
+	trigger  time.Time
+	allLeft  chan struct{} // closed when everybody has left
+	broken   chan struct{} // closed when a peer failed before it joined
+	cause    error         // why it failed
 }
 
 // errNoCrowd says that a script for a peer of a crowd was played without one.
 var errNoCrowd = errors.New("there is no crowd")
 
-// NewBarrier is a rally of a leader and n others.
+// NewBarrier is a barrier for a leader and n others.
 func NewBarrier(n int) *Barrier {
-	r := &Barrier{missing: n, present: n + 1, ready: make(chan struct{}), start: make(chan struct{}), finished: make(chan struct{}), broken: make(chan struct{})}
+	r := &Barrier{missing: n, present: n + 1, complete: make(chan struct{}), start: make(chan struct{}), allLeft: make(chan struct{}), broken: make(chan struct{})}
 	if n == 0 {
-		close(r.ready)
+		close(r.complete)
 	}
 	return r
 }
 
-// WaitComplete blocks until nobody is missing, or somebody will never be there.
+// WaitComplete blocks until all have joined, or one of them failed before.
 func (r *Barrier) WaitComplete() {
 	select {
-	case <-r.ready:
+	case <-r.complete:
 	case <-r.broken:
 	}
 }
 
 // AllLeft is closed when the leader and all others have done [LeaveBarrier].
-func (r *Barrier) AllLeft() <-chan struct{} { return r.finished }
+func (r *Barrier) AllLeft() <-chan struct{} { return r.allLeft }
 
-func (r *Barrier) arrive() {
+// join counts a peer that waits, other than the leader.
+func (r *Barrier) join() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.missing--; r.missing == 0 {
-		close(r.ready)
+		close(r.complete)
 	}
 }
 
-// giveUp says that somebody will never be there.
-func (r *Barrier) giveUp(cause error) {
+// fail tells all who wait that a peer failed before it joined.
+func (r *Barrier) fail(cause error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.cause == nil {
@@ -64,7 +65,7 @@ func (r *Barrier) giveUp(cause error) {
 	}
 }
 
-// await waits until event is closed, or the rally is broken.
+// await waits until event is closed, or the barrier is broken.
 func (r *Barrier) await(ctx context.Context, event <-chan struct{}) error {
 	select {
 	case <-event:
@@ -76,8 +77,8 @@ func (r *Barrier) await(ctx context.Context, event <-chan struct{}) error {
 	}
 }
 
-// LeaveBarrier says that what the crowd met for has happened to this peer. The server
-// may be left to others when all have left.
+// LeaveBarrier says that what the crowd waited for has happened to this peer. When all
+// peers have left, others may use the server.
 type LeaveBarrier struct{}
 
 // Do implements [Step].
@@ -89,19 +90,19 @@ func (LeaveBarrier) Do(_ context.Context, p *Peer) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.present--; r.present == 0 {
-		close(r.finished)
+		close(r.allLeft)
 	}
 	return nil
 }
 
 func (LeaveBarrier) String() string { return "leave the crowd" }
 
-// JoinBarrier waits until every peer of the rally is there; then it is the trigger of
-// all. One of them leads. However long the others take, each has the setup's limit
-// for itself; where one of them fails, all do.
+// JoinBarrier waits until every peer of the crowd has joined, and the leader then
+// triggers all of them. However long the others take, the setup's limit of each peer
+// counts for itself alone; where one of them fails, all do.
 type JoinBarrier struct {
 	Lead  bool
-	After time.Duration // that it is there after its handshake
+	After time.Duration // it joins so long after its handshake
 }
 
 // Do implements [Step].
@@ -121,19 +122,19 @@ func (s JoinBarrier) Do(ctx context.Context, p *Peer) error {
 	}
 	event := r.start
 	if s.Lead {
-		event = r.ready
+		event = r.complete
 	} else {
-		r.arrive()
+		r.join()
 	}
 	if err := r.await(ctx, event); err != nil {
 		return err
 	}
 	p.callTriggered()
 	if s.Lead {
-		r.at = time.Now()
+		r.trigger = time.Now()
 	}
 	p.mu.Lock()
-	ended := p.live.ending != Open && p.start.Add(p.live.endedAt).Before(r.at)
+	ended := p.live.ending != Open && p.start.Add(p.live.endedAt).Before(r.trigger)
 	p.mu.Unlock()
 	if ended {
 		return fmt.Errorf("%s before the crowd was complete", p.whyOver())
@@ -141,7 +142,7 @@ func (s JoinBarrier) Do(ctx context.Context, p *Peer) error {
 	if p.barrierPassed = true; s.Lead {
 		close(r.start)
 	}
-	p.setTrigger(r.at)
+	p.setTrigger(r.trigger)
 	return nil
 }
 

@@ -148,7 +148,7 @@ func Run(ctx context.Context, script Script, opt Options) *Record {
 		err = HoldOpen{}.Do(ctx, p)
 	}
 	if r := p.opt.Barrier; r != nil && !p.barrierPassed {
-		r.giveUp(cmp.Or(p.live.commandErr, err, errors.New("it did not wait for them")))
+		r.fail(cmp.Or(p.live.commandErr, err, errors.New("it did not wait for them")))
 	}
 	if err != nil && !errors.Is(err, errOver) {
 		p.stop(err) // a command alone serves nobody
