@@ -58,12 +58,18 @@ func blocks(t *testing.T, page string) (out []block) {
 
 // install is what the reader does to have finwait, from the network; the test
 // builds it of this tree instead.
-const install = "go install github.com/finwait/finwait/cmd/finwait@latest\n"
+var install = regexp.MustCompile(`^go install (github\.com/finwait/finwait|\.)/cmd/finwait(@latest)?\n$`)
 
-// TestTutorial plays the tutorial as it stands: it writes its files, runs its
-// commands one after another in one place, and looks for its output, figures
-// aside, in theirs.
-func TestTutorial(t *testing.T) {
+// TestTutorial plays the tutorial as it stands.
+func TestTutorial(t *testing.T) { play(t, "tutorial.md") }
+
+// TestContributing plays the commands of CONTRIBUTING.md.
+func TestContributing(t *testing.T) { play(t, "../CONTRIBUTING.md") }
+
+// play writes the files of a page, runs its commands one after another in one place,
+// and looks for its output, figures aside, in theirs.
+func play(t *testing.T, page string) {
+	t.Helper()
 	for _, tool := range []string{"node", "npm", "python3", "go", "sh"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("needs %s in $PATH", tool)
@@ -75,13 +81,13 @@ func TestTutorial(t *testing.T) {
 	}
 	env := append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "TMPDIR="+dir)
 	var output string
-	for _, b := range blocks(t, "tutorial.md") {
+	for _, b := range blocks(t, page) {
 		switch {
 		case b.file != "":
 			if err := os.WriteFile(filepath.Join(dir, b.file), []byte(b.text), 0o644); err != nil {
 				t.Fatal(err)
 			}
-		case b.text == install:
+		case install.MatchString(b.text):
 		case b.language == "sh":
 			c := exec.Command("sh", "-c", "set -e\n"+b.text+"pwd >&3")
 			where, err := os.CreateTemp(bin, "pwd")
@@ -98,7 +104,7 @@ func TestTutorial(t *testing.T) {
 			}
 			output = out.String()
 			if code != b.exit {
-				t.Fatalf("tutorial.md:%d: exit status %d, want %d\n%s", b.line, code, b.exit, output)
+				t.Fatalf("%s:%d: exit status %d, want %d\n%s", page, b.line, code, b.exit, output)
 			}
 			if now, err := os.ReadFile(where.Name()); err == nil && len(now) > 0 {
 				dir = strings.TrimSpace(string(now))
@@ -107,11 +113,11 @@ func TestTutorial(t *testing.T) {
 		case b.language == "text":
 			for _, line := range strings.Split(strings.TrimSpace(b.text), "\n") {
 				if !strings.Contains(rough(output), rough(line)) {
-					t.Errorf("tutorial.md:%d: %q is not in\n%s", b.line, line, output)
+					t.Errorf("%s:%d: %q is not in\n%s", page, b.line, line, output)
 				}
 			}
 		default:
-			t.Errorf("tutorial.md:%d: what is a block of %q for?", b.line, b.language)
+			t.Errorf("%s:%d: what is a block of %q for?", page, b.line, b.language)
 		}
 	}
 }

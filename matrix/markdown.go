@@ -41,10 +41,10 @@ func (m *Matrix) Markdown(w io.Writer, drawings string) error {
 	fmt.Fprintf(&b, `# Real servers
 
 Written by finwait matrix on %s. Each server is its library with its defaults,
-on %s; %s of the catalogue each. Limits where a target declares none: close
+on %s; %s of the catalogue (`+"`%s`"+`) each. Limits where a target declares none: close
 timeout %s (%s with its tolerance), response %s, patience %s.
 
-`, m.date(), m.Host, runs, seconds(p.CloseTimeout), seconds(p.CloseTimeout*1.2+1), seconds(p.Response), seconds(p.Patience))
+`, m.date(), m.Host, runs, m.Catalogue, seconds(p.CloseTimeout), seconds(p.CloseTimeout*1.2+1), seconds(p.Response), seconds(p.Patience))
 	if len(p.Rules) > 0 {
 		fmt.Fprintf(&b, "Rules with a weight of their own: %s.\n\n", p.Rules)
 	}

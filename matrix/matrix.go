@@ -212,9 +212,9 @@ func (t *Target) once(ctx context.Context, profile rules.Profile, list []*harnes
 	return run, nil
 }
 
-// catalogue is a fingerprint of the scenarios: of what their peers do, what they
+// Fingerprint is one of the scenarios: of what their peers do, what they
 // need and which rules judge them. Outcomes of another catalogue cannot be compared.
-func catalogue(list []*harness.Scenario) string {
+func Fingerprint(list []*harness.Scenario) string {
 	h := sha256.New()
 	for _, s := range list {
 		fmt.Fprintf(h, "scenario %q needs %q query %q alone %t stops %t asks %q\n%s\n",

@@ -55,7 +55,7 @@ func TestCatalogue(t *testing.T) {
 	}
 	words := map[string]bool{"Title": true, "Labels": true, "Rule.Req": true, "Rule.Clause": true, "Rule.Text": true,
 		"Rule.Check": true} // a function: the rule's id stands for it
-	before := catalogue([]*harness.Scenario{whole()})
+	before := Fingerprint([]*harness.Scenario{whole()})
 	fields := func(of reflect.Type, prefix string, in func(*harness.Scenario) reflect.Value) {
 		for i := range of.NumField() {
 			s, name := whole(), prefix+of.Field(i).Name
@@ -69,7 +69,7 @@ func TestCatalogue(t *testing.T) {
 			default:
 				field.SetZero()
 			}
-			if after := catalogue([]*harness.Scenario{s}); (after == before) != words[name] {
+			if after := Fingerprint([]*harness.Scenario{s}); (after == before) != words[name] {
 				t.Errorf("%s changed: %s before, %s after", name, before, after)
 			}
 		}
@@ -80,7 +80,7 @@ func TestCatalogue(t *testing.T) {
 
 	longer := whole()
 	longer.Script = peers.Script{peers.Send{peers.CloseFrame(1000, strings.Repeat("r", 124))}}
-	if after := catalogue([]*harness.Scenario{longer}); after == before {
+	if after := Fingerprint([]*harness.Scenario{longer}); after == before {
 		t.Error("a reason of 124 bytes is not told from one of 123")
 	}
 }

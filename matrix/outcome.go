@@ -94,7 +94,7 @@ func (b Breach) Finding() reports.Finding {
 
 // New is a matrix without targets.
 func New(list []*harness.Scenario, p rules.Profile, runs int) *Matrix {
-	return &Matrix{Format: Format, Version: Version, Host: host(), Catalogue: catalogue(list), Profile: reports.NewProfile(p), Runs: runs}
+	return &Matrix{Format: Format, Version: Version, Host: host(), Catalogue: Fingerprint(list), Profile: reports.NewProfile(p), Runs: runs}
 }
 
 // Read reads a matrix that [Matrix.JSON] wrote.
