@@ -143,7 +143,7 @@ var _ = Describe("closing", func() {
 			case harness.Errored:
 				Fail(r.Err)
 			case harness.Fail:
-				Fail(reports.Explain(r))
+				Fail(reports.Explain(reports.NewScenario(r)))
 			}
 		})
 	}
@@ -157,7 +157,7 @@ var _ = AfterSuite(func() {
 	for _, r := range batch.Wait().Results {
 		if r.Corrected && r.Verdict == harness.Fail {
 			AddReportEntry("finwait", r, ReportEntryVisibilityNever)
-			Fail(r.Scenario.ID + " was corrected: " + reports.Explain(r))
+			Fail(r.Scenario.ID + " was corrected: " + reports.Explain(reports.NewScenario(r)))
 		}
 	}
 })
@@ -166,7 +166,7 @@ var _ = ReportAfterSuite("finwait reports", func(Report) {
 	if batch == nil || *junit == "" {
 		return
 	}
-	err := reports.WriteFile(*junit, func(w io.Writer) error { return reports.JUnit(w, batch.Wait(), false) })
+	err := reports.WriteFile(*junit, func(w io.Writer) error { return reports.JUnit(w, reports.New(batch.Wait()), false) })
 	Expect(err).NotTo(HaveOccurred())
 	fmt.Fprintln(os.Stdout, "JUnit report:", *junit)
 })

@@ -174,7 +174,7 @@ func TestCrowdHostile(t *testing.T) {
 				t.Errorf("%d members", len(run.Members))
 			}
 			if err == nil {
-				reports.CrowdText(io.Discard, run, reports.TerminalOptions{Width: 80})
+				reports.CrowdText(io.Discard, reports.NewCrowd(run), reports.TerminalOptions{Width: 80})
 			}
 		})
 	}

@@ -119,7 +119,7 @@ func TestLateSecondEvent(t *testing.T) {
 	if run := batch.Wait(); err != nil || awaited != given[1] || len(run.Results) != 1 || run.Results[0] != given[1] {
 		t.Errorf("%+v, %+v, %v", run.Results, awaited, err)
 	}
-	if text := reports.Explain(given[1]); !strings.Contains(text, "2 close events") {
+	if text := reports.Explain(reports.NewScenario(given[1])); !strings.Contains(text, "2 close events") {
 		t.Error(text)
 	}
 }
@@ -259,7 +259,7 @@ func TestExec(t *testing.T) {
 	for id, r := range run(write, "", "server-close/polite", "server-close/code-1001", "server-close/mid-message", "server-close/refused-1005", "peer-close/simultaneous") {
 		closed := r.Verdict == harness.Pass || r.Verdict == harness.Warn // the server leaves it to the peer to close TCP
 		if skipped := id == "server-close/refused-1005"; skipped && r.Verdict != harness.Skip || !skipped && !closed {
-			t.Errorf("%s: %s %s %q\n%s", id, r.Verdict, r.Err, r.Missing, reports.Explain(r))
+			t.Errorf("%s: %s %s %q\n%s", id, r.Verdict, r.Err, r.Missing, reports.Explain(reports.NewScenario(r)))
 		}
 	}
 	r := run("", "printf 'all|%s|\\n' {code} > '"+pipe+"'", "kick/all", "server-close/polite")
@@ -276,7 +276,7 @@ func TestExec(t *testing.T) {
 			return f.Rule.ID == "R14" && f.Outcome == rules.Unmeasured && f.Missing == evidence.ChosenCode
 		})
 		if !slices.Equal(r.Missing, want) || r.Verdict == harness.Fail || unjudged != (want == nil) {
-			t.Errorf("%s without {code}: %s, missing %q\n%s", id, r.Verdict, r.Missing, reports.Explain(r))
+			t.Errorf("%s without {code}: %s, missing %q\n%s", id, r.Verdict, r.Missing, reports.Explain(reports.NewScenario(r)))
 		}
 	}
 	for line, want := range map[string]struct {

@@ -156,10 +156,11 @@ func whole(t *testing.T, run *harness.Run) {
 	show := reports.NewTerminal(&terminal, reports.TerminalOptions{Width: 100, Verbose: true})
 	show.Begin(run.Target, len(run.Results), run.Notes...)
 	for _, r := range run.Results {
-		show.Result(r)
+		show.Result(reports.NewScenario(r))
 	}
-	show.End(run)
-	if err := errors.Join(reports.JUnit(&junit, run, false), reports.JSON(&json, run)); err != nil {
+	report := reports.New(run)
+	show.End(report)
+	if err := errors.Join(reports.JUnit(&junit, report, false), reports.JSON(&json, report)); err != nil {
 		t.Error(err)
 	}
 	if err := xml.Unmarshal(junit.Bytes(), new(struct{})); err != nil {

@@ -81,7 +81,7 @@ func TestNoEcho(t *testing.T) {
 	for _, r := range run.Results {
 		needs := slices.Contains(r.Scenario.Needs, evidence.Echo)
 		if skipped := r.Verdict == harness.Skip && slices.Contains(r.Missing, evidence.Echo); needs != skipped || !needs && r.Verdict != harness.Pass {
-			t.Errorf("%s: %s, missing %q\n%s", r.Scenario.ID, r.Verdict, r.Missing, reports.Explain(r))
+			t.Errorf("%s: %s, missing %q\n%s", r.Scenario.ID, r.Verdict, r.Missing, reports.Explain(reports.NewScenario(r)))
 		}
 	}
 	if run.Count()[harness.Skip] == 0 || run.Count()[harness.Pass] == 0 {

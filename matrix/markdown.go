@@ -9,7 +9,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/rules"
@@ -169,7 +168,7 @@ func (o *Outcome) section(b *strings.Builder) {
 	var groups []*group
 	for _, c := range o.Cells {
 		for _, br := range c.Breaches {
-			if c.Verdict == string(harness.Fail) && br.Finding().Weighs() != rules.Fails {
+			if c.Verdict == reports.Fail && br.Finding().Weighs() != rules.Fails {
 				continue
 			}
 			i := slices.IndexFunc(groups, func(g *group) bool {
@@ -180,7 +179,7 @@ func (o *Outcome) section(b *strings.Builder) {
 			}
 			groups[i].ids = append(groups[i].ids, c.ID)
 		}
-		if c.Verdict == string(harness.Errored) {
+		if c.Verdict == reports.Errored {
 			groups = append(groups, &group{verdict: c.Verdict, ids: []string{c.ID}, Breach: Breach{Got: c.Error}})
 		}
 	}
@@ -318,8 +317,8 @@ func (m *Matrix) measured() []*Outcome {
 func (o *Outcome) totals() []int {
 	n := o.Count()
 	var out []int
-	for _, v := range []harness.Verdict{harness.Pass, harness.Fail, harness.Warn, harness.Info, harness.Skip, harness.Errored} {
-		out = append(out, n[string(v)])
+	for _, v := range []string{reports.Pass, reports.Fail, reports.Warn, reports.Info, reports.Skip, reports.Errored} {
+		out = append(out, n[v])
 	}
 	return out
 }
@@ -350,7 +349,7 @@ func seconds(s float64) string {
 func (m *Matrix) Curves(folder string) error {
 	for _, o := range m.measured() {
 		for _, c := range o.Cells {
-			if len(c.Curves) == 0 {
+			if len(c.Curves) == 0 || c.Exit == nil {
 				continue
 			}
 			title := o.Name + ": " + o.Shutdown

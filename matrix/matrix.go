@@ -100,9 +100,8 @@ func measure(ctx context.Context, t *Target, o Options) *Outcome {
 		out.Error = reports.OneLine(err.Error())
 		return out
 	}
-	var first *harness.Run
 	for n := range o.Runs {
-		run, err := t.whole(ctx, o.Scenarios, o.Profile)
+		whole, err := t.whole(ctx, o.Scenarios, o.Profile)
 		if err != nil {
 			out.Error = reports.OneLine(err.Error())
 			if errors.Is(err, fs.ErrNotExist) {
@@ -110,27 +109,26 @@ func measure(ctx context.Context, t *Target, o Options) *Outcome {
 			}
 			return out
 		}
-		if first == nil {
-			first = run
-			out.fill(t, o.Scenarios, reports.New(run))
+		run := reports.New(whole)
+		if out.First == nil {
+			out.fill(t, o.Scenarios, run)
 		}
 		out.compare(run)
-		fmt.Fprintf(o.Log, "%s: run %d of %d: %s in %s\n", t.Name, n+1, o.Runs, counts(run), figures.Format(run.Took))
+		fmt.Fprintf(o.Log, "%s: run %d of %d: %s in %s\n", t.Name, n+1, o.Runs, counts(run), figures.Format(whole.Took))
 	}
 	if o.Reports != "" {
 		file := filepath.Join(o.Reports, t.Name+".json")
-		if err := reports.WriteFile(file, func(w io.Writer) error { return reports.JSON(w, first) }); err != nil {
+		if err := reports.WriteFile(file, func(w io.Writer) error { return reports.JSON(w, out.First) }); err != nil {
 			out.Error = err.Error()
 		}
 	}
 	return out
 }
 
-func counts(run *harness.Run) string {
-	n := run.Count()
+func counts(run *reports.Report) string {
 	var parts []string
-	for _, v := range []harness.Verdict{harness.Pass, harness.Fail, harness.Warn, harness.Info, harness.Skip, harness.Errored} {
-		parts = append(parts, fmt.Sprintf("%d %s", n[v], v))
+	for _, v := range []string{reports.Pass, reports.Fail, reports.Warn, reports.Info, reports.Skip, reports.Errored} {
+		parts = append(parts, fmt.Sprintf("%d %s", run.Totals[v], v))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -223,10 +223,10 @@ func (o *Outcome) explain(t *Target) {
 }
 
 // compare notes the verdicts of a later run that differ.
-func (o *Outcome) compare(run *harness.Run) {
-	for i, r := range run.Results {
-		if c := o.Cells[i]; c.Verdict != string(r.Verdict) {
-			c.Others = append(c.Others, string(r.Verdict))
+func (o *Outcome) compare(run *reports.Report) {
+	for i, s := range run.Scenarios {
+		if c := o.Cells[i]; c.Verdict != s.Verdict {
+			c.Others = append(c.Others, s.Verdict)
 		}
 	}
 }
@@ -252,17 +252,17 @@ func (o *Outcome) Problems() []string {
 		out = append(out, fmt.Sprintf("%s: its description names the command %s, which does not work", o.Name, command))
 	}
 	for _, c := range o.Cells {
-		if len(c.Others) > 0 && (c.Race == "" || slices.Contains(c.Others, string(harness.Errored))) {
+		if len(c.Others) > 0 && (c.Race == "" || slices.Contains(c.Others, reports.Errored)) {
 			out = append(out, fmt.Sprintf("%s: %s is not steady: %s, then %v", o.Name, c.ID, c.Verdict, c.Others))
 		}
-		if c.Verdict == string(harness.Errored) {
+		if c.Verdict == reports.Errored {
 			out = append(out, fmt.Sprintf("%s: %s was not carried out: %s", o.Name, c.ID, c.Error))
 		}
 	}
 	var unexplained []string
 	for _, c := range o.Cells {
 		for _, b := range c.Breaches {
-			if c.Verdict == string(harness.Fail) && b.Finding().Weighs() == rules.Fails && b.Because == "" && !slices.Contains(unexplained, b.Rule) {
+			if c.Verdict == reports.Fail && b.Finding().Weighs() == rules.Fails && b.Because == "" && !slices.Contains(unexplained, b.Rule) {
 				unexplained = append(unexplained, b.Rule)
 				out = append(out, fmt.Sprintf("%s: nothing explains %s, for example in %s: want %s; got %s", o.Name, b.Rule, c.ID, b.Want, b.Got))
 			}

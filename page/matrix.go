@@ -66,7 +66,7 @@ func Matrix(w io.Writer, m *matrix.Matrix, whole func(target string) *reports.Re
 		}
 		count, c := o.Count(), column{Outcome: o}
 		for _, v := range order {
-			c.Counts = append(c.Counts, count[string(v.verdict)])
+			c.Counts = append(c.Counts, count[v.verdict])
 		}
 		p.Columns = append(p.Columns, c)
 		for _, c := range o.Cells {
@@ -98,7 +98,7 @@ func Matrix(w io.Writer, m *matrix.Matrix, whole func(target string) *reports.Re
 	for i, v := range order {
 		p.Titles = append(p.Titles, v.counted)
 		if slices.ContainsFunc(p.Columns, func(c column) bool { return c.Counts[i] > 0 }) {
-			p.Verdicts = append(p.Verdicts, string(v.verdict))
+			p.Verdicts = append(p.Verdicts, v.verdict)
 		}
 	}
 	return write(w, "finwait: real servers", "matrix", p)

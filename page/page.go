@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/evidence"
-	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/rules"
@@ -74,7 +73,7 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 
 // word is a verdict as the reader knows it.
 func word(verdict string) string {
-	if verdict == string(harness.Info) {
+	if verdict == reports.Info {
 		return "measured"
 	}
 	return verdict
@@ -82,12 +81,11 @@ func word(verdict string) string {
 
 // order is that of the verdicts on the page: what needs a reader comes first.
 var order = []struct {
-	verdict        harness.Verdict
-	title, counted string // "Failed (3)", "3 failed"
+	verdict, title, counted string // "fail", "Failed (3)", "3 failed"
 }{
-	{harness.Fail, "Failed", "failed"}, {harness.Errored, "Not carried out", "not carried out"}, {harness.Warn, "Warned", "warned"},
-	{harness.Known, "Known failures", "known to fail"}, {harness.Info, "Measured, not judged", "measured"},
-	{harness.Pass, "Passed", "passed"}, {harness.Skip, "Skipped", "skipped"},
+	{reports.Fail, "Failed", "failed"}, {reports.Errored, "Not carried out", "not carried out"}, {reports.Warn, "Warned", "warned"},
+	{reports.Known, "Known failures", "known to fail"}, {reports.Info, "Measured, not judged", "measured"},
+	{reports.Pass, "Passed", "passed"}, {reports.Skip, "Skipped", "skipped"},
 }
 
 // section is the scenarios with one verdict.
@@ -124,9 +122,9 @@ func link(name string) template.URL {
 func Report(w io.Writer, r *reports.Report) error {
 	p := report{Report: r, Figures: keyFigures(r)}
 	var counts []string
-	count := map[harness.Verdict]int{}
+	count := map[string]int{}
 	for _, o := range order {
-		s := section{Verdict: string(o.verdict), Title: o.title}
+		s := section{Verdict: o.verdict, Title: o.title}
 		for i := range r.Scenarios {
 			if one := &r.Scenarios[i]; one.Verdict == s.Verdict {
 				s.Scenarios = append(s.Scenarios, newScenario(one, r.Has))
@@ -138,7 +136,7 @@ func Report(w io.Writer, r *reports.Report) error {
 		}
 		count[o.verdict] = len(s.Scenarios)
 	}
-	p.Head, p.Counts = head(count[harness.Fail], count[harness.Errored], len(r.Scenarios)), strings.Join(counts, ", ")
+	p.Head, p.Counts = head(count[reports.Fail], count[reports.Errored], len(r.Scenarios)), strings.Join(counts, ", ")
 	for _, s := range r.Scenarios {
 		if !slices.Contains(p.Families, s.Family) {
 			p.Families = append(p.Families, s.Family)

@@ -3,17 +3,14 @@ package reports
 import (
 	"fmt"
 	"strings"
-
-	"github.com/finwait/finwait/harness"
-	"github.com/finwait/finwait/rules"
 )
 
-// Alike are results that say the same: their ids differ in one part, and the
+// Alike are scenarios whose results say the same: their ids differ in one part, and the
 // same rules were breached in the same words, figures aside.
 type Alike struct {
-	Result  *harness.Result // the first
-	pattern string          // id with * for the part that differs
-	ids     []string
+	Scenario *Scenario // the first
+	pattern  string    // id with * for the part that differs
+	ids      []string
 }
 
 // Name is the ids in short.
@@ -21,7 +18,7 @@ func (a *Alike) Name() string { return name(a.pattern, a.ids) }
 
 // Breach is the finding that made the verdict; nil for one that could not be
 // carried out.
-func (a *Alike) Breach() *rules.Finding { return breach(a.Result) }
+func (a *Alike) Breach() *Finding { return a.Scenario.Breach() }
 
 // IDs are the parts in which the ids differ, where Name counts them; else nil.
 func (a *Alike) IDs() []string {
@@ -64,35 +61,36 @@ func parts(pattern string, ids []string) []string {
 	return out
 }
 
-// Group puts results that failed, warned or could not be carried out together
+// Group puts scenarios that failed, warned or could not be carried out together
 // where they are alike, in their order.
-func Group(results []*harness.Result) []*Alike {
+func Group(list []Scenario) []*Alike {
 	var out []*Alike
 	byKey := map[string]*Alike{}
-	for _, r := range results {
-		if v := listedAs(r); v != harness.Fail && v != harness.Errored && v != harness.Warn {
+	for i := range list {
+		s := &list[i]
+		if v := listedAs(s); v != Fail && v != Errored && v != Warn {
 			continue
 		}
-		pattern := pattern(r.Scenario.ID)
-		key := pattern + "\x00" + string(r.Verdict) + "\x00" + signature(r)
+		pattern := pattern(s.ID)
+		key := pattern + "\x00" + s.Verdict + "\x00" + signature(s)
 		g := byKey[key]
 		if g == nil {
-			g = &Alike{pattern: pattern, Result: r}
+			g = &Alike{pattern: pattern, Scenario: s}
 			byKey[key] = g
 			out = append(out, g)
 		}
-		g.ids = append(g.ids, r.Scenario.ID)
+		g.ids = append(g.ids, s.ID)
 	}
 	return out
 }
 
-// listedAs is the verdict that a result is listed under: a warning beside a known
+// listedAs is the verdict that a scenario is listed under: a warning beside a known
 // failure is a warning.
-func listedAs(r *harness.Result) harness.Verdict {
-	if r.Verdict == harness.Known && breach(r) != nil {
-		return harness.Warn
+func listedAs(s *Scenario) string {
+	if s.Verdict == Known && s.Breach() != nil {
+		return Warn
 	}
-	return r.Verdict
+	return s.Verdict
 }
 
 // pattern is the id without the part that a family varies: family/*/variant,
@@ -106,14 +104,14 @@ func pattern(id string) string {
 }
 
 // signature tells what was breached, and how long the hang was, roughly.
-func signature(r *harness.Result) string {
+func signature(s *Scenario) string {
 	var b strings.Builder
-	if r.Verdict == harness.Errored {
-		b.WriteString(r.Err)
+	if s.Verdict == Errored {
+		b.WriteString(s.Error)
 	}
-	for _, f := range r.Findings {
-		if f.Outcome == rules.Breached {
-			fmt.Fprintf(&b, "%s %s %s %s\n", f.Rule.ID, f.Want, rough(f.Got), known(r, f))
+	for _, f := range s.Findings {
+		if f.Outcome == breached {
+			fmt.Fprintf(&b, "%s %s %s %s\n", f.Rule, f.Want, rough(f.Got), s.knownAs(f))
 		}
 	}
 	return b.String()

@@ -2,70 +2,66 @@ package reports
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/finwait/finwait/evidence"
-	"github.com/finwait/finwait/harness"
 )
 
-// hangs below this are not drawn.
-const shortest = 100 * time.Millisecond
+// shortest is the hang, in seconds, below which none is drawn.
+const shortest = 0.1
 
 // bar is the life of one server socket, or of several that lived alike.
 type bar struct {
 	pattern string
 	ids     []string
-	held    evidence.Survival
+	held    Survival
 }
 
 // bars draws how long the process held the sockets, the longest first.
-func (t *Terminal) bars(results []*harness.Result) {
+func (t *Terminal) bars(list []Scenario) {
 	const most = 15
-	var list []*bar
-	for _, r := range results {
-		if r.Record == nil || !r.Record.Socket.Observed || r.Record.Socket.Held.Until < shortest {
-			continue
+	var bars []*bar
+	for i := range list {
+		if held := list[i].Held(); held != nil && held.Until >= shortest {
+			bars = place(bars, list[i].ID, *held)
 		}
-		list = place(list, r.Scenario.ID, r.Record.Socket.Held)
 	}
-	if len(list) == 0 {
+	if len(bars) == 0 {
 		return
 	}
-	slices.SortStableFunc(list, func(a, b *bar) int { return cmp.Compare(b.held.Until, a.held.Until) })
+	slices.SortStableFunc(bars, func(a, b *bar) int { return cmp.Compare(b.held.Until, a.held.Until) })
 	t.line("\nhow long hanging sockets lived (held by the server's process, from the trigger)")
 	label := 0
-	for _, b := range list[:min(most, len(list))] {
+	for _, b := range bars[:min(most, len(bars))] {
 		label = max(label, len(b.name()))
 	}
 	label = min(label, t.o.Width/2)
 	room := max(t.o.Width-label-14, 5)
-	axis := list[0].held.Until
-	for _, b := range list[:min(most, len(list))] {
-		length := max(1, int(int64(room)*int64(b.held.Until)/int64(axis)))
+	axis := bars[0].held.Until
+	for _, b := range bars[:min(most, len(bars))] {
+		length := max(1, int(float64(room)*b.held.Until/axis))
 		drawn := strings.Repeat("█", length)
 		if b.held.Censored {
 			drawn = strings.Repeat("█", length-1) + "▶"
 		}
-		t.line("  %-*s %s %s", label, Clip(b.name(), label), drawn, Lifetime(evidence.Survival{Until: b.held.Until, Censored: b.held.Censored}))
+		t.line("  %-*s %s %s", label, Clip(b.name(), label), drawn, Survival{Until: b.held.Until, Censored: b.held.Censored})
 	}
-	if more := len(list) - most; more > 0 {
+	if more := len(bars) - most; more > 0 {
 		t.line("  and %d more that ended sooner", more)
 	}
 }
 
-func (b *bar) name() string { return name(b.pattern, b.ids) }
+func (b *bar) name() string { return OneLine(name(b.pattern, b.ids)) }
 
 // place adds a life to the bar that it is like, within a tenth, or a new one.
-func place(list []*bar, id string, held evidence.Survival) []*bar {
-	for _, b := range list {
-		apart := max(b.held.Until-held.Until, held.Until-b.held.Until)
+func place(bars []*bar, id string, held Survival) []*bar {
+	for _, b := range bars {
+		apart := math.Abs(b.held.Until - held.Until)
 		if b.pattern == pattern(id) && b.held.Censored == held.Censored && apart <= b.held.Until/10 {
 			b.ids = append(b.ids, id)
 			b.held.Until = max(b.held.Until, held.Until)
-			return list
+			return bars
 		}
 	}
-	return append(list, &bar{pattern: pattern(id), ids: []string{id}, held: held})
+	return append(bars, &bar{pattern: pattern(id), ids: []string{id}, held: held})
 }

@@ -8,10 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/finwait/finwait/crowds"
 	"github.com/finwait/finwait/internal/figures"
-	"github.com/finwait/finwait/peers"
-	"github.com/finwait/finwait/survival"
 )
 
 // CrowdFormat names the JSON report of a crowd; docs/crowd.schema.json is its
@@ -30,8 +27,9 @@ type Crowd struct {
 	Opened   int            `json:"opened"`
 	Opening  float64        `json:"opening"` // how long it took to open them
 	Failures map[string]int `json:"failures"`
-	Lost     int            `json:"lost"`     // ended by the server before the trigger
-	Observed bool           `json:"observed"` // the server's sockets were; else curves are of the wire
+	Unopened int            `json:"unopened,omitempty"` // the run was stopped before their turn to be opened came
+	Lost     int            `json:"lost"`               // ended by the server before the trigger
+	Observed bool           `json:"observed"`           // the server's sockets were; else curves are of the wire
 	Patience float64        `json:"patience"`
 	Kinds    []CrowdKind    `json:"kinds"`
 	Exit     *Exit          `json:"exit,omitempty"`
@@ -50,84 +48,23 @@ type CrowdKind struct {
 	Curve   Curve          `json:"curve"`
 }
 
-// NewCrowd is the run as a report.
-func NewCrowd(run *crowds.Run) *Crowd {
-	out := &Crowd{
-		Format: CrowdFormat, Version: 1, Target: run.Target, Started: run.Started.UTC(), Took: sec(run.Took), Then: string(run.Then),
-		Opening: sec(run.Opening), Failures: map[string]int{}, Observed: run.Observed, Patience: sec(run.Patience),
-		Kinds: []CrowdKind{}, Output: Printable(run.Output), Notes: append([]string{}, run.Notes...), Stopped: run.Stopped,
+// CrowdJSON writes the report of a crowd as JSON.
+func CrowdJSON(w io.Writer, c *Crowd) error { return NewJSON(w).Encode(c) }
+
+// Peers is how many were to be opened.
+func (c *Crowd) Peers() int {
+	n := c.Opened + c.Unopened
+	for _, failed := range c.Failures {
+		n += failed
 	}
-	if run.Exit != nil {
-		out.Exit = exit(run.Exit)
-	}
-	var l lives
-	kinds := map[string]*CrowdKind{}
-	for i := range run.Members {
-		m := &run.Members[i]
-		switch {
-		case m.Err != "":
-			out.Failures[OneLine(m.Err)]++
-			continue
-		case !m.Peer.IsValid(): // its turn did not come
-			continue
-		}
-		out.Opened++
-		if m.EndedEarly {
-			out.Lost++
-			continue
-		}
-		if m.Trigger == 0 { // it was interrupted before
-			continue
-		}
-		k := kinds[string(m.Kind)]
-		if k == nil {
-			k = &CrowdKind{Kind: string(m.Kind), Told: map[string]int{}, Endings: map[string]int{}}
-			kinds[k.Kind] = k
-		}
-		k.Peers++
-		how, at := m.Ending()
-		k.Endings[string(how)]++
-		k.Told[told(m)]++
-		o := survival.Observation{Time: at.Seconds(), Censored: how == peers.Open || how == peers.Unseen}
-		if run.Observed {
-			o = survival.Observation{Time: (m.StoppedAt - m.Trigger).Seconds(), Censored: true}
-			if m.Released > 0 {
-				o = survival.Observation{Time: (m.Released - m.Trigger).Seconds()}
-				k.Bound = max(k.Bound, sec(m.Bound))
-			}
-		}
-		l.add(k.Kind, !run.Observed, o, 0) // the kind has the bound
-	}
-	for _, c := range l.curves() {
-		k := kinds[c.Kind]
-		k.Curve = c.data()
-		out.Kinds = append(out.Kinds, *k)
-	}
-	slices.SortFunc(out.Kinds, func(a, b CrowdKind) int {
-		return slices.Index(peers.Kinds, peers.Kind(a.Kind)) - slices.Index(peers.Kinds, peers.Kind(b.Kind))
-	})
-	return out
+	return n
 }
 
-func told(m *peers.Member) string {
-	switch {
-	case m.CloseAt == 0:
-		return "-"
-	case m.Code < 0:
-		return "none"
-	}
-	return fmt.Sprint(m.Code)
-}
-
-// CrowdJSON writes the run as a [Crowd].
-func CrowdJSON(w io.Writer, run *crowds.Run) error {
-	return NewJSON(w).Encode(NewCrowd(run))
-}
-
-// CrowdText writes the run for a terminal.
-func CrowdText(w io.Writer, run *crowds.Run, o TerminalOptions) {
-	c, t := NewCrowd(run), NewTerminal(w, o)
-	t.wrapped("", fmt.Sprintf("opened %d of %d in %s (%.0f a second)", c.Opened, len(run.Members), figures.Format(run.Opening), float64(c.Opened)/max(run.Opening.Seconds(), 1e-6)))
+// CrowdText writes the report of a crowd for a terminal.
+func CrowdText(w io.Writer, c *Crowd, o TerminalOptions) {
+	t := NewTerminal(w, o)
+	rate := float64(c.Opened) / max(c.Opening, 1e-6)
+	t.wrapped("", fmt.Sprintf("opened %d of %d in %s (%.0f a second)", c.Opened, c.Peers(), figures.Format(duration(c.Opening)), rate))
 	for _, failure := range slices.Sorted(maps.Keys(c.Failures)) {
 		t.wrapped("  ", fmt.Sprintf("%d failed: %s", c.Failures[failure], failure))
 	}
@@ -149,22 +86,18 @@ func CrowdText(w io.Writer, run *crowds.Run, o TerminalOptions) {
 		t.line("")
 		t.line("share of sockets alive (%s; Kaplan-Meier); the axis ends at %s", what, figures.Format(duration(end)))
 	}
-	var curves []KindCurve
-	for _, k := range c.Kinds {
-		curves = append(curves, k.Curve.kind())
-	}
-	t.draw("  ", curves, end)
+	t.draw("  ", c.curves(), end)
 	t.line("")
 	for _, k := range c.Kinds {
 		line := fmt.Sprintf("close %s; TCP %s", counts(k.Told), counts(k.Endings))
 		if c.Observed && k.Bound > 0 {
 			line += fmt.Sprintf("; let go at most %s earlier than drawn", figures.Format(duration(k.Bound)))
 		}
-		t.wrapped(fmt.Sprintf("  %-13s ", k.Kind), line)
+		t.wrapped(fmt.Sprintf("  %-13s ", OneLine(k.Kind)), line)
 	}
-	if run.Exit != nil {
+	if c.Exit != nil {
 		t.line("")
-		t.line("%s", exitLine(run.Exit))
+		t.line("%s", exitLine(c.Exit))
 	}
 	if c.Stopped != "" {
 		t.line("")
@@ -195,14 +128,16 @@ func counts(n map[string]int) string {
 }
 
 // CrowdSVG draws the survival curves of a crowd.
-func CrowdSVG(w io.Writer, run *crowds.Run) error {
-	c := NewCrowd(run)
-	var curves []Curve
+func CrowdSVG(w io.Writer, c *Crowd) error {
+	note := map[string]string{
+		"close": "each peer closes with 1000, in its way", "kick-all": "the application closes all with 4001", "stop": "the server is stopped",
+	}[c.Then]
+	return SVG(w, Peers(c.Opened)+" of "+OneLine(c.Target), note, c.curves())
+}
+
+func (c *Crowd) curves() (out []Curve) {
 	for _, k := range c.Kinds {
-		curves = append(curves, k.Curve)
+		out = append(out, k.Curve)
 	}
-	note := map[crowds.End]string{
-		crowds.PeersClose: "each peer closes with 1000, in its way", crowds.ServerKicks: "the application closes all with 4001", crowds.ServerStops: "the server is stopped",
-	}[run.Then]
-	return SVG(w, Peers(c.Opened)+" of "+OneLine(run.Target), note, curves)
+	return out
 }

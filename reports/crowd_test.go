@@ -54,7 +54,7 @@ func TestExitLeftBehind(t *testing.T) {
 		run := crowd()
 		run.Exit = &e
 		var text bytes.Buffer
-		reports.CrowdText(&text, run, reports.TerminalOptions{Width: 100})
+		reports.CrowdText(&text, reports.NewCrowd(run), reports.TerminalOptions{Width: 100})
 		if got := text.String(); !strings.HasSuffix(got, want) {
 			t.Errorf("%q is not at the end of\n%s", want, got)
 		}
@@ -63,8 +63,8 @@ func TestExitLeftBehind(t *testing.T) {
 
 func TestCrowd(t *testing.T) {
 	var text, json, svg bytes.Buffer
-	reports.CrowdText(&text, crowd(), reports.TerminalOptions{Width: 100})
-	for _, err := range []error{reports.CrowdJSON(&json, crowd()), reports.CrowdSVG(&svg, crowd())} {
+	reports.CrowdText(&text, reports.NewCrowd(crowd()), reports.TerminalOptions{Width: 100})
+	for _, err := range []error{reports.CrowdJSON(&json, reports.NewCrowd(crowd())), reports.CrowdSVG(&svg, reports.NewCrowd(crowd()))} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func TestCrowdInterrupted(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	var text bytes.Buffer
-	reports.CrowdText(&text, run, reports.TerminalOptions{Width: 100})
+	reports.CrowdText(&text, reports.NewCrowd(run), reports.TerminalOptions{Width: 100})
 	if strings.Contains(text.String(), "alive") {
 		t.Error(text.String())
 	}

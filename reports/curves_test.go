@@ -18,11 +18,11 @@ func TestCurvesOfPlays(t *testing.T) {
 	}
 	r := *play(time.Second, "")
 	r.Plays = []*harness.Result{&r, play(2*time.Second, ""), play(time.Hour, "it could not gather")}
-	curves := Curves(&r)
-	if len(curves) != 1 || curves[0].Curve.N != 4 || curves[0].Curve.Last != 2 {
+	curves := crowdCurves(&r)
+	if len(curves) != 1 || curves[0].N != 4 || curves[0].Last != 2 {
 		t.Errorf("%+v", curves)
 	}
-	if k := Repeated(&r); k != nil {
+	if k := repeatedCurve(&r); k != nil {
 		t.Errorf("a curve of the peer that asked: %+v", k)
 	}
 }

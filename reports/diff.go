@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/rules"
 )
 
@@ -112,7 +111,7 @@ func (r *Report) source() string {
 
 // gravity orders verdicts; a scenario that was skipped has none.
 var gravity = map[string]int{
-	string(harness.Pass): 1, string(harness.Info): 1, string(harness.Warn): 2, string(harness.Fail): 3, string(harness.Known): 3, string(harness.Errored): 3,
+	Pass: 1, Info: 1, Warn: 2, Fail: 3, Known: 3, Errored: 3,
 }
 
 // step compares two verdicts: an error is worse than all that was carried out, and
@@ -122,7 +121,7 @@ func step(was, is string) string {
 	switch {
 	case before == 0 || after == 0:
 		return other
-	case after > before || is == string(harness.Errored):
+	case after > before || is == Errored:
 		return worse
 	case after < before:
 		return better
@@ -151,7 +150,7 @@ func compare(was, is *Scenario, th Threshold) (out []Change) {
 		}
 		add("rule", before.Rule+" "+before.inShort(), after.Rule+" "+after.inShort(), trend)
 	}
-	if errored := string(harness.Errored); was.Verdict == errored || is.Verdict == errored {
+	if was.Verdict == Errored || is.Verdict == Errored {
 		return out // what was measured of one is cut short
 	}
 	before, sockets := map[seen]lasted{}, was.Held() != nil && is.Held() != nil

@@ -213,7 +213,7 @@ func TestKnownFailures(t *testing.T) {
 	}
 	golden(t, "known.txt", terminal(run, reports.TerminalOptions{Width: 100}))
 	var b bytes.Buffer
-	if err := reports.JUnit(&b, run, false); err != nil {
+	if err := reports.JUnit(&b, reports.New(run), false); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "known.xml", b.Bytes())
@@ -234,7 +234,7 @@ func TestExcuses(t *testing.T) {
 		r.Findings = append([]rules.Finding{excused, lapsed}, r.Findings...)
 	}
 	var junit, markdown, github, json bytes.Buffer
-	for _, err := range []error{reports.JUnit(&junit, run, true), reports.Markdown(&markdown, run, reports.CommentMost), reports.GitHub(&github, run), reports.JSON(&json, run)} {
+	for _, err := range []error{reports.JUnit(&junit, reports.New(run), true), reports.Markdown(&markdown, reports.New(run), reports.CommentMost), reports.GitHub(&github, reports.New(run)), reports.JSON(&json, reports.New(run))} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -273,7 +273,7 @@ func TestWarningBesideKnown(t *testing.T) {
 		r.Findings, r.Verdict = append(r.Findings, warning), harness.Known
 	}
 	var markdown, github bytes.Buffer
-	if err := errors.Join(reports.Markdown(&markdown, run, reports.CommentMost), reports.GitHub(&github, run)); err != nil {
+	if err := errors.Join(reports.Markdown(&markdown, reports.New(run), reports.CommentMost), reports.GitHub(&github, reports.New(run))); err != nil {
 		t.Fatal(err)
 	}
 	text := string(terminal(run, reports.TerminalOptions{Width: 100}))

@@ -1,175 +1,171 @@
 package reports
 
 import (
-	"encoding/hex"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/finwait/finwait/evidence"
-	"github.com/finwait/finwait/harness"
-	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/rules"
 )
 
-// JSON writes the run as a [Report].
-func JSON(w io.Writer, run *harness.Run) error {
-	return NewJSON(w).Encode(New(run))
+// JSON writes a report as JSON.
+func JSON(w io.Writer, r *Report) error { return NewJSON(w).Encode(r) }
+
+// Read reads a JSON report of any version 1, of a run or of a crowd: one of the two is
+// not nil. The error is one line: what was read is no report, or is one of another
+// format or version.
+func Read(r io.Reader) (*Report, *Crowd, error) {
+	return read(r, Format, CrowdFormat)
 }
 
 // ReadJSON reads a report that [JSON] wrote.
 func ReadJSON(r io.Reader) (*Report, error) {
-	var out Report
-	if err := json.NewDecoder(r).Decode(&out); err != nil {
-		return nil, fmt.Errorf("read a finwait report: %w", err)
-	}
-	if out.Format != Format || out.Version != Version {
-		return nil, fmt.Errorf("read a finwait report: format %q, version %d is not %q, version %d", Clip(out.Format, 40), out.Version, Format, Version)
-	}
-	return &out, nil
+	out, _, err := read(r, Format)
+	return out, err
 }
 
-// New is the run as a report.
-func New(run *harness.Run) *Report {
-	out := &Report{
-		Format: Format, Version: Version, Target: run.Target, Started: run.Started.UTC(), Took: sec(run.Took),
-		Profile: NewProfile(run.Profile),
-		Has:     []string{}, Notes: append([]string{}, run.Notes...), Stopped: run.Stopped, Output: Printable(run.Output),
-		Totals: map[string]int{}, Scenarios: []Scenario{},
+func read(r io.Reader, formats ...string) (*Report, *Crowd, error) {
+	report, crowd, err := decode(r, formats)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read a finwait report: %w", err)
 	}
-	for c, has := range run.Has {
-		if has {
-			out.Has = append(out.Has, string(c))
+	return report, crowd, nil
+}
+
+func decode(r io.Reader, formats []string) (report *Report, crowd *Crowd, err error) {
+	var raw json.RawMessage
+	if err := json.NewDecoder(r).Decode(&raw); err != nil {
+		return nil, nil, inWords(err)
+	}
+	var head struct {
+		Format  string `json:"format"`
+		Version int    `json:"version"`
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return nil, nil, inWords(err)
+	}
+	if !slices.Contains(formats, head.Format) || head.Version != Version {
+		return nil, nil, foreign(head.Format, head.Version, formats)
+	}
+	if head.Format == CrowdFormat {
+		crowd = new(Crowd)
+		if err = json.Unmarshal(raw, crowd); err == nil {
+			err = checkNumbers(crowd)
+		}
+		return nil, crowd, inWords(err)
+	}
+	report = new(Report)
+	if err = json.Unmarshal(raw, report); err == nil {
+		err = cmp.Or(checkNumbers(report), report.checkVerdicts())
+	}
+	if err != nil {
+		return nil, nil, inWords(err)
+	}
+	report.complete()
+	return report, nil, nil
+}
+
+// inWords is an error of encoding/json as who gave the file understands it.
+func inWords(err error) error {
+	wrong, moment := new(json.UnmarshalTypeError), new(time.ParseError)
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("it is empty")
+	case errors.As(err, new(*json.SyntaxError)), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("it is not JSON: %w", err)
+	case errors.As(err, &wrong) && wrong.Field == "":
+		return fmt.Errorf("it is a JSON %s, and no object", wrong.Value)
+	case errors.As(err, &wrong):
+		return fmt.Errorf("its %s is a JSON %s, which finwait does not write there", Clip(wrong.Field, 100), Clip(wrong.Value, 40))
+	case errors.As(err, &moment):
+		return fmt.Errorf("%+q is no time such as 2027-01-31T12:00:00Z", Clip(moment.Value, 40))
+	}
+	return err
+}
+
+// foreign tells which format and version a file has, and which can be read here.
+func foreign(format string, version int, formats []string) error {
+	readable := make([]string, len(formats))
+	for i, f := range formats {
+		readable[i] = fmt.Sprintf("%q", f)
+	}
+	text := fmt.Sprintf("format %+q, version %d is not %s, version %d", Clip(format, 40), version, strings.Join(readable, " or "), Version)
+	switch by := map[string]string{Format: "run", CrowdFormat: "crowd", DiffFormat: "diff", "finwait-matrix": "matrix"}[format]; {
+	case format == "":
+		text += ": finwait run --json writes that"
+	case slices.Contains(formats, format):
+		text += ": a later finwait wrote it, which can read it"
+	case by != "":
+		text += ": it was written by finwait " + by
+	}
+	return errors.New(text)
+}
+
+// checkVerdicts tells of a verdict that no report could show.
+func (r *Report) checkVerdicts() error {
+	for _, s := range r.Scenarios {
+		if !slices.Contains([]string{Pass, Fail, Warn, Info, Skip, Errored, Known}, s.Verdict) {
+			return fmt.Errorf("scenario %+q has the verdict %+q, which this finwait does not know", Clip(s.ID, 100), Clip(s.Verdict, 40))
 		}
 	}
-	slices.Sort(out.Has)
-	for verdict, n := range run.Count() {
-		out.Totals[string(verdict)] = n
-	}
-	for _, r := range run.Results {
-		out.Scenarios = append(out.Scenarios, scenario(r))
-	}
-	return out
+	return nil
 }
 
-func scenario(r *harness.Result) Scenario {
-	out := Scenario{
-		ID: r.Scenario.ID, Family: r.Scenario.Family(), Title: r.Scenario.Title, Verdict: string(r.Verdict),
-		Error: r.Err, Script: strings.Split(r.Scenario.Script.String(), "\n"),
-		Started: r.Started.UTC(), Took: sec(r.Took), Findings: []Finding{},
+// complete fills in what earlier reports of version 1 do not say, as far as the rest
+// of them tells, and notes what they lack.
+func (r *Report) complete() {
+	earlier, unweighed := false, false
+	for _, s := range r.Scenarios {
+		earlier = earlier || s.Exit != nil && !s.Stops || s.crowdUndated()
+		unweighed = unweighed || slices.ContainsFunc(s.Findings, func(f Finding) bool { return f.Weight == "" })
 	}
-	for _, c := range r.Missing {
-		out.Missing = append(out.Missing, string(c))
-	}
-	out.Known = excuses(r)
-	for _, f := range r.Findings {
-		one := Finding{f.Rule.ID, f.Rule.Req, string(f.Rule.Grade), f.Rule.Clause, f.Rule.Text,
-			string(f.Weight), string(f.Outcome), f.Want, f.Got, string(f.Missing), ""}
-		if f.Excused() {
-			one.Excused = f.Known.String()
+	for i := range r.Scenarios {
+		s := &r.Scenarios[i]
+		if earlier {
+			s.Stops = s.Stops || s.Exit != nil || s.Family == "shutdown"
+			s.Alone = s.Alone || !s.Stops && len(s.Crowd) > 0
 		}
-		out.Findings = append(out.Findings, one)
+		s.completeFindings(r.Profile.Strict)
 	}
-	if r.Plays != nil {
-		out.Repeated = &Repeats{}
-		for _, p := range r.Plays {
-			out.Repeated.Verdicts = append(out.Repeated.Verdicts, string(p.Verdict))
+	if earlier {
+		r.Lacks = append(r.Lacks, "it does not say when the peers of a crowd were connected: "+
+			"those that connect during a stop do not count as the longest hang")
+	}
+	if unweighed {
+		r.Lacks = append(r.Lacks, "it does not say what a breach of each rule weighs: that of the rule's grade is taken")
+	}
+}
+
+// crowdUndated tells whether a crowd's peers have no times at which they were connected.
+func (s *Scenario) crowdUndated() bool {
+	return len(s.Crowd) > 0 && !slices.ContainsFunc(s.Crowd, func(m Member) bool { return m.Connected != nil })
+}
+
+// lapsedFailure is what [Scenario.Known] says of breaches that are excused no more.
+var lapsedFailure = regexp.MustCompile(`(?:^|; )([^;]+?) was excused until (\d{4}-\d\d-\d\d \(.*?\)), no longer`)
+
+// completeFindings fills in the weights that strict gives, and since when a breach is
+// excused no more.
+func (s *Scenario) completeFindings(strict bool) {
+	lapsed := map[string]string{} // by rule
+	for _, match := range lapsedFailure.FindAllStringSubmatch(s.Known, -1) {
+		for _, rule := range strings.Split(match[1], ", ") {
+			lapsed[rule] = match[2]
 		}
-		if k := Repeated(r); k != nil {
-			c := k.data()
-			out.Repeated.Curve = &c
+	}
+	for i := range s.Findings {
+		f := &s.Findings[i]
+		if f.Weight == "" && strict {
+			f.Weight = string(rules.Fails)
+		}
+		if f.Outcome == breached && !f.listed() {
+			f.Lapsed = lapsed[f.Rule]
 		}
 	}
-	rec := r.Record
-	if rec == nil {
-		return out
-	}
-	out.Wire, out.Socket = wire(rec.Record), socket(rec.Socket)
-	for _, e := range rec.Events.List {
-		out.Events = append(out.Events, AppEvent(e))
-	}
-	out.Alive = &Alive{rec.Alive.Tried, rec.Alive.OK, sec(rec.Alive.Took), rec.Alive.Err}
-	for _, c := range rec.Crowd {
-		m := Member{Kind: c.Kind, Status: c.Status, Refused: c.Refused, Ending: string(c.Ending), EndedAt: sec(c.EndedAt)}
-		if len(c.Closes) > 0 {
-			m.Close = &closes(c.Closes[:1])[0]
-		}
-		if c.Socket.Observed {
-			m.Held = socket(c.Socket).Held
-		}
-		out.Crowd = append(out.Crowd, m)
-	}
-	if e := rec.Exit; e != nil && e.Observed {
-		out.Exit = exit(e)
-	}
-	for _, k := range Curves(r) {
-		out.Curves = append(out.Curves, k.data())
-	}
-	for _, e := range rec.Trace {
-		out.Trace = append(out.Trace, Event{sec(e.At), string(e.Dir), string(e.Kind), e.What})
-	}
-	out.Elided = rec.Elided
-	return out
-}
-
-func exit(e *evidence.Exit) *Exit {
-	out := &Exit{At: sec(e.At), Killed: e.Killed, Status: e.Status, Words: e.Words, Left: e.Left, Output: Printable(e.Output)}
-	if e.Gone > e.At {
-		out.Gone = sec(e.Gone)
-	}
-	return out
-}
-
-func wire(r *peers.Record) *Wire {
-	return &Wire{
-		Peer: r.Peer, Server: r.Server, Trigger: r.Trigger.UTC(), Status: r.Status,
-		CloseSent: closes(r.CloseSent), Closes: closes(r.Closes), Messages: len(r.Messages) + r.MoreMessages, AfterClose: r.AfterClose,
-		Malformed: r.Malformed, Ending: string(r.Ending), EndedAt: sec(r.EndedAt),
-		FIN: secs(r.FIN), RST: secs(r.RST), CloseNotify: secs(r.CloseNotify), PeerFIN: secs(r.PeerFIN), PeerRST: secs(r.PeerRST),
-		Dark: secs(r.Dark), Dropped: r.Dropped, BytesRead: r.BytesRead, Stopped: sec(r.Stopped), Connected: secs(r.Connected), GaveUp: r.GaveUp,
-	}
-}
-
-func closes(list []peers.Close) []Close {
-	out := []Close{}
-	for _, c := range list {
-		j := Close{At: sec(c.At), Reason: OneLine(c.Reason()), Body: hex.EncodeToString(c.Body)}
-		if code, ok := c.Code(); ok {
-			j.Code = &code
-		}
-		out = append(out, j)
-	}
-	return out
-}
-
-func socket(s evidence.Socket) *Socket {
-	out := &Socket{Observed: s.Observed, Why: s.Why, TimeWait: s.TimeWait, State: s.State, Lost: s.Lost}
-	if s.Observed {
-		out.Held = survivalOf(&s.Held)
-	}
-	out.Orphan = survivalOf(s.Orphan)
-	for _, st := range s.States {
-		out.States = append(out.States, State{sec(st.At), st.Name, st.Held})
-	}
-	return out
-}
-
-func survivalOf(s *evidence.Survival) *Survival {
-	if s == nil {
-		return nil
-	}
-	return &Survival{sec(s.Until), sec(s.Bound), s.Censored}
-}
-
-func sec(d time.Duration) float64 { return math.Round(d.Seconds()*1e6) / 1e6 }
-
-func secs(d *time.Duration) *float64 {
-	if d == nil {
-		return nil
-	}
-	s := sec(*d)
-	return &s
 }

@@ -6,33 +6,32 @@ import (
 	"io"
 	"strings"
 	"time"
-
-	"github.com/finwait/finwait/harness"
 )
 
-// JUnit writes the run as a JUnit file: a suite per family, a test case per
+// JUnit writes a report as a JUnit file: a suite per family, a test case per
 // scenario in the order of the catalogue, true times, UTC. A warning and a
 // measurement pass; their text stands in system-out. Strict leaves out the
 // properties of test cases, which the schema of Jenkins' xUnit plugin forbids;
 // the facts then stand in system-out only. What XML cannot hold is escaped.
-func JUnit(w io.Writer, run *harness.Run, strict bool) error {
-	doc := xmlSuites{Name: "finwait", Time: seconds(run.Took)}
+func JUnit(w io.Writer, r *Report, strict bool) error {
+	doc := xmlSuites{Name: "finwait", Time: seconds(r.Took)}
 	var weights *xmlProperties // nil: none was set
-	if w := run.Profile.Weights; len(w) > 0 {
-		weights = &xmlProperties{[]xmlProperty{{"rules", w.String()}}}
+	if w := r.Profile.Rules; len(w) > 0 {
+		weights = &xmlProperties{[]xmlProperty{{"rules", xmlText(OneLine(w.String()))}}}
 	}
-	for _, r := range run.Results {
-		family := r.Scenario.Family()
-		if n := len(doc.Suites); n == 0 || doc.Suites[n-1].Name != "finwait."+family {
-			doc.Suites = append(doc.Suites, xmlSuite{Name: "finwait." + family, start: r.Started, Properties: weights})
+	for i := range r.Scenarios {
+		s := &r.Scenarios[i]
+		name := "finwait." + xmlText(OneLine(s.Family))
+		if n := len(doc.Suites); n == 0 || doc.Suites[n-1].Name != name {
+			doc.Suites = append(doc.Suites, xmlSuite{Name: name, start: s.Started, Properties: weights})
 		}
 		suite := &doc.Suites[len(doc.Suites)-1]
-		suite.add(r, testCase(r, lastLines(run, r), strict))
+		suite.add(s, testCase(s, lastLines(r, s), strict))
 		doc.Tests++
 	}
 	for i := range doc.Suites {
 		s := &doc.Suites[i]
-		s.Time = seconds(s.end.Sub(s.start))
+		s.Time = seconds(s.end.Sub(s.start).Seconds())
 		s.Timestamp = s.start.UTC().Format("2006-01-02T15:04:05")
 		doc.Failures += s.Failures
 		doc.Errors += s.Errors
@@ -74,20 +73,20 @@ type xmlSuite struct {
 	start, end time.Time
 }
 
-func (s *xmlSuite) add(r *harness.Result, c xmlCase) {
+func (s *xmlSuite) add(one *Scenario, c xmlCase) {
 	s.Tests++
-	switch r.Verdict {
-	case harness.Fail:
+	switch one.Verdict {
+	case Fail:
 		s.Failures++
-	case harness.Errored:
+	case Errored:
 		s.Errors++
-	case harness.Skip, harness.Known:
+	case Skip, Known:
 		s.Skipped++
 	}
-	if r.Started.Before(s.start) {
-		s.start = r.Started
+	if one.Started.Before(s.start) {
+		s.start = one.Started
 	}
-	if end := r.Started.Add(r.Took); end.After(s.end) {
+	if end := one.Started.Add(duration(one.Took)); end.After(s.end) {
 		s.end = end
 	}
 	s.Cases = append(s.Cases, c)
@@ -131,46 +130,49 @@ const outputLines = 20
 // lastLines are the last that the server wrote, of a scenario that failed or could
 // not be carried out; empty where it had a server of its own that was not followed
 // to its end.
-func lastLines(run *harness.Run, r *harness.Result) string {
+func lastLines(r *Report, s *Scenario) string {
 	output := ""
 	switch {
-	case r.Verdict != harness.Fail && r.Verdict != harness.Errored:
-	case r.Record != nil && r.Record.Exit != nil:
-		output = r.Record.Exit.Output
-	case !r.Scenario.Stops && !r.Scenario.Alone:
-		output = run.Output
+	case s.Verdict != Fail && s.Verdict != Errored:
+	case s.Exit != nil:
+		output = s.Exit.Output
+	case !s.Stops && !s.Alone:
+		output = r.Output
 	}
 	lines := strings.Split(strings.TrimSpace(output), "\n")
 	return strings.Join(lines[max(0, len(lines)-outputLines):], "\n")
 }
 
-func testCase(r *harness.Result, output string, strict bool) xmlCase {
-	c := xmlCase{Name: r.Scenario.ID, Class: "finwait." + r.Scenario.Family(), Time: seconds(r.Took)}
+func testCase(s *Scenario, output string, strict bool) xmlCase {
+	id := xmlText(OneLine(s.ID))
+	c := xmlCase{Name: id, Class: "finwait." + xmlText(OneLine(s.Family)), Time: seconds(s.Took)}
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s %s\n", r.Scenario.ID, r.Scenario.Title)
+	fmt.Fprintf(&out, "%s %s\n", id, s.Title)
 	properties := &xmlProperties{}
-	for _, f := range facts(r) {
-		name, value := OneLine(f[0]), xmlText(OneLine(Clip(f[1], 1000)))
+	for _, f := range facts(s) {
+		name, value := xmlText(OneLine(f[0])), xmlText(OneLine(Clip(f[1], 1000)))
 		properties.List = append(properties.List, xmlProperty{name, value})
 		fmt.Fprintf(&out, "%s: %s\n", name, value)
 	}
 	if !strict {
 		c.Properties = properties
 	}
-	body := innerText(bodyText(r))
-	switch r.Verdict {
-	case harness.Skip:
-		c.Skipped = &xmlOutcome{Message: xmlText("needs " + missing(r))}
-	case harness.Known:
-		c.Skipped = &xmlOutcome{Message: xmlText(OneLine("known failure: " + Clip(excuses(r), 300)))}
-	case harness.Errored:
-		c.Error = &xmlOutcome{Type: "finwait", Message: xmlText(OneLine(Clip(r.Err, 300))), Body: body}
-	case harness.Fail:
-		f := breach(r)
-		message := fmt.Sprintf("want %s; got %s (%s)", f.Want, f.Got, f.Rule.Clause)
-		c.Failure = &xmlOutcome{Type: string(f.Rule.Grade), Message: xmlText(OneLine(Clip(message, 500))), Body: body}
-	case harness.Warn:
-		out.WriteString("warning:" + bodyText(r))
+	body := innerText(bodyText(s))
+	switch s.Verdict {
+	case Skip:
+		c.Skipped = &xmlOutcome{Message: xmlText("needs " + missing(s))}
+	case Known:
+		c.Skipped = &xmlOutcome{Message: xmlText(OneLine("known failure: " + Clip(s.Known, 300)))}
+	case Errored:
+		c.Error = &xmlOutcome{Type: "finwait", Message: xmlText(OneLine(Clip(s.Error, 300))), Body: body}
+	case Fail:
+		c.Failure = &xmlOutcome{Body: body}
+		if f := s.Breach(); f != nil {
+			message := fmt.Sprintf("want %s; got %s (%s)", f.Want, f.Got, f.Clause)
+			c.Failure.Type, c.Failure.Message = xmlText(OneLine(f.Grade)), xmlText(OneLine(Clip(message, 500)))
+		}
+	case Warn:
+		out.WriteString("warning:" + bodyText(s))
 	}
 	if output != "" {
 		fmt.Fprintf(&out, "the server's last output:\n%s\n", indent(Printable(output)))
@@ -180,11 +182,11 @@ func testCase(r *harness.Result, output string, strict bool) xmlCase {
 }
 
 // bodyText is everything that a reader of a failure needs.
-func bodyText(r *harness.Result) string {
+func bodyText(s *Scenario) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s\n\nscript:\n%s\n", Explain(r), indent(r.Scenario.Script.String()))
-	if r.Record != nil {
-		fmt.Fprintf(&b, "\ntrace, since the trigger:\n%s\n", indent(strings.Join(traceLines(r.Record), "\n")))
+	fmt.Fprintf(&b, "\n%s\n\nscript:\n%s\n", Explain(s), indent(strings.Join(s.Script, "\n")))
+	if s.Wire != nil {
+		fmt.Fprintf(&b, "\ntrace, since the trigger:\n%s\n", indent(strings.Join(traceLines(s), "\n")))
 	}
 	return b.String()
 }
@@ -193,18 +195,15 @@ func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ")
 
 // missing names what a skipped scenario needs, and why it is not there where that
 // is known.
-func missing(r *harness.Result) string {
-	out := make([]string, len(r.Missing))
-	for i, c := range r.Missing {
-		out[i] = string(c)
+func missing(s *Scenario) string {
+	out := strings.Join(s.Missing, ", ")
+	if s.Error != "" {
+		return out + " (" + OneLine(Clip(s.Error, 300)) + ")"
 	}
-	if r.Err != "" {
-		return strings.Join(out, ", ") + " (" + OneLine(Clip(r.Err, 300)) + ")"
-	}
-	return strings.Join(out, ", ")
+	return out
 }
 
-func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", max(0, d.Seconds())) }
+func seconds(s float64) string { return fmt.Sprintf("%.3f", max(0, s)) }
 
 // innerText escapes text that stands between tags.
 func innerText(s string) string {

@@ -15,7 +15,7 @@ func TestJUnitOutput(t *testing.T) {
 	for verdict, want := range map[harness.Verdict]bool{harness.Errored: true, harness.Pass: false} {
 		run.Results = []*harness.Result{{Scenario: &harness.Scenario{ID: "sanity/echo"}, Verdict: verdict, Err: "the target is gone"}}
 		var b bytes.Buffer
-		if err := JUnit(&b, run, false); err != nil {
+		if err := JUnit(&b, New(run), false); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Contains(b.String(), "  panic: &lt;nil&gt;\\x1b\n</system-out>"); got != want || strings.Count(b.String(), "early") >= outputLines {

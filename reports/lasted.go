@@ -65,7 +65,7 @@ func onWire(ending string, at float64) Survival {
 // median is the time by which half were gone, as the span of its bounds
 // and of how much earlier the ends may have been.
 func (c Curve) median() Survival {
-	at, low, high := c.kind().Curve.Median()
+	at, low, high := c.estimate().Median()
 	until := min(high, c.Last)
 	return Survival{Until: until, Bound: until - min(low, c.Last) + c.Bound, Censored: math.IsInf(at, 1)}
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/figures"
 )
 
@@ -17,77 +16,77 @@ const (
 	SummaryMost = 900 << 10
 )
 
-// Markdown writes the run as a summary for the page of a CI job or a pull
+// Markdown writes a report as a summary for the page of a CI job or a pull
 // request, in GitHub's Markdown: what failed first, what it wants, what it got,
 // and the clause. Rows that do not fit into most bytes are counted instead.
-func Markdown(w io.Writer, run *harness.Run, most int) error {
-	n := run.Count()
+func Markdown(w io.Writer, r *Report, most int) error {
+	n := r.count()
 	head := "passed"
-	if n[harness.Fail]+n[harness.Errored] > 0 {
+	if n[Fail]+n[Errored] > 0 {
 		head = "failed"
 	}
 	b := limited{most: most}
-	fmt.Fprintf(&b, "## finwait: %s\n\n%s against %s, in %s: ", head, count(len(run.Results)), MarkdownCode(run.Target), figures.Format(run.Took))
+	fmt.Fprintf(&b, "## finwait: %s\n\n%s against %s, in %s: ", head, count(len(r.Scenarios)), MarkdownCode(r.Target), figures.Format(duration(r.Took)))
 	fmt.Fprintf(&b, "%d passed, %d failed, %d warned, %d measured, %d skipped, %d not carried out.\n",
-		n[harness.Pass], n[harness.Fail], n[harness.Warn], n[harness.Info], n[harness.Skip], n[harness.Errored])
-	if run.Stopped != "" {
-		fmt.Fprintf(&b, "\n**Ended early:** %s\n", MarkdownCode(Clip(run.Stopped, 1000)))
+		n[Pass], n[Fail], n[Warn], n[Info], n[Skip], n[Errored])
+	if r.Stopped != "" {
+		fmt.Fprintf(&b, "\n**Ended early:** %s\n", MarkdownCode(Clip(r.Stopped, 1000)))
 	}
-	for _, note := range run.Notes {
+	for _, note := range r.Notes {
 		fmt.Fprintf(&b, "\n%s\n", MarkdownCode(Clip(note, 1000)))
 	}
-	if r, held := longest(run.Results); r != nil {
-		fmt.Fprintf(&b, "\nThe longest hang was %s, held %s.\n", r.Scenario.ID, Lifetime(held))
+	if s, held := longest(r.Scenarios); s != nil {
+		fmt.Fprintf(&b, "\nThe longest hang was %s, held %s.\n", MarkdownText(s.ID), held)
 	}
-	if k := n[harness.Known]; k > 0 {
+	if k := n[Known]; k > 0 {
 		fmt.Fprintf(&b, "\nKnown to fail, and excused: %s.\n", count(k))
 	}
-	groups := Group(run.Results)
+	groups := Group(r.Scenarios)
 	for _, part := range []struct {
-		verdict harness.Verdict
-		title   string
-	}{{harness.Fail, "Failed"}, {harness.Errored, "Not carried out"}, {harness.Warn, "Warned"}} {
+		verdict, title string
+	}{{Fail, "Failed"}, {Errored, "Not carried out"}, {Warn, "Warned"}} {
 		began := false
 		for _, g := range groups {
-			if listedAs(g.Result) != part.verdict {
+			if listedAs(g.Scenario) != part.verdict {
 				continue
 			}
 			if !began {
 				fmt.Fprintf(&b, "\n### %s\n\n| scenario | want | got | clause |\n| --- | --- | --- | --- |\n", part.title)
 				began = true
 			}
-			want, got, clause := "", g.Result.Err, ""
-			if f := g.Breach(); f != nil && part.verdict != harness.Errored {
-				want, got, clause = f.Want, f.Got, fmt.Sprintf("%s: %s (%s, %s)", f.Rule.Clause, f.Rule.Text, f.Grading(), f.Rule.ID)
+			want, got, clause := "", g.Scenario.Error, ""
+			if f := g.Breach(); f != nil && part.verdict != Errored {
+				want, got, clause = f.Want, f.Got, fmt.Sprintf("%s: %s (%s, %s)", f.Clause, f.Text, f.Grading(), f.Rule)
 			}
 			got = MarkdownCode(Clip(got, 1000))
-			if text := excuses(g.Result); text != "" {
-				got += "; " + MarkdownText(text)
+			if known := g.Scenario.Known; known != "" {
+				got += "; " + MarkdownText(known)
 			}
 			b.row("| %s | %s | %s | %s |\n", MarkdownText(g.full()), MarkdownText(want), got, MarkdownText(clause))
 		}
 	}
-	crowdTables(&b, run.Results)
+	crowdTables(&b, r.Scenarios)
 	return b.end(w, "the JSON report has them")
 }
 
 // crowdTables writes how long the sockets survived a stop of the server.
-func crowdTables(b *limited, results []*harness.Result) {
+func crowdTables(b *limited, list []Scenario) {
 	began := false
-	for _, r := range results {
-		if !r.Scenario.Stops || r.Record == nil {
+	for i := range list {
+		s := &list[i]
+		if !s.Stops {
 			continue
 		}
-		for i, k := range Curves(r) {
+		for i, c := range s.Curves {
 			if !began {
 				b.WriteString("\n### How the crowds were let go\n\n| scenario | process | peers | survival of their sockets |\n| --- | --- | --- | --- |\n")
 				began = true
 			}
 			id, end := "", ""
 			if i == 0 {
-				id, end = r.Scenario.ID, exitLine(r.Record.Exit)
+				id, end = s.ID, exitLine(s.Exit)
 			}
-			b.row("| %s | %s | %d %s | %s |\n", id, MarkdownText(end), k.Curve.N, k.Kind, MarkdownText(k.Summary()))
+			b.row("| %s | %s | %d %s | %s |\n", MarkdownText(id), MarkdownText(end), c.N, MarkdownText(c.Kind), MarkdownText(c.Summary()))
 		}
 	}
 }
@@ -141,15 +140,15 @@ const annotations = 10
 
 // GitHub writes the failures and warnings as annotations, in the commands of
 // GitHub's workflows; alike ones together.
-func GitHub(w io.Writer, run *harness.Run) error {
-	commands := map[harness.Verdict]string{harness.Fail: "error", harness.Errored: "error", harness.Warn: "warning"}
+func GitHub(w io.Writer, r *Report) error {
+	commands := map[string]string{Fail: "error", Errored: "error", Warn: "warning"}
 	shown := map[string]int{}
-	for _, g := range Group(run.Results) {
-		command := commands[listedAs(g.Result)]
+	for _, g := range Group(r.Scenarios) {
+		command := commands[listedAs(g.Scenario)]
 		if shown[command]++; shown[command] > annotations {
 			continue
 		}
-		message := Explain(g.Result)
+		message := Explain(g.Scenario)
 		if ids := g.IDs(); ids != nil {
 			message = strings.Join(ids, ", ") + "\n" + message
 		}
@@ -161,11 +160,11 @@ func GitHub(w io.Writer, run *harness.Run) error {
 }
 
 // workflow escapes a text for a command of GitHub's workflows, or a property of
-// one.
+// one. Like all that is printed, it holds what is printable.
 func workflow(s string, property bool) string {
 	s = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
 	if property {
 		s = strings.NewReplacer(":", "%3A", ",", "%2C").Replace(s)
 	}
-	return s
+	return OneLine(s)
 }

@@ -38,14 +38,14 @@ func safe(t *testing.T, markdown string) {
 
 func TestMarkdown(t *testing.T) {
 	var b bytes.Buffer
-	if err := reports.Markdown(&b, example(), reports.CommentMost); err != nil {
+	if err := reports.Markdown(&b, reports.New(example()), reports.CommentMost); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "summary.md", b.Bytes())
 	safe(t, b.String())
 	b.Reset()
 	run := withString(hostile + markup)
-	if err := reports.Markdown(&b, run, reports.CommentMost); err != nil || !strings.Contains(b.String(), "www.evil") {
+	if err := reports.Markdown(&b, reports.New(run), reports.CommentMost); err != nil || !strings.Contains(b.String(), "www.evil") {
 		t.Fatal(err)
 	}
 	safe(t, b.String())
@@ -90,7 +90,7 @@ func TestMarkdownIsNotTooLong(t *testing.T) {
 	run.Stopped, run.Notes = strings.Repeat("x", 10_000), []string{strings.Repeat("x", 10_000)}
 	for most, limit := range map[int]int{reports.CommentMost: 65_536, reports.SummaryMost: 1 << 20} {
 		var b bytes.Buffer
-		if err := reports.Markdown(&b, run, most); err != nil || b.Len() > limit || b.Len() < most-1000 || !leftOut.MatchString(b.String()) {
+		if err := reports.Markdown(&b, reports.New(run), most); err != nil || b.Len() > limit || b.Len() < most-1000 || !leftOut.MatchString(b.String()) {
 			t.Errorf("%v, %d bytes", err, b.Len())
 		}
 	}
@@ -111,7 +111,7 @@ func TestGitHub(t *testing.T) {
 	odd.Scenario, odd.Verdict, odd.Err = &harness.Scenario{ID: "odd/a: b, c\r\n::error::100%0A"}, harness.Errored, "100%0A\n::error::evil"
 	run.Results = append(run.Results, &odd)
 	var b bytes.Buffer
-	if err := reports.GitHub(&b, run); err != nil {
+	if err := reports.GitHub(&b, reports.New(run)); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "github.txt", b.Bytes())
@@ -148,7 +148,7 @@ func TestNoCommands(t *testing.T) {
 	if got, want := reports.Printable("a\n::x\n\t::x"), "a\n\\x3a:x\n\t\\x3a:x"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	run := withString(hostile + markup)
+	run := reports.New(withString(hostile + markup))
 	for name, write := range map[string]func(io.Writer) error{
 		"JSON":         func(w io.Writer) error { return reports.JSON(w, run) },
 		"JUnit":        func(w io.Writer) error { return reports.JUnit(w, run, false) },
@@ -167,8 +167,13 @@ func TestNoCommands(t *testing.T) {
 		if name != "JSON" {
 			continue
 		}
-		if again, err := reports.ReadJSON(&out); err != nil || !reflect.DeepEqual(again, roundTrip(t, reports.New(run))) {
-			t.Errorf("JSON is not read as it was: %v", err)
+		again, err := reports.ReadJSON(&out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again.Lacks = nil // it is no part of the file
+		if !reflect.DeepEqual(again, roundTrip(t, run)) {
+			t.Error("JSON is not read as it was")
 		}
 	}
 	for width := 40; width < 120; width++ {

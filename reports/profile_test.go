@@ -47,7 +47,7 @@ func TestProfileHasAll(t *testing.T) {
 		run := example()
 		run.Profile = p
 		var b bytes.Buffer
-		if err := reports.JSON(&b, run); err != nil {
+		if err := reports.JSON(&b, reports.New(run)); err != nil {
 			t.Fatal(err)
 		}
 		fits(t, "report", b.Bytes())

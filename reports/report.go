@@ -1,13 +1,14 @@
 package reports
 
 import (
+	"encoding/hex"
 	"fmt"
 	"time"
 
 	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/internal/figures"
+	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/rules"
-	"github.com/finwait/finwait/survival"
 )
 
 // Format and Version name the JSON report; docs/report.schema.json is its
@@ -32,6 +33,19 @@ type Report struct {
 	Output    string         `json:"output,omitempty"` // the last that the server wrote, where finwait started it
 	Totals    map[string]int `json:"totals"`
 	Scenarios []Scenario     `json:"scenarios"`
+
+	// Lacks are what an earlier version did not write and nothing else in the report
+	// tells, a sentence each.
+	Lacks []string `json:"-"`
+}
+
+// count tells how many scenarios have each verdict.
+func (r *Report) count() map[string]int {
+	n := map[string]int{}
+	for i := range r.Scenarios {
+		n[r.Scenarios[i].Verdict]++
+	}
+	return n
 }
 
 // Scenario is one scenario's result.
@@ -39,6 +53,8 @@ type Scenario struct {
 	ID       string     `json:"id"`
 	Family   string     `json:"family"`
 	Title    string     `json:"title"`
+	Stops    bool       `json:"stops,omitempty"` // it stops the server: it has one of its own, or comes last
+	Alone    bool       `json:"alone,omitempty"` // it disturbs others: it has a server of its own, where finwait starts one
 	Verdict  string     `json:"verdict"`
 	Missing  []string   `json:"missing,omitempty"`
 	Error    string     `json:"error,omitempty"`
@@ -68,15 +84,38 @@ func (s *Scenario) Held() *Survival {
 }
 
 // Longest is how long the longest of its server's sockets was held, those of a
-// crowd too; nil: not observed.
+// crowd too: since the trigger or, where the peer came later, since it was connected.
+// Nil: not observed.
 func (s *Scenario) Longest() *Survival {
-	out := s.Held()
-	for i := range s.Crowd {
-		if h := s.Crowd[i].Held; h != nil && (out == nil || h.Until > out.Until) {
-			out = h
+	var out *Survival
+	consider := func(held *Survival, connected *float64) {
+		if held == nil {
+			return
+		}
+		own := *held
+		if connected != nil {
+			own.Until -= max(0, *connected)
+		}
+		if out == nil || own.Until > out.Until {
+			out = &own
 		}
 	}
+	for _, m := range s.Crowd {
+		if m.Kind != evidence.Connecting || m.Connected != nil { // earlier reports do not tell when it was connected
+			consider(m.Held, m.Connected)
+		}
+	}
+	if held := s.Held(); held != nil {
+		consider(held, s.connected())
+	}
 	return out
+}
+
+func (s *Scenario) connected() *float64 {
+	if s.Wire == nil {
+		return nil
+	}
+	return s.Wire.Connected
 }
 
 // Breach is the first breached rule that made the verdict; nil: none.
@@ -113,6 +152,7 @@ type Finding struct {
 	Got     string `json:"got"`
 	Missing string `json:"missing,omitempty"`
 	Excused string `json:"excused,omitempty"` // why the breach does not count: it is known
+	Lapsed  string `json:"lapsed,omitempty"`  // until which day the breach did not count, and why: "2027-01-31 (reason)"
 }
 
 // Weighs tells what the finding does to its scenario, as [rules.Finding.Weighs].
@@ -167,6 +207,15 @@ type Close struct {
 	Body   string  `json:"body"`
 }
 
+// String is the frame in a line: close 1000 "bye".
+func (c Close) String() string {
+	body, err := hex.DecodeString(c.Body)
+	if err != nil {
+		return "close with a malformed body"
+	}
+	return peers.Close{Body: body}.String()
+}
+
 // AppEvent is a close event of the server's application; null is what its
 // library does not tell.
 type AppEvent struct {
@@ -214,13 +263,14 @@ type Alive struct {
 
 // Member is a peer of the scenario's crowd.
 type Member struct {
-	Kind    string    `json:"kind,omitempty"`
-	Close   *Close    `json:"close"` // the server's first Close frame; null: none came
-	Status  int       `json:"status,omitempty"`
-	Refused bool      `json:"refused,omitempty"`
-	Ending  string    `json:"ending"`
-	EndedAt float64   `json:"endedAt"`
-	Held    *Survival `json:"held,omitempty"`
+	Kind      string    `json:"kind,omitempty"`
+	Close     *Close    `json:"close"` // the server's first Close frame; null: none came
+	Status    int       `json:"status,omitempty"`
+	Refused   bool      `json:"refused,omitempty"`
+	Connected *float64  `json:"connected,omitempty"` // since the trigger
+	Ending    string    `json:"ending"`
+	EndedAt   float64   `json:"endedAt"`
+	Held      *Survival `json:"held,omitempty"`
 }
 
 // Exit is the end of the server's process after it was asked to stop.
@@ -234,9 +284,17 @@ type Exit struct {
 	Output string  `json:"output,omitempty"`
 }
 
-// String is the lifetime in words.
+// String is the lifetime in words: "2.00 s"; "2.00 s, 0.05 s less at most" where the
+// error bound is above one per cent; "> 35.0 s" where it is censored.
 func (s Survival) String() string {
-	return Lifetime(evidence.Survival{Until: duration(s.Until), Bound: duration(s.Bound), Censored: s.Censored})
+	until, bound := duration(s.Until), duration(s.Bound)
+	switch {
+	case s.Censored:
+		return "> " + figures.Format(until)
+	case bound > until/100:
+		return fmt.Sprintf("%s, %s less at most", figures.Format(until), figures.Format(bound))
+	}
+	return figures.Format(until)
 }
 
 // Curve is the Kaplan-Meier estimate of how long the sockets of one kind of
@@ -261,23 +319,6 @@ type Quantile struct {
 	At   *float64 `json:"at,omitempty"`
 	Low  *float64 `json:"low,omitempty"`
 	High *float64 `json:"high,omitempty"`
-}
-
-// Median is the time by which half of the sockets were gone, with its bounds:
-// "2.00 s (2.00 s to 2.01 s)".
-func (c Curve) Median() string {
-	k := c.kind()
-	at, low, high := k.Curve.Median()
-	return fmt.Sprintf("%s (%s to %s)", k.time(at), k.time(low), k.time(high))
-}
-
-// kind is the curve as it was estimated.
-func (c Curve) kind() KindCurve {
-	curve := &survival.Curve{N: c.N, Censored: c.Censored, Last: c.Last}
-	for _, s := range c.Steps {
-		curve.Steps = append(curve.Steps, survival.Step{Time: s.At, AtRisk: s.AtRisk, Deaths: s.Deaths, Survival: s.Survival, Low: s.Low, High: s.High})
-	}
-	return KindCurve{c.Kind, c.Wire, curve, duration(c.Bound)}
 }
 
 // String tells when and how the process ended.

@@ -82,9 +82,9 @@ func terminal(run *harness.Run, o reports.TerminalOptions) []byte {
 	show := reports.NewTerminal(&b, o)
 	show.Begin(run.Target, len(run.Results), run.Notes...)
 	for _, r := range run.Results {
-		show.Result(r)
+		show.Result(reports.NewScenario(r))
 	}
-	show.End(run)
+	show.End(reports.New(run))
 	return b.Bytes()
 }
 
@@ -102,7 +102,7 @@ func TestJUnit(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		name := map[bool]string{false: "junit.xml", true: "junit-strict.xml"}[strict]
 		var b bytes.Buffer
-		if err := reports.JUnit(&b, example(), strict); err != nil {
+		if err := reports.JUnit(&b, reports.New(example()), strict); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, b.Bytes())
@@ -143,7 +143,7 @@ func wellFormed(t *testing.T, doc []byte) {
 
 func TestJSON(t *testing.T) {
 	var b bytes.Buffer
-	if err := reports.JSON(&b, example()); err != nil {
+	if err := reports.JSON(&b, reports.New(example())); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "report.json", b.Bytes())
@@ -229,7 +229,7 @@ func FuzzJUnit(f *testing.F) {
 	f.Add(hostile)
 	f.Fuzz(func(t *testing.T, s string) {
 		var b bytes.Buffer
-		if err := reports.JUnit(&b, withString(s), false); err != nil {
+		if err := reports.JUnit(&b, reports.New(withString(s)), false); err != nil {
 			t.Fatal(err)
 		}
 		wellFormed(t, b.Bytes())
@@ -249,7 +249,7 @@ func withString(s string) *harness.Run {
 		}
 		if r.Record != nil {
 			r.Record.Closes = []peers.Close{{Body: append([]byte{3, 232}, s...)}}
-			r.Record.Trace = []peers.Event{{What: s}}
+			r.Record.Trace = []peers.Event{{Dir: peers.Received, What: s}}
 			r.Record.Events.List = []evidence.AppEvent{{Reason: &s, Error: s}}
 			r.Record.Socket.Why, r.Record.Alive.Err = s, s
 		}

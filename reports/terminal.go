@@ -1,15 +1,13 @@
 package reports
 
 import (
-	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/finwait/finwait/evidence"
-	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/rules"
 )
@@ -40,7 +38,7 @@ type Terminal struct {
 	w     io.Writer
 	o     TerminalOptions
 	total int
-	done  int
+	done  map[string]bool // by id
 	bad   int
 	began time.Time
 }
@@ -48,7 +46,7 @@ type Terminal struct {
 // NewTerminal prints on w.
 func NewTerminal(w io.Writer, o TerminalOptions) *Terminal {
 	o.Width = max(o.Width, 40)
-	return &Terminal{w: w, o: o, began: time.Now()}
+	return &Terminal{w: w, o: o, done: map[string]bool{}, began: time.Now()}
 }
 
 // Begin names the target and what the reader must know beforehand.
@@ -62,10 +60,10 @@ func (t *Terminal) Begin(target string, total int, notes ...string) {
 }
 
 // Result shows a result as soon as it is there; a corrected one again.
-func (t *Terminal) Result(r *harness.Result) {
-	failed := r.Verdict == harness.Fail || r.Verdict == harness.Errored
-	if !r.Corrected {
-		t.done++
+func (t *Terminal) Result(s *Scenario) {
+	failed := s.Verdict == Fail || s.Verdict == Errored
+	if !t.done[s.ID] {
+		t.done[s.ID] = true
 		if failed {
 			t.bad++
 		}
@@ -73,9 +71,9 @@ func (t *Terminal) Result(r *harness.Result) {
 	switch {
 	case t.o.Verbose:
 		t.clear()
-		t.verbose(r)
+		t.verbose(s)
 	case failed && !t.o.Live:
-		t.wrapped(t.word(r.Verdict)+"  "+r.Scenario.ID+": ", inShort(r))
+		t.wrapped(t.word(s.Verdict)+"  "+OneLine(s.ID)+": ", inShort(s))
 	}
 	t.live()
 }
@@ -83,39 +81,39 @@ func (t *Terminal) Result(r *harness.Result) {
 // Tick redraws the live line: while sockets hang there is nothing else to see.
 func (t *Terminal) Tick() { t.live() }
 
-func inShort(r *harness.Result) string {
-	if f := breach(r); f != nil && r.Verdict != harness.Errored {
-		return fmt.Sprintf("%s %s, got %s", f.Rule.ID, f.Grading(), f.Got)
+func inShort(s *Scenario) string {
+	if f := s.Breach(); f != nil && s.Verdict != Errored {
+		return fmt.Sprintf("%s %s, got %s", f.Rule, f.Grading(), f.Got)
 	}
-	return r.Err
+	return s.Error
 }
 
 // End shows everything that is not a pass, the lifetimes and the totals.
-func (t *Terminal) End(run *harness.Run) {
+func (t *Terminal) End(r *Report) {
 	t.clear()
-	groups := Group(run.Results)
-	for _, verdict := range []harness.Verdict{harness.Fail, harness.Errored, harness.Warn} {
+	groups := Group(r.Scenarios)
+	for _, verdict := range []string{Fail, Errored, Warn} {
 		for _, g := range groups {
-			if listedAs(g.Result) == verdict {
+			if listedAs(g.Scenario) == verdict {
 				t.entry(g)
 			}
 		}
 	}
-	t.measured(run.Results)
-	t.known(run.Results)
-	t.skipped(run.Results)
-	t.bars(run.Results)
-	t.repeated(run.Results)
-	t.crowds(run.Results)
-	t.totals(run)
+	t.measured(r.Scenarios)
+	t.known(r.Scenarios)
+	t.skipped(r.Scenarios)
+	t.bars(r.Scenarios)
+	t.repeated(r.Scenarios)
+	t.crowds(r.Scenarios)
+	t.totals(r)
 }
 
 // repeated draws how long the server's sockets survived in scenarios that were
 // played more than once.
-func (t *Terminal) repeated(results []*harness.Result) {
+func (t *Terminal) repeated(list []Scenario) {
 	head := false
-	for _, r := range results {
-		if r.Plays == nil {
+	for _, s := range list {
+		if s.Repeated == nil {
 			continue
 		}
 		if !head {
@@ -123,30 +121,26 @@ func (t *Terminal) repeated(results []*harness.Result) {
 			t.line("scenarios that were repeated (share of sockets alive, Kaplan-Meier; each axis ends with its last)")
 			head = true
 		}
-		summary := verdicts(r.Plays)
-		if k := Repeated(r); k != nil {
-			summary = k.Spark(sparkWidth/2, k.Curve.Last) + " " + k.Summary() + "; " + summary
+		summary := s.Repeated.counts()
+		if c := s.Repeated.Curve; c != nil {
+			summary = c.Spark(sparkWidth/2, c.Last) + " " + c.Summary() + "; " + summary
 		}
-		t.wrapped(fmt.Sprintf("  %-32s ", r.Scenario.ID), summary)
+		t.wrapped(fmt.Sprintf("  %-32s ", OneLine(s.ID)), summary)
 	}
 }
 
 const sparkWidth = 32
 
 // crowds draws how long the sockets of each kind of peer survived a stop.
-func (t *Terminal) crowds(results []*harness.Result) {
+func (t *Terminal) crowds(list []Scenario) {
 	head := false
-	for _, r := range results {
-		if !r.Scenario.Stops || r.Record == nil || r.Verdict == harness.Skip {
+	for _, s := range list {
+		if !s.Stops || s.Verdict == Skip || len(s.Curves) == 0 {
 			continue
 		}
-		curves := Curves(r)
 		end := 0.0
-		for _, k := range curves {
-			end = max(end, k.Curve.Last)
-		}
-		if len(curves) == 0 {
-			continue
+		for _, c := range s.Curves {
+			end = max(end, c.Last)
 		}
 		if !head {
 			t.line("")
@@ -154,56 +148,57 @@ func (t *Terminal) crowds(results []*harness.Result) {
 			head = true
 		}
 		seen := ""
-		if curves[0].Wire {
+		if s.Curves[0].Wire {
 			seen = "TCP open on the wire; "
 		}
-		t.line("  %s: %s; %sthe axis ends at %s", r.Scenario.ID, exitLine(r.Record.Exit), seen, figures.Format(duration(end)))
-		t.draw("    ", curves, end)
+		t.line("  %s: %s; %sthe axis ends at %s", OneLine(s.ID), exitLine(s.Exit), seen, figures.Format(duration(end)))
+		t.draw("    ", s.Curves, end)
 	}
 }
 
 // draw draws curves on one axis until end, as long as the figures beside them
 // leave room.
-func (t *Terminal) draw(indent string, curves []KindCurve, end float64) {
-	n, label := sparkWidth, func(k KindCurve) string { return fmt.Sprintf("%s%-13s %5d  ", indent, k.Kind, k.Curve.N) }
-	for _, k := range curves {
-		n = max(min(n, t.o.Width-len(label(k))-len(" ")-len(k.Summary())), sparkWidth/4)
+func (t *Terminal) draw(indent string, curves []Curve, end float64) {
+	n, label := sparkWidth, func(c Curve) string { return fmt.Sprintf("%s%-13s %5d  ", indent, OneLine(c.Kind), c.N) }
+	for _, c := range curves {
+		n = max(min(n, t.o.Width-len(label(c))-len(" ")-len(c.Summary())), sparkWidth/4)
 	}
-	for _, k := range curves {
-		t.wrapped(label(k)+k.Spark(n, end)+" ", k.Summary())
+	for _, c := range curves {
+		t.wrapped(label(c)+c.Spark(n, end)+" ", c.Summary())
 	}
 }
 
-// exitLine tells how the process ended.
-func exitLine(e *evidence.Exit) string {
+// exitLine tells how the process ended; nil: finwait did not start it.
+func exitLine(e *Exit) string {
 	switch {
-	case e == nil || !e.Observed:
+	case e == nil:
 		return "a process that finwait did not start"
 	case e.Killed:
-		return "killed after " + figures.Format(e.At)
+		return "killed after " + figures.Format(duration(e.At))
 	}
-	return "exit after " + figures.Format(e.At) + " (" + OneLine(e.Words) + ")" + exit(e).behind()
+	return "exit after " + figures.Format(duration(e.At)) + " (" + OneLine(e.Words) + ")" + e.behind()
 }
 
-func (t *Terminal) verbose(r *harness.Result) {
-	t.line("%s  %s  %s (%s)", t.word(r.Verdict), r.Scenario.ID, OneLine(r.Scenario.Title), figures.Format(r.Took))
-	for _, f := range r.Findings {
-		if f.Outcome != rules.Moot && f.Outcome != rules.Unmeasured {
-			t.wrapped(fmt.Sprintf("      %-12s %-8s ", f.Rule.ID, f.Outcome), f.Got)
+func (t *Terminal) verbose(s *Scenario) {
+	t.line("%s  %s  %s (%s)", t.word(s.Verdict), OneLine(s.ID), OneLine(s.Title), figures.Format(duration(s.Took)))
+	for _, f := range s.Findings {
+		if outcome := rules.Outcome(f.Outcome); outcome != rules.Moot && outcome != rules.Unmeasured {
+			t.wrapped(fmt.Sprintf("      %-12s %-8s ", OneLine(f.Rule), OneLine(f.Outcome)), f.Got)
 		}
 	}
-	if r.Record == nil {
+	if s.Wire == nil {
 		return
 	}
-	for _, line := range traceLines(r.Record) {
+	for _, line := range traceLines(s) {
 		t.line("      %s", line)
 	}
-	if s := r.Record.Socket; s.Observed {
-		t.wrapped("      socket ", socketLine(s))
+	if s.Held() != nil {
+		t.wrapped("      socket ", socketLine(s.Socket))
 	}
 }
 
-func socketLine(s evidence.Socket) string {
+// socketLine is the life of a socket that was observed.
+func socketLine(s *Socket) string {
 	var parts []string
 	accepted := false
 	for _, st := range s.States {
@@ -215,90 +210,90 @@ func socketLine(s evidence.Socket) string {
 		default:
 			name += " (orphan)"
 		}
-		parts = append(parts, fmt.Sprintf("%s %s", figures.Format(st.At), name))
+		parts = append(parts, fmt.Sprintf("%s %s", figures.Format(duration(st.At)), name))
 	}
-	return strings.Join(append(parts, "held "+Lifetime(s.Held)), ", ")
+	return strings.Join(append(parts, "held "+s.Held.String()), ", ")
 }
 
 // entry is a failure, an error or a warning, or several that are alike.
 func (t *Terminal) entry(g *Alike) {
-	r := g.Result
+	s := g.Scenario
 	t.line("")
-	t.line("%s  %s", t.word(r.Verdict), g.Name())
+	t.line("%s  %s", t.word(s.Verdict), OneLine(g.Name()))
 	switch ids := g.IDs(); {
 	case len(g.ids) == 1:
-		t.wrapped("        ", r.Scenario.Title)
+		t.wrapped("        ", s.Title)
 	case ids != nil:
 		t.wrapped("        ", strings.Join(ids, ", "))
 	}
-	for _, line := range strings.Split(Explain(r), "\n") {
+	for _, line := range strings.Split(Explain(s), "\n") {
 		label, text, _ := strings.Cut(line, " ")
 		t.wrapped(fmt.Sprintf("%-8s", label), strings.TrimSpace(text))
 	}
 }
 
-func (t *Terminal) measured(results []*harness.Result) {
+func (t *Terminal) measured(list []Scenario) {
 	first := true
-	for _, r := range results {
-		for _, f := range r.Findings {
-			if r.Verdict != harness.Info || f.Outcome != rules.Measured {
+	for _, s := range list {
+		for _, f := range s.Findings {
+			if s.Verdict != Info || f.Outcome != string(rules.Measured) {
 				continue
 			}
 			if first {
 				t.line("\nmeasured, not judged")
 				first = false
 			}
-			t.wrapped("  "+r.Scenario.ID+": ", f.Got)
+			t.wrapped("  "+OneLine(s.ID)+": ", f.Got)
 		}
 	}
 }
 
-func (t *Terminal) known(results []*harness.Result) {
+func (t *Terminal) known(list []Scenario) {
 	first := true
-	for _, r := range results {
-		if r.Verdict != harness.Known {
+	for _, s := range list {
+		if s.Verdict != Known {
 			continue
 		}
 		if first {
 			t.line("\nknown failures, excused")
 			first = false
 		}
-		t.wrapped("  "+r.Scenario.ID+": ", excuses(r))
+		t.wrapped("  "+OneLine(s.ID)+": ", s.Known)
 	}
 }
 
-func (t *Terminal) skipped(results []*harness.Result) {
-	ids := map[string][]string{}
-	for _, r := range results {
-		if r.Verdict == harness.Skip {
-			missing := missing(r)
-			ids[missing] = append(ids[missing], r.Scenario.ID)
+func (t *Terminal) skipped(list []Scenario) {
+	ids := map[string][]string{} // by what is missing
+	for i := range list {
+		if s := &list[i]; s.Verdict == Skip {
+			missing := missing(s)
+			ids[missing] = append(ids[missing], s.ID)
 		}
 	}
-	for _, missing := range sorted(ids) {
+	for _, missing := range slices.Sorted(maps.Keys(ids)) {
 		t.line("")
-		t.wrapped(t.word(harness.Skip)+"  ", fmt.Sprintf("%s: needs %s: %s", count(len(ids[missing])), missing, strings.Join(ids[missing], " ")))
+		t.wrapped(t.word(Skip)+"  ", fmt.Sprintf("%s: needs %s: %s", count(len(ids[missing])), missing, strings.Join(ids[missing], " ")))
 	}
 }
 
-func (t *Terminal) totals(run *harness.Run) {
-	n := run.Count()
+func (t *Terminal) totals(r *Report) {
+	n := r.count()
 	parts := []string{
-		fmt.Sprintf("%d passed", n[harness.Pass]), fmt.Sprintf("%d failed", n[harness.Fail]),
-		fmt.Sprintf("%d warned", n[harness.Warn]), fmt.Sprintf("%d measured", n[harness.Info]),
-		fmt.Sprintf("%d skipped", n[harness.Skip]), fmt.Sprintf("%d not carried out", n[harness.Errored]),
+		fmt.Sprintf("%d passed", n[Pass]), fmt.Sprintf("%d failed", n[Fail]),
+		fmt.Sprintf("%d warned", n[Warn]), fmt.Sprintf("%d measured", n[Info]),
+		fmt.Sprintf("%d skipped", n[Skip]), fmt.Sprintf("%d not carried out", n[Errored]),
 	}
-	if n[harness.Known] > 0 {
-		parts = append(parts, fmt.Sprintf("%d known to fail", n[harness.Known]))
+	if n[Known] > 0 {
+		parts = append(parts, fmt.Sprintf("%d known to fail", n[Known]))
 	}
-	if run.Stopped != "" {
+	if r.Stopped != "" {
 		t.line("")
-		t.wrapped("stopped ", run.Stopped)
+		t.wrapped("stopped ", r.Stopped)
 	}
 	t.line("")
-	text := fmt.Sprintf("%s in %s: %s.", count(len(run.Results)), figures.Format(run.Took), strings.Join(parts, ", "))
-	if r, held := longest(run.Results); r != nil {
-		text += fmt.Sprintf(" The longest hang was %s, held %s.", r.Scenario.ID, Lifetime(held))
+	text := fmt.Sprintf("%s in %s: %s.", count(len(r.Scenarios)), figures.Format(duration(r.Took)), strings.Join(parts, ", "))
+	if s, held := longest(r.Scenarios); s != nil {
+		text += fmt.Sprintf(" The longest hang was %s, held %s.", s.ID, held)
 	}
 	t.wrapped("", text)
 }
@@ -312,26 +307,19 @@ func count(n int) string {
 
 // longest is the scenario that a socket hung longest in, of its peer or of its
 // crowd, and how long; nil: none was observed.
-func longest(results []*harness.Result) (out *harness.Result, held evidence.Survival) {
-	for _, r := range results {
-		if r.Record == nil {
-			continue
-		}
-		for _, rec := range append(r.Record.Crowd[:len(r.Record.Crowd):len(r.Record.Crowd)], r.Record) {
-			own := rec.Socket.Held
-			own.Until -= rec.Opened()
-			if rec.Socket.Observed && (out == nil || own.Until > held.Until) {
-				out, held = r, own
-			}
+func longest(list []Scenario) (out *Scenario, held Survival) {
+	for i := range list {
+		if own := list[i].Longest(); own != nil && (out == nil || own.Until > held.Until) {
+			out, held = &list[i], *own
 		}
 	}
 	return out, held
 }
 
 // word is a verdict in a column of its own, coloured.
-func (t *Terminal) word(v harness.Verdict) string {
-	word := fmt.Sprintf("%-6s", v)
-	colour := map[harness.Verdict]string{harness.Fail: "31", harness.Errored: "35", harness.Warn: "33", harness.Pass: "32", harness.Skip: "36", harness.Known: "33"}[v]
+func (t *Terminal) word(verdict string) string {
+	word := fmt.Sprintf("%-6s", OneLine(verdict))
+	colour := map[string]string{Fail: "31", Errored: "35", Warn: "33", Pass: "32", Skip: "36", Known: "33"}[verdict]
 	if !t.o.Color || colour == "" {
 		return word
 	}
@@ -378,10 +366,10 @@ func plain(s string) string {
 }
 
 func (t *Terminal) live() {
-	if !t.o.Live || t.done == t.total {
+	if !t.o.Live || len(t.done) == t.total {
 		return
 	}
-	text := fmt.Sprintf("%d of %d done, %d failed, %s", t.done, t.total, t.bad, figures.Format(time.Since(t.began)))
+	text := fmt.Sprintf("%d of %d done, %d failed, %s", len(t.done), t.total, t.bad, figures.Format(time.Since(t.began)))
 	fmt.Fprintf(t.w, "\r\x1b[K%s", Clip(text, t.o.Width-1))
 }
 
@@ -389,13 +377,4 @@ func (t *Terminal) clear() {
 	if t.o.Live {
 		fmt.Fprint(t.w, "\r\x1b[K")
 	}
-}
-
-func sorted[K cmp.Ordered, V any](m map[K]V) []K {
-	keys := make([]K, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

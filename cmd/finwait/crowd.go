@@ -109,10 +109,11 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 			if err != nil {
 				return withHint(target, err)
 			}
-			reports.CrowdText(out, run, screen)
-			return unwritten(crowdOutcome(c.Context(), run),
-				write(json, func(w io.Writer) error { return reports.CrowdJSON(w, run) }),
-				write(svg, func(w io.Writer) error { return reports.CrowdSVG(w, run) }))
+			crowd := reports.NewCrowd(run)
+			reports.CrowdText(out, crowd, screen)
+			return unwritten(crowdOutcome(c.Context(), crowd),
+				write(json, func(w io.Writer) error { return reports.CrowdJSON(w, crowd) }),
+				write(svg, func(w io.Writer) error { return reports.CrowdSVG(w, crowd) }))
 		},
 	}
 	t.addReach(c)
@@ -209,14 +210,12 @@ func counter(w io.Writer, o reports.TerminalOptions, n int) (progress func(opene
 }
 
 // crowdOutcome turns a run into the command's result.
-func crowdOutcome(ctx context.Context, run *crowds.Run) error {
-	if ctx.Err() != nil {
+func crowdOutcome(ctx context.Context, crowd *reports.Crowd) error {
+	switch {
+	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	}
-	for i := range run.Members {
-		if m := &run.Members[i]; m.Err != "" || m.EndedEarly {
-			return errFailed
-		}
+	case len(crowd.Failures) > 0 || crowd.Lost > 0:
+		return errFailed
 	}
 	return nil
 }

@@ -15,7 +15,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/finwait/finwait/harness"
-	"github.com/finwait/finwait/page"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/scenarios"
@@ -25,8 +24,8 @@ import (
 func runCommand() *cobra.Command {
 	var t targetFlags
 	var selection scenarios.Selection
-	var junit, json, markdown, html string
-	var junitStrict, verbose, github bool
+	var files reportFiles
+	var verbose bool
 	var options harness.Options
 	var p processFlags
 	var conf config
@@ -62,7 +61,7 @@ processes of their own.`,
 				return err
 			}
 			summary := os.Getenv("GITHUB_STEP_SUMMARY")
-			if err := writable(junit, json, markdown, html); err != nil {
+			if err := writable(files.names()...); err != nil {
 				return err
 			}
 			if options.AtOnce < 0 {
@@ -97,13 +96,8 @@ processes of their own.`,
 			}
 			reporting(c.OutOrStdout())
 			run := show(c.OutOrStdout(), batch, len(chosen), verbose)
-			return unwritten(outcome(c.Context(), run), // one report that fails does not cost the other
-				write(junit, func(w io.Writer) error { return reports.JUnit(w, run, junitStrict) }),
-				write(json, func(w io.Writer) error { return reports.JSON(w, run) }),
-				write(markdown, func(w io.Writer) error { return reports.Markdown(w, run, reports.CommentMost) }),
-				write(html, func(w io.Writer) error { return page.Report(w, reports.New(run)) }),
-				reports.Append(summary, func(w io.Writer) error { return reports.Markdown(w, run, reports.SummaryMost) }),
-				annotate(c.OutOrStdout(), run, github))
+			return unwritten(outcome(c.Context(), run), append(files.write(c.OutOrStdout(), run),
+				reports.Append(summary, func(w io.Writer) error { return reports.Markdown(w, run, reports.SummaryMost) }))...)
 		},
 	}
 	t.add(c)
@@ -114,12 +108,8 @@ processes of their own.`,
 	addSelection(c, &selection)
 	f.IntVar(&options.AtOnce, "at-once", 0, "how many scenarios run at the same time (default all); 1 shows which one kills a server")
 	f.IntVar(&options.Repeat, "repeat", 1, "how often each scenario is played; its verdict is the worst, and a survival curve is drawn; of the servers that finwait starts for single plays, a bounded number run at the same time")
-	f.StringVar(&junit, "junit", "", "write a JUnit report to `file`")
-	f.BoolVar(&junitStrict, "junit-strict", false, "leave out of it what Jenkins' schema forbids (properties of a test case)")
-	f.StringVar(&json, "json", "", "write everything that was measured to `file`")
-	f.StringVar(&html, "html", "", "write a page for a browser to `file`")
-	f.StringVar(&markdown, "markdown", "", "write a summary in Markdown to `file`, at most 60,000 bytes for a comment; a longer one is also appended to the file that $GITHUB_STEP_SUMMARY names")
-	f.BoolVar(&github, "github", false, "print failures and warnings as GitHub's annotations too")
+	files.add(c)
+	f.Lookup("markdown").Usage += "; a longer one is also appended to the file that $GITHUB_STEP_SUMMARY names"
 	f.BoolVarP(&verbose, "verbose", "v", false, "show passes and traces too")
 	return c
 }
@@ -162,8 +152,8 @@ func ownURL() string { return "ws://" + ownAddress() + "/" }
 // declared one.
 const embeddedPing = time.Second
 
-// show prints results as they come, and returns the whole run.
-func show(w io.Writer, batch *harness.Batch, total int, verbose bool) *harness.Run {
+// show prints results as they come, and returns the report of the whole run.
+func show(w io.Writer, batch *harness.Batch, total int, verbose bool) *reports.Report {
 	o := terminal(w)
 	o.Verbose = verbose
 	t := reports.NewTerminal(w, o)
@@ -174,11 +164,11 @@ func show(w io.Writer, batch *harness.Batch, total int, verbose bool) *harness.R
 		select {
 		case r, more := <-batch.Results():
 			if !more {
-				run := batch.Wait()
+				run := reports.New(batch.Wait())
 				t.End(run)
 				return run
 			}
-			t.Result(r)
+			t.Result(reports.NewScenario(r))
 		case <-tick.C:
 			t.Tick()
 		}
@@ -216,14 +206,6 @@ func writable(files ...string) error {
 	return nil
 }
 
-// annotate prints annotations where they are wanted.
-func annotate(w io.Writer, run *harness.Run, wanted bool) error {
-	if !wanted {
-		return nil
-	}
-	return reports.GitHub(w, run)
-}
-
 // write writes a report where it is wanted.
 func write(file string, report func(io.Writer) error) error {
 	if file == "" {
@@ -250,26 +232,26 @@ func unwritten(result error, reports ...error) error {
 }
 
 // outcome turns a run into the command's result.
-func outcome(ctx context.Context, run *harness.Run) error {
-	n := run.Count()
+func outcome(ctx context.Context, run *reports.Report) error {
+	n := run.Totals
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case n[harness.Fail]+n[harness.Errored] > 0:
+	case n[reports.Fail]+n[reports.Errored] > 0:
 		return errFailed
-	case n[harness.Skip] == len(run.Results):
-		return fmt.Errorf("nothing could be judged: all that is selected needs what is missing, %s", missing(run.Results))
+	case n[reports.Skip] == len(run.Scenarios):
+		return fmt.Errorf("nothing could be judged: all that is selected needs what is missing, %s", missing(run.Scenarios))
 	}
 	return nil
 }
 
 // missing names what kept scenarios from being carried out.
-func missing(results []*harness.Result) string {
+func missing(list []reports.Scenario) string {
 	var out []string
-	for _, r := range results {
-		for _, c := range r.Missing {
-			if !slices.Contains(out, string(c)) {
-				out = append(out, string(c))
+	for _, s := range list {
+		for _, capability := range s.Missing {
+			if !slices.Contains(out, capability) {
+				out = append(out, capability)
 			}
 		}
 	}
