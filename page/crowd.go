@@ -14,14 +14,14 @@ import (
 type kind struct {
 	Name       string
 	N          int
-	Told, Ends string // how often each: "1001 ×9, none seen ×1"
-	Held       string // the longest of the server's sockets
+	Told, Ends string // how often each code and each end came: "1001 ×9, none seen ×1"
+	Held       string // how long the longest of the server's sockets was held
 
-	told, ends map[string]int
-	longest    *reports.Survival
+	codes, ends map[string]int
+	longest     *reports.Survival
 }
 
-// kinds are those of a scenario's crowd, in its order.
+// kinds are the kinds of peers in a scenario's crowd, in the order of the crowd.
 func kinds(s *reports.Scenario) []*kind {
 	var out []*kind
 	for i := range s.Crowd {
@@ -29,20 +29,20 @@ func kinds(s *reports.Scenario) []*kind {
 		name := cmp.Or(m.Kind, "all")
 		at := slices.IndexFunc(out, func(k *kind) bool { return k.Name == name })
 		if at < 0 {
-			at, out = len(out), append(out, &kind{Name: name, told: map[string]int{}, ends: map[string]int{}})
+			at, out = len(out), append(out, &kind{Name: name, codes: map[string]int{}, ends: map[string]int{}})
 		}
 		k := out[at]
 		k.N++
-		k.ends[ended(m)]++
+		k.ends[endOfTCP(m)]++
 		if !m.Refused {
-			k.told[told(m)]++
+			k.codes[toldCode(m)]++
 		}
 		if m.Held != nil && (k.longest == nil || m.Held.Until > k.longest.Until) {
 			k.longest = m.Held
 		}
 	}
 	for _, k := range out {
-		k.Told, k.Ends, k.Held = counts(k.told), counts(k.ends), "not observed"
+		k.Told, k.Ends, k.Held = counts(k.codes), counts(k.ends), "not observed"
 		if k.longest != nil {
 			k.Held = k.longest.String()
 		}
@@ -50,8 +50,8 @@ func kinds(s *reports.Scenario) []*kind {
 	return out
 }
 
-// told is the close code that a peer was told, as far as it read and saw.
-func told(m *reports.Member) string {
+// toldCode is the close code that a peer read; "none seen": it read no Close frame.
+func toldCode(m *reports.Member) string {
 	switch {
 	case m.Close == nil:
 		return "none seen"
@@ -61,8 +61,8 @@ func told(m *reports.Member) string {
 	return fmt.Sprint(*m.Close.Code)
 }
 
-// ended is how TCP ended for a peer.
-func ended(m *reports.Member) string {
+// endOfTCP is how TCP ended, as the peer saw it.
+func endOfTCP(m *reports.Member) string {
 	if m.Refused {
 		return "refused"
 	}

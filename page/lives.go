@@ -9,19 +9,20 @@ import (
 	"github.com/finwait/finwait/reports"
 )
 
-// life is a lifetime of a scenario: what is known of it, and a bar on a time axis,
-// in per cent of that.
-type life struct {
+// lifetime is how long something of a scenario lasted: in words, and as a bar whose
+// lengths are per cent of the time axis.
+type lifetime struct {
 	Name, Text    string
 	Bar           bool    // false: there is nothing to draw
 	Width, Orphan float64 // Orphan begins where Width ends
-	Open          bool    // it was not over when finwait stopped looking
+	Open          bool    // it is censored: it had not ended when finwait stopped looking
 
-	end, freed float64 // seconds since the trigger; freed: where the kernel kept an orphan
+	end   float64 // seconds since the trigger
+	freed float64 // the same, when the kernel freed an orphan; 0: there was none
 }
 
 // End is where the bar ends.
-func (l life) End() float64 { return l.Width + l.Orphan }
+func (l lifetime) End() float64 { return l.Width + l.Orphan }
 
 // tick is a mark of the axis.
 type tick struct {
@@ -29,14 +30,14 @@ type tick struct {
 	Text string
 }
 
-// lives are the three lifetimes since the trigger: TCP on the wire, until the
-// application's close event, and the server's socket. told: the target reports
+// lifetimes are three, since the trigger: that of TCP on the wire, the time until the
+// application's close event, and that of the server's socket. The target may not report
 // its close events.
-func lives(s *reports.Scenario, told bool) ([]life, []tick) {
+func lifetimes(s *reports.Scenario, tellsEvents bool) ([]lifetime, []tick) {
 	if s.Wire == nil {
 		return nil, nil
 	}
-	out := []life{wireLife(s.Wire), applicationLife(s, told), socketLife(s.Socket)}
+	out := []lifetime{wireLife(s.Wire), applicationLife(s, tellsEvents), socketLife(s.Socket)}
 	end := 0.001
 	for _, l := range out {
 		end = max(end, l.end, l.freed)
@@ -56,9 +57,9 @@ func lives(s *reports.Scenario, told bool) ([]life, []tick) {
 	return out, axis
 }
 
-// wireLife is that of TCP as the peer saw it.
-func wireLife(w *reports.Wire) life {
-	l := life{Name: "wire", Bar: true, end: w.EndedAt}
+// wireLife is how long TCP lasted, as the peer saw it.
+func wireLife(w *reports.Wire) lifetime {
+	l := lifetime{Name: "wire", Bar: true, end: w.EndedAt}
 	switch w.Ending {
 	case "fin":
 		l.Text = "FIN at " + timeText(w.EndedAt)
@@ -85,10 +86,10 @@ func wireLife(w *reports.Wire) life {
 	return l
 }
 
-// applicationLife lasts until the first close event. One that came when finwait
-// had stopped looking is the work of its own RST, and the life is censored.
-func applicationLife(s *reports.Scenario, told bool) life {
-	l := life{Name: "application"}
+// applicationLife is the time until the first close event. An event that came after finwait
+// had stopped looking was caused by finwait's own RST: the lifetime is censored.
+func applicationLife(s *reports.Scenario, tellsEvents bool) lifetime {
+	l := lifetime{Name: "application"}
 	switch {
 	case len(s.Events) > 0:
 		at, dated := since(s, s.Events[0])
@@ -100,7 +101,7 @@ func applicationLife(s *reports.Scenario, told bool) life {
 		default:
 			l.Bar, l.end, l.Text = true, at, "close event at "+timeText(at)
 		}
-	case !told:
+	case !tellsEvents:
 		l.Text = "not observed: the target does not report its close events"
 	case s.Error != "":
 		l.Text = "not observed: the scenario was not carried out"
@@ -114,9 +115,9 @@ func applicationLife(s *reports.Scenario, told bool) life {
 	return l
 }
 
-// socketLife is that of the server's socket.
-func socketLife(s *reports.Socket) life {
-	l := life{Name: "socket"}
+// socketLife is how long the server's process held its socket.
+func socketLife(s *reports.Socket) lifetime {
+	l := lifetime{Name: "socket"}
 	switch {
 	case s == nil:
 		l.Text = "not observed"
@@ -132,8 +133,8 @@ func socketLife(s *reports.Socket) life {
 	return l
 }
 
-// since is when an event came, since the trigger; false: its time is not told, or
-// is that of a clock that is not this host's.
+// since is when an event came, since the trigger. It is false where the event has no time,
+// or the time of another host's clock.
 func since(s *reports.Scenario, e reports.AppEvent) (float64, bool) {
 	if e.At == nil || s.Wire == nil || s.Socket == nil || !s.Socket.Observed {
 		return 0, false
@@ -141,8 +142,8 @@ func since(s *reports.Scenario, e reports.AppEvent) (float64, bool) {
 	return e.At.Sub(s.Wire.Trigger).Seconds(), true
 }
 
-// late tells whether an event came when finwait had stopped looking, and so had
-// ended the connection. Libraries date events to the millisecond.
+// late tells whether an event came after finwait had stopped looking, and so had ended the
+// connection. Libraries date events to the millisecond.
 func late(s *reports.Scenario, at float64) bool {
 	precision := 0.0
 	if s.Socket.Held != nil && s.Socket.Held.Censored {

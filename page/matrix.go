@@ -22,7 +22,7 @@ type matrixPage struct {
 	Lines    []line
 	Families []string
 	Verdicts []string // that a cell has
-	Titles   []string // of all verdicts, in their order
+	Titles   []string // of all verdicts, in the order of the page
 	Unknown  []string // targets that could not be measured, and why
 	Blobs    []blob
 }
@@ -30,7 +30,7 @@ type matrixPage struct {
 // column is a target.
 type column struct {
 	*matrix.Outcome
-	Counts []int // of verdicts, in their order
+	Counts []int // of verdicts, in the order of the page
 }
 
 // line is a scenario on all targets.
@@ -41,12 +41,12 @@ type line struct {
 
 type cell struct {
 	Verdict, Letter string // no verdict: it was not run
-	Name            string // for who does not see where it stands
+	Name            string // target, scenario and verdict, for screen readers
 	Link            template.URL
 }
 
-// blob is what the page tells of a target's scenarios: HTML by id, as JSON,
-// compressed, since it is most of the page.
+// blob is the HTML of each of a target's scenarios, by id, as JSON. It is compressed, since
+// it is most of the page.
 type blob struct {
 	Target string
 	Data   template.HTML // base64
@@ -65,7 +65,7 @@ func Matrix(w io.Writer, m *matrix.Matrix, whole func(target string) *reports.Re
 			continue
 		}
 		count, c := o.Count(), column{Outcome: o}
-		for _, v := range order {
+		for _, v := range verdictOrder {
 			c.Counts = append(c.Counts, count[v.verdict])
 		}
 		p.Columns = append(p.Columns, c)
@@ -74,8 +74,9 @@ func Matrix(w io.Writer, m *matrix.Matrix, whole func(target string) *reports.Re
 				cells[c.ID] = map[string]cell{}
 				ids = append(ids, c.ID)
 			}
+			word := verdictWord(c.Verdict)
 			cells[c.ID][o.Name] = cell{
-				c.Verdict, strings.ToUpper(word(c.Verdict)[:1]), fmt.Sprintf("%s, %s: %s", o.Name, c.ID, word(c.Verdict)), link(o.Name + "/" + c.ID),
+				c.Verdict, strings.ToUpper(word[:min(1, len(word))]), fmt.Sprintf("%s, %s: %s", o.Name, c.ID, word), link(o.Name + "/" + c.ID),
 			}
 		}
 		b, err := fragments(o, whole(o.Name))
@@ -95,7 +96,7 @@ func Matrix(w io.Writer, m *matrix.Matrix, whole func(target string) *reports.Re
 			p.Families = append(p.Families, family)
 		}
 	}
-	for i, v := range order {
+	for i, v := range verdictOrder {
 		p.Titles = append(p.Titles, v.counted)
 		if slices.ContainsFunc(p.Columns, func(c column) bool { return c.Counts[i] > 0 }) {
 			p.Verdicts = append(p.Verdicts, v.verdict)
@@ -116,7 +117,7 @@ func fragments(o *matrix.Outcome, run *reports.Report) (blob, error) {
 	for _, c := range o.Cells {
 		s := known[c.ID]
 		if s == nil || s.Verdict != c.Verdict {
-			s = bare(c)
+			s = scenarioOf(c)
 		}
 		f := newScenario(s, o.Has)
 		f.Link = link(o.Name + "/" + c.ID)
@@ -142,8 +143,8 @@ func fragments(o *matrix.Outcome, run *reports.Report) (blob, error) {
 	return blob{o.Name, template.HTML(base64.StdEncoding.EncodeToString(b.Bytes()))}, nil
 }
 
-// bare is a scenario of which the matrix alone is left.
-func bare(c *matrix.Cell) *reports.Scenario {
+// scenarioOf is a scenario as far as its cell of the matrix holds it.
+func scenarioOf(c *matrix.Cell) *reports.Scenario {
 	s := &reports.Scenario{ID: c.ID, Verdict: c.Verdict, Error: c.Error, Missing: c.Missing, Exit: c.Exit, Curves: c.Curves}
 	for _, b := range c.Breaches {
 		s.Findings = append(s.Findings, b.Finding())

@@ -34,12 +34,12 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 		return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(id), "/", "/<wbr>"))
 	},
 	"time": func(s float64) string { return figures.Format(seconds(s)) },
-	"word": word,
+	"word": verdictWord,
 	"when": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 }).ParseFS(files, "*.html"))
 
-// shell is what both pages are put in.
-type shell struct {
+// document is what page.html wraps around the body of a page.
+type document struct {
 	Title  string
 	Policy string
 	Style  template.CSS
@@ -64,23 +64,23 @@ func write(w io.Writer, title, name string, page any) error {
 	if err := templates.ExecuteTemplate(&body, name+".html", page); err != nil {
 		return err
 	}
-	return templates.ExecuteTemplate(w, "page.html", shell{
+	return templates.ExecuteTemplate(w, "page.html", document{
 		reports.OneLine(title), policy, template.CSS(style), template.JS(script), name, template.HTML(body.String()),
 	})
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// word is a verdict as the reader knows it.
-func word(verdict string) string {
+// verdictWord is a verdict as the reader knows it.
+func verdictWord(verdict string) string {
 	if verdict == reports.Info {
 		return "measured"
 	}
 	return verdict
 }
 
-// order is that of the verdicts on the page: what needs a reader comes first.
-var order = []struct {
+// verdictOrder is the order of the verdicts on a page: what a reader has to act on comes first.
+var verdictOrder = []struct {
 	verdict, title, counted string // "fail", "Failed (3)", "3 failed"
 }{
 	{reports.Fail, "Failed", "failed"}, {reports.Errored, "Not carried out", "not carried out"}, {reports.Warn, "Warned", "warned"},
@@ -123,7 +123,7 @@ func Report(w io.Writer, r *reports.Report) error {
 	p := report{Report: r, Figures: keyFigures(r)}
 	var counts []string
 	count := map[string]int{}
-	for _, o := range order {
+	for _, o := range verdictOrder {
 		s := section{Verdict: o.verdict, Title: o.title}
 		for i := range r.Scenarios {
 			if one := &r.Scenarios[i]; one.Verdict == s.Verdict {
@@ -136,7 +136,7 @@ func Report(w io.Writer, r *reports.Report) error {
 		}
 		count[o.verdict] = len(s.Scenarios)
 	}
-	p.Head, p.Counts = head(count[reports.Fail], count[reports.Errored], len(r.Scenarios)), strings.Join(counts, ", ")
+	p.Head, p.Counts = headline(count[reports.Fail], count[reports.Errored], len(r.Scenarios)), strings.Join(counts, ", ")
 	for _, s := range r.Scenarios {
 		if !slices.Contains(p.Families, s.Family) {
 			p.Families = append(p.Families, s.Family)
@@ -145,8 +145,8 @@ func Report(w io.Writer, r *reports.Report) error {
 	return write(w, "finwait: "+p.Head+": "+r.Target, "report", p)
 }
 
-// head is the verdict of a run of n scenarios.
-func head(failed, errored, n int) string {
+// headline is the verdict of a run of n scenarios.
+func headline(failed, errored, n int) string {
 	switch {
 	case failed > 0 && errored > 0:
 		return fmt.Sprintf("%d of %d failed, %d not carried out", failed, n, errored)
@@ -170,7 +170,7 @@ func keyFigures(r *reports.Report) []figure {
 		if s.Exit != nil && (exit == nil || s.Exit.At > exit.Exit.At) {
 			exit = s
 		}
-		if b := s.Breach(); b != nil && (worst == nil || compare(s, worst) > 0) {
+		if b := s.Breach(); b != nil && (worst == nil || compareBreaches(s, worst) > 0) {
 			worst = s
 		}
 	}
@@ -188,10 +188,10 @@ func keyFigures(r *reports.Report) []figure {
 	return out
 }
 
-// compare orders scenarios by their breaches: one that fails is worse than one that
+// compareBreaches orders scenarios by their breaches: one that fails is worse than one that
 // warns, a MUST than a BUDGET, and that than a SHOULD; of the same grade, the process
 // that had to be killed, then what took the longest, be it the exit or a socket.
-func compare(a, b *reports.Scenario) int {
+func compareBreaches(a, b *reports.Scenario) int {
 	grades := []string{string(rules.Should), string(rules.Budget), string(rules.Must)}
 	rank := func(s *reports.Scenario) (fails, grade, killed int, took float64) {
 		if h := s.Longest(); h != nil {
@@ -222,7 +222,7 @@ type scenario struct {
 	Breached []breach
 	Others   []reports.Finding
 	Kinds    []*kind // of peers in its crowd
-	Lives    []life
+	Lives    []lifetime
 	Axis     []tick
 	Rows     []row
 	Curves   []template.HTML
@@ -231,7 +231,7 @@ type scenario struct {
 // newScenario is a scenario of a target that can do what has names.
 func newScenario(s *reports.Scenario, has []string) *scenario {
 	out := &scenario{Scenario: s, Link: link(s.ID), Kinds: kinds(s), Rows: rows(s)}
-	out.Lives, out.Axis = lives(s, slices.Contains(has, string(evidence.CanEvents)))
+	out.Lives, out.Axis = lifetimes(s, slices.Contains(has, string(evidence.CanEvents)))
 	var judged, breached []string
 	for _, f := range s.Findings {
 		switch rules.Outcome(f.Outcome) {

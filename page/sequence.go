@@ -17,7 +17,7 @@ import (
 // its application was told.
 type row struct {
 	at                 float64
-	Time               string // filled in by fold
+	Time               string // filled in by mergeRepeats
 	Peer, Wire, Server string
 	Way                string // of what went over the wire: "out" towards the server, "in"
 	Dark               bool   // what came from the server was lost
@@ -57,8 +57,8 @@ func rows(s *reports.Scenario) []row {
 		out = append(out, row{at: s.Exit.At, Server: "process: " + s.Exit.String()})
 	}
 	slices.SortStableFunc(out, func(a, b row) int { return cmp.Compare(a.at, b.at) })
-	darken(out)
-	out = append(fold(out), undated...)
+	markDark(out)
+	out = append(mergeRepeats(out), undated...)
 	if s.Elided > 0 {
 		out = append(out, row{Peer: fmt.Sprintf("%d more events", s.Elided)})
 	}
@@ -98,8 +98,8 @@ func socketRows(s *reports.Socket) []row {
 	return append([]row{release}, states...)
 }
 
-// darken marks the rows between going dark and the return.
-func darken(rows []row) {
+// markDark marks the rows between going dark and the return.
+func markDark(rows []row) {
 	dark := false
 	for i, r := range rows {
 		switch peers.EventKind(r.kind) {
@@ -113,12 +113,12 @@ func darken(rows []row) {
 	}
 }
 
-// fold writes the times, and makes one row of many that say the same.
-func fold(rows []row) []row {
+// mergeRepeats writes the times, and makes one row of many that say the same.
+func mergeRepeats(rows []row) []row {
 	var out []row
 	for len(rows) > 0 {
 		one, n := rows[0], 1
-		for ; n < len(rows) && rows[n].says(one); n++ {
+		for ; n < len(rows) && rows[n].saysSame(one); n++ {
 		}
 		one.Time = figures.Format(seconds(one.at))
 		if n > 1 {
@@ -134,8 +134,8 @@ func fold(rows []row) []row {
 	return out
 }
 
-// says tells whether both rows say the same, at whatever time.
-func (r row) says(o row) bool {
+// saysSame tells whether both rows say the same, at whatever time.
+func (r row) saysSame(o row) bool {
 	r.at = o.at
 	return r == o
 }

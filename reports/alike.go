@@ -28,8 +28,8 @@ func (a *Alike) IDs() []string {
 	return parts(a.pattern, a.ids)
 }
 
-// full is Name with all ids.
-func (a *Alike) full() string {
+// nameWithIDs is Name, followed by the ids where Name only counts them.
+func (a *Alike) nameWithIDs() string {
 	if ids := a.IDs(); ids != nil {
 		return a.Name() + ": " + strings.Join(ids, ", ")
 	}
@@ -39,8 +39,8 @@ func (a *Alike) full() string {
 // mostNamed is how many ids of one pattern are named in short.
 const mostNamed = 4
 
-// name is the id; of a few the ids in short, family/{one,two}; of more the
-// pattern with their count.
+// name is the id of one scenario, family/{one,two} for up to [mostNamed], and for more
+// the pattern with their count.
 func name(pattern string, ids []string) string {
 	if len(ids) == 1 {
 		return ids[0]
@@ -51,7 +51,7 @@ func name(pattern string, ids []string) string {
 	return strings.Replace(pattern, "*", "{"+strings.Join(parts(pattern, ids), ",")+"}", 1)
 }
 
-// parts are what stands for the * of the pattern.
+// parts are the parts of the ids that the * of the pattern stands for.
 func parts(pattern string, ids []string) []string {
 	before, after, _ := strings.Cut(pattern, "*")
 	out := make([]string, len(ids))
@@ -93,8 +93,8 @@ func listedAs(s *Scenario) string {
 	return s.Verdict
 }
 
-// pattern is the id without the part that a family varies: family/*/variant,
-// or family/*.
+// pattern is the id with * for its second part, which differs within a family:
+// family/*/variant, or family/*.
 func pattern(id string) string {
 	parts := strings.Split(id, "/")
 	if len(parts) > 1 {
@@ -103,7 +103,8 @@ func pattern(id string) string {
 	return strings.Join(parts, "/")
 }
 
-// signature tells what was breached, and how long the hang was, roughly.
+// signature is what results that are alike have in common: the breached rules, and what
+// was seen, without figures.
 func signature(s *Scenario) string {
 	var b strings.Builder
 	if s.Verdict == Errored {
@@ -111,13 +112,13 @@ func signature(s *Scenario) string {
 	}
 	for _, f := range s.Findings {
 		if f.Outcome == breached {
-			fmt.Fprintf(&b, "%s %s %s %s\n", f.Rule, f.Want, rough(f.Got), s.knownAs(f))
+			fmt.Fprintf(&b, "%s %s %s %s\n", f.Rule, f.Want, withoutFigures(f.Got), s.knownAs(f))
 		}
 	}
 	return b.String()
 }
 
-// rough leaves out figures: milliseconds of latency differ from case to case.
-func rough(s string) string {
+// withoutFigures replaces figures by #: latencies differ from scenario to scenario.
+func withoutFigures(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r >= '0' && r <= '9' || r == '.' }), "#")
 }

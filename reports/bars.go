@@ -10,7 +10,7 @@ import (
 // shortest is the hang, in seconds, below which none is drawn.
 const shortest = 0.1
 
-// bar is the life of one server socket, or of several that lived alike.
+// bar is how long one server socket was held, or several that were held about as long.
 type bar struct {
 	pattern string
 	ids     []string
@@ -23,7 +23,7 @@ func (t *Terminal) bars(list []Scenario) {
 	var bars []*bar
 	for i := range list {
 		if held := list[i].Held(); held != nil && held.Until >= shortest {
-			bars = place(bars, list[i].ID, *held)
+			bars = addToBar(bars, list[i].ID, *held)
 		}
 	}
 	if len(bars) == 0 {
@@ -53,8 +53,9 @@ func (t *Terminal) bars(list []Scenario) {
 
 func (b *bar) name() string { return OneLine(name(b.pattern, b.ids)) }
 
-// place adds a life to the bar that it is like, within a tenth, or a new one.
-func place(bars []*bar, id string, held Survival) []*bar {
+// addToBar adds a socket to the bar of those that lived as long, within a tenth, or to a
+// new bar.
+func addToBar(bars []*bar, id string, held Survival) []*bar {
 	for _, b := range bars {
 		apart := math.Abs(b.held.Until - held.Until)
 		if b.pattern == pattern(id) && b.held.Censored == held.Censored && apart <= b.held.Until/10 {

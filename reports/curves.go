@@ -10,33 +10,34 @@ import (
 	"github.com/finwait/finwait/survival"
 )
 
-// level is that of confidence intervals.
+// level is the confidence level of intervals.
 const level = 0.95
 
-// lifetimes are observations by kind of peer, in the order of the first of each.
-type lifetimes struct {
+// observations are how long sockets lived, by kind of peer, in the order of the first of
+// each kind.
+type observations struct {
 	kinds []string
-	wire  map[string]bool
+	wire  map[string]bool // of this kind, ends of TCP were seen on the wire only
 	of    map[string][]survival.Observation
-	bound map[string]time.Duration // the largest
+	bound map[string]time.Duration // the largest error bound of a kind
 }
 
 // add adds an observation. Wire: the end of TCP was seen on the wire, not that of the
 // server's socket.
-func (l *lifetimes) add(kind string, wire bool, o survival.Observation, bound time.Duration) {
-	if l.of == nil {
-		l.of, l.wire, l.bound = map[string][]survival.Observation{}, map[string]bool{}, map[string]time.Duration{}
+func (seen *observations) add(kind string, wire bool, o survival.Observation, bound time.Duration) {
+	if seen.of == nil {
+		seen.of, seen.wire, seen.bound = map[string][]survival.Observation{}, map[string]bool{}, map[string]time.Duration{}
 	}
-	if l.of[kind] == nil {
-		l.kinds = append(l.kinds, kind)
+	if seen.of[kind] == nil {
+		seen.kinds = append(seen.kinds, kind)
 	}
-	l.of[kind], l.wire[kind] = append(l.of[kind], o), l.wire[kind] || wire
-	l.bound[kind] = max(l.bound[kind], bound)
+	seen.of[kind], seen.wire[kind] = append(seen.of[kind], o), seen.wire[kind] || wire
+	seen.bound[kind] = max(seen.bound[kind], bound)
 }
 
-func (l *lifetimes) curves() (out []Curve) {
-	for _, kind := range l.kinds {
-		out = append(out, newCurve(kind, l.wire[kind], survival.Estimate(l.of[kind], level), l.bound[kind]))
+func (seen *observations) curves() (out []Curve) {
+	for _, kind := range seen.kinds {
+		out = append(out, newCurve(kind, seen.wire[kind], survival.Estimate(seen.of[kind], level), seen.bound[kind]))
 	}
 	return out
 }
@@ -64,7 +65,7 @@ func newQuantile(estimate *survival.Curve, q float64) *Quantile {
 	return &Quantile{reached(at), reached(low), reached(high)}
 }
 
-// estimate is the curve as it was estimated.
+// estimate is the curve in the form that computes quantiles.
 func (c Curve) estimate() *survival.Curve {
 	out := &survival.Curve{N: c.N, Censored: c.Censored, Last: c.Last}
 	for _, s := range c.Steps {
@@ -95,8 +96,8 @@ func (c Curve) Summary() string {
 	return out
 }
 
-// time writes a time of the curve; one that was not reached is beyond the last
-// that was observed.
+// time writes a time of the curve. A quantile that was not reached is later than the last
+// time that was observed.
 func (c Curve) time(s float64) string {
 	if math.IsInf(s, 1) {
 		return "> " + figures.Format(duration(c.Last))
@@ -104,8 +105,8 @@ func (c Curve) time(s float64) string {
 	return figures.Format(duration(s))
 }
 
-// Spark draws the curve in n characters over the time until the end, from full
-// to blank.
+// Spark draws the curve in n characters from 0 to end seconds: a full block where all
+// sockets are alive, a blank where none is.
 func (c Curve) Spark(n int, end float64) string {
 	blocks := []rune(" ▁▂▃▄▅▆▇█")
 	estimate := c.estimate()
@@ -117,5 +118,5 @@ func (c Curve) Spark(n int, end float64) string {
 	return b.String()
 }
 
-// duration is a time of the model.
+// duration converts a time of the model, which is in seconds.
 func duration(s float64) time.Duration { return time.Duration(math.Round(s * float64(time.Second))) }

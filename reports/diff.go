@@ -33,9 +33,9 @@ const DiffFormat = "finwait-diff"
 type Diff struct {
 	Format  string   `json:"format"`
 	Version int      `json:"version"`
-	Old     string   `json:"old"` // target and time
+	Old     string   `json:"old"` // target and time of the older report
 	New     string   `json:"new"`
-	Notes   []string `json:"notes"`   // why the two may not compare
+	Notes   []string `json:"notes"`   // reasons why the two reports may not be comparable
 	Same    int      `json:"same"`    // scenarios without a change
 	Changes []Change `json:"changes"` // the worse first, then the better, in the order of the new report
 }
@@ -109,14 +109,14 @@ func (r *Report) source() string {
 	return fmt.Sprintf("%s, %s", r.Target, r.Started.UTC().Format(time.DateTime+" UTC"))
 }
 
-// gravity orders verdicts; a scenario that was skipped has none.
+// gravity orders verdicts from the best to the worst. A skip has no place in that order.
 var gravity = map[string]int{
 	Pass: 1, Info: 1, Warn: 2, Fail: 3, Known: 3, Errored: 3,
 }
 
-// step compares two verdicts: an error is worse than all that was carried out, and
-// a failure in its place is no better.
-func step(was, is string) string {
+// verdictTrend compares two verdicts. An error is worse than every verdict of a scenario
+// that was carried out; a failure where there was an error is no better.
+func verdictTrend(was, is string) string {
 	before, after := gravity[was], gravity[is]
 	switch {
 	case before == 0 || after == 0:
@@ -134,7 +134,7 @@ func compare(was, is *Scenario, th Threshold) (out []Change) {
 		out = append(out, Change{is.ID, what, before, after, trend})
 	}
 	if was.Verdict != is.Verdict {
-		add("verdict", was.Verdict, is.Verdict, step(was.Verdict, is.Verdict))
+		add("verdict", was.Verdict, is.Verdict, verdictTrend(was.Verdict, is.Verdict))
 	}
 	for _, p := range pairs(was, is) {
 		before, after := p.before, p.after
@@ -151,24 +151,24 @@ func compare(was, is *Scenario, th Threshold) (out []Change) {
 		add("rule", before.Rule+" "+before.inShort(), after.Rule+" "+after.inShort(), trend)
 	}
 	if was.Verdict == Errored || is.Verdict == Errored {
-		return out // what was measured of one is cut short
+		return out // the measurements of a scenario that was not carried out are incomplete
 	}
-	before, sockets := map[seen]lasted{}, was.Held() != nil && is.Held() != nil
-	for _, l := range was.lasted() {
-		before[l.seen] = l
+	before, sockets := map[measure]lifetime{}, was.Held() != nil && is.Held() != nil
+	for _, l := range was.lifetimes() {
+		before[l.measure] = l
 	}
-	for _, now := range is.lasted() {
-		then, ok := before[now.seen]
+	for _, now := range is.lifetimes() {
+		then, ok := before[now.measure]
 		if !ok || now.what == "wire" && sockets {
 			continue
 		}
-		if trend := th.lives(then.Survival, now.Survival); trend != other {
+		if trend := th.trend(then.Survival, now.Survival); trend != other {
 			add(now.what, then.String(), now.String(), trend)
 		}
 	}
 	if was.Exit != nil && is.Exit != nil {
 		a, b := was.Exit, is.Exit
-		trend := th.lives(Survival{Until: a.At, Censored: a.Killed}, Survival{Until: b.At, Censored: b.Killed})
+		trend := th.trend(Survival{Until: a.At, Censored: a.Killed}, Survival{Until: b.At, Censored: b.Killed})
 		if trend != other || a.Killed != b.Killed || a.Words != b.Words {
 			add("exit", a.String(), b.String(), trend)
 		}
@@ -183,11 +183,12 @@ func compare(was, is *Scenario, th Threshold) (out []Change) {
 
 const breached = string(rules.Breached)
 
-// pair is what two results say of a rule; without an outcome where one says nothing.
+// pair is a rule's finding in both reports. A report that did not look at the rule has a
+// finding without an outcome.
 type pair struct{ before, after Finding }
 
-// pairs are the rules that were looked at in either of two results, each once: in the
-// order of the second, then of the first.
+// pairs are the rules that either report looked at, each once: those of the second report
+// in its order, then those that only the first has.
 func pairs(was, is *Scenario) (out []pair) {
 	at := map[string]int{}
 	find := func(rule string) (p *pair, isNew bool) {
@@ -212,7 +213,7 @@ func pairs(was, is *Scenario) (out []pair) {
 	return out
 }
 
-// judged tells whether the rule was judged, or what it asks measured.
+// judged tells whether the finding is a judgement or a measurement.
 func (f Finding) judged() bool {
 	return slices.Contains([]string{breached, string(rules.Kept), string(rules.Measured)}, f.Outcome)
 }

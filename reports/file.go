@@ -25,7 +25,7 @@ func CheckWritable(path string) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("cannot write the report %s: %w", path, cause(err))
+		return fmt.Errorf("cannot write the report %s: %w", path, withoutFileName(err))
 	}
 	return nil
 }
@@ -38,8 +38,8 @@ func SameFile(a, b string) bool {
 	if errA == nil && errB == nil {
 		return os.SameFile(infoA, infoB)
 	}
-	fileA, errA := followed(a)
-	fileB, errB := followed(b)
+	fileA, errA := resolve(a)
+	fileB, errB := resolve(b)
 	return errA == nil && errB == nil && fileA == fileB
 }
 
@@ -49,7 +49,7 @@ func SameFile(a, b string) bool {
 func WriteFile(path string, write func(io.Writer) error) (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("cannot write the report %s: %w", path, cause(err))
+			err = fmt.Errorf("cannot write the report %s: %w", path, withoutFileName(err))
 		}
 	}()
 	d, err := destinationOf(path)
@@ -72,9 +72,9 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 	return os.Rename(f.Name(), d.file)
 }
 
-// destination is where a report goes: one of the three.
+// destination is where a report goes. One of direct, device and file is set.
 type destination struct {
-	direct *os.File // standard output or error, be it a regular file
+	direct *os.File // standard output or error, also where it is a regular file
 	device string   // anything else that is not a regular file
 	file   string   // a regular file, there or not, that is no symbolic link
 	mode   fs.FileMode
@@ -83,7 +83,7 @@ type destination struct {
 func destinationOf(path string) (destination, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		file, err := followed(path)
+		file, err := resolve(path)
 		return destination{file: file, mode: 0o644}, err
 	}
 	if err != nil {
@@ -100,16 +100,16 @@ func destinationOf(path string) (destination, error) {
 	case !info.Mode().IsRegular():
 		return destination{device: path}, nil
 	}
-	file, err := followed(path)
+	file, err := resolve(path)
 	return destination{file: file, mode: info.Mode().Perm()}, err
 }
 
 // mostLinks is how many symbolic links a path may lead through.
 const mostLinks = 40
 
-// followed is the absolute path of the file that path leads to, which need not
+// resolve returns the absolute path of the file that path leads to, which need not
 // be there; its directory must be.
-func followed(path string) (string, error) {
+func resolve(path string) (string, error) {
 	for range mostLinks {
 		dir, name := filepath.Split(path)
 		dir, err := filepath.EvalSymlinks(cmp.Or(dir, "."))
@@ -140,37 +140,38 @@ func Append(path string, write func(io.Writer) error) error {
 		return nil
 	}
 	if err := writeTo(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, write); err != nil {
-		return fmt.Errorf("cannot append the report to %s: %w", path, cause(err))
+		return fmt.Errorf("cannot append the report to %s: %w", path, withoutFileName(err))
 	}
 	return nil
 }
 
-// stalled is how long a FIFO's reader may take nothing.
-const stalled = 10 * time.Second
+// readerPatience is how long finwait waits for a FIFO's reader to read on.
+const readerPatience = 10 * time.Second
 
-// writeTo writes to a file as it is opened so. Where that is a FIFO it waits for
-// nobody to open its other end, and not for long for who does not read (fifo(7)).
-func writeTo(path string, how int, write func(io.Writer) error) error {
-	f, err := os.OpenFile(path, how|syscall.O_NONBLOCK, 0o644)
+// writeTo opens a file with these flags and writes to it. It does not wait until somebody
+// opens the other end of a FIFO (fifo(7)), and waits for its reader no longer than
+// readerPatience.
+func writeTo(path string, flags int, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, flags|syscall.O_NONBLOCK, 0o644)
 	if errors.Is(err, syscall.ENXIO) {
 		return errors.New("nobody reads it: start its reader first")
 	}
 	if err != nil {
 		return err
 	}
-	err = errors.Join(buffered(impatient{f}, write), f.Close())
+	err = errors.Join(buffered(deadlineWriter{f}, write), f.Close())
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("its reader took nothing for %s", stalled)
+		return fmt.Errorf("its reader took nothing for %s", readerPatience)
 	}
 	return err
 }
 
-// impatient is a file whose writes have a deadline, where it knows any. It has no
-// other way of writing.
-type impatient struct{ file *os.File }
+// deadlineWriter gives each write to a file a deadline, where the kind of file has
+// deadlines. It hides the other ways in which a file is written.
+type deadlineWriter struct{ file *os.File }
 
-func (f impatient) Write(b []byte) (int, error) {
-	_ = f.file.SetWriteDeadline(time.Now().Add(stalled))
+func (f deadlineWriter) Write(b []byte) (int, error) {
+	_ = f.file.SetWriteDeadline(time.Now().Add(readerPatience))
 	return f.file.Write(b)
 }
 
@@ -182,8 +183,9 @@ func buffered(f io.Writer, write func(io.Writer) error) error {
 	return w.Flush()
 }
 
-// cause leaves out the name of the temporary file.
-func cause(err error) error {
+// withoutFileName leaves out of an error the name of the temporary file, which the user
+// does not know.
+func withoutFileName(err error) error {
 	if path := new(fs.PathError); errors.As(err, &path) {
 		return path.Err
 	}

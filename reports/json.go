@@ -51,7 +51,7 @@ func decode(r io.Reader, formats []string) (report *Report, crowd *Crowd, err er
 		return nil, nil, inWords(err)
 	}
 	if !slices.Contains(formats, head.Format) || head.Version != Version {
-		return nil, nil, foreign(head.Format, head.Version, formats)
+		return nil, nil, formatError(head.Format, head.Version, formats)
 	}
 	if head.Format == CrowdFormat {
 		crowd = new(Crowd)
@@ -71,7 +71,7 @@ func decode(r io.Reader, formats []string) (report *Report, crowd *Crowd, err er
 	return report, nil, nil
 }
 
-// inWords is an error of encoding/json as who gave the file understands it.
+// inWords makes an error of encoding/json one that the user of a file understands.
 func inWords(err error) error {
 	wrong, moment := new(json.UnmarshalTypeError), new(time.ParseError)
 	switch {
@@ -89,8 +89,8 @@ func inWords(err error) error {
 	return err
 }
 
-// foreign tells which format and version a file has, and which can be read here.
-func foreign(format string, version int, formats []string) error {
+// formatError says which format and version a file has, and which can be read here.
+func formatError(format string, version int, formats []string) error {
 	readable := make([]string, len(formats))
 	for i, f := range formats {
 		readable[i] = fmt.Sprintf("%q", f)
@@ -107,7 +107,7 @@ func foreign(format string, version int, formats []string) error {
 	return errors.New(text)
 }
 
-// checkVerdicts tells of a verdict that no report could show.
+// checkVerdicts is an error where a scenario has a verdict that no report could show.
 func (r *Report) checkVerdicts() error {
 	for _, s := range r.Scenarios {
 		if !slices.Contains([]string{Pass, Fail, Warn, Info, Skip, Errored, Known}, s.Verdict) {
@@ -117,8 +117,8 @@ func (r *Report) checkVerdicts() error {
 	return nil
 }
 
-// complete fills in what earlier reports of version 1 do not say, as far as the rest
-// of them tells, and notes what they lack.
+// complete fills in what an earlier finwait did not write, where the rest of the report
+// tells it, and notes what the report lacks.
 func (r *Report) complete() {
 	earlier, unweighed := false, false
 	for _, s := range r.Scenarios {
@@ -142,16 +142,18 @@ func (r *Report) complete() {
 	}
 }
 
-// crowdUndated tells whether a crowd's peers have no times at which they were connected.
+// crowdUndated tells whether peers of the crowd were connected, and none says when.
 func (s *Scenario) crowdUndated() bool {
-	return len(s.Crowd) > 0 && !slices.ContainsFunc(s.Crowd, func(m Member) bool { return m.Connected != nil })
+	connected := func(m Member) bool { return m.Status > 0 || m.Held != nil }
+	dated := func(m Member) bool { return m.Connected != nil }
+	return slices.ContainsFunc(s.Crowd, connected) && !slices.ContainsFunc(s.Crowd, dated)
 }
 
-// lapsedFailure is what [Scenario.Known] says of breaches that are excused no more.
+// lapsedFailure matches what [Scenario.Known] says of breaches that are excused no more.
 var lapsedFailure = regexp.MustCompile(`(?:^|; )([^;]+?) was excused until (\d{4}-\d\d-\d\d \(.*?\)), no longer`)
 
-// completeFindings fills in the weights that strict gives, and since when a breach is
-// excused no more.
+// completeFindings fills in the weights of a strict run, and until when a breach was
+// excused that is excused no more.
 func (s *Scenario) completeFindings(strict bool) {
 	lapsed := map[string]string{} // by rule
 	for _, match := range lapsedFailure.FindAllStringSubmatch(s.Known, -1) {

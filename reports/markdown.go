@@ -62,7 +62,7 @@ func Markdown(w io.Writer, r *Report, most int) error {
 			if known := g.Scenario.Known; known != "" {
 				got += "; " + MarkdownText(known)
 			}
-			b.row("| %s | %s | %s | %s |\n", MarkdownText(g.full()), MarkdownText(want), got, MarkdownText(clause))
+			b.row("| %s | %s | %s | %s |\n", MarkdownText(g.nameWithIDs()), MarkdownText(want), got, MarkdownText(clause))
 		}
 	}
 	crowdTables(&b, r.Scenarios)

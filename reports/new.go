@@ -188,33 +188,33 @@ func crowdCurves(r *harness.Result) []Curve {
 	if plays == nil {
 		plays = []*harness.Result{r}
 	}
-	var l lifetimes
+	var seen observations
 	for _, p := range plays {
 		if rec := p.Record; rec != nil && rec.Err == "" { // what was not carried out has no figures
 			for _, c := range rec.Crowd {
 				if c.Kind != "" && !c.Refused && (c.Kind != evidence.Connecting || c.Connected != nil) {
-					l.add(c.Kind, !c.Socket.Observed, observation(c), bound(c))
+					seen.add(c.Kind, !c.Socket.Observed, observation(c), bound(c))
 				}
 			}
 		}
 	}
-	return l.curves()
+	return seen.curves()
 }
 
 // repeatedCurve estimates how long the server's socket, or where it was not observed
 // TCP on the wire, survived in the plays of a scenario that was repeated; nil
 // where it was not, or has a crowd, which has [crowdCurves].
 func repeatedCurve(r *harness.Result) *Curve {
-	var l lifetimes
+	var seen observations
 	for _, p := range r.Plays {
 		if rec := p.Record; rec != nil && rec.Triggered && len(rec.Crowd) == 0 {
-			l.add(r.Scenario.ID, !rec.Socket.Observed, observation(rec), bound(rec))
+			seen.add(r.Scenario.ID, !rec.Socket.Observed, observation(rec), bound(rec))
 		}
 	}
-	if len(l.kinds) == 0 {
+	if len(seen.kinds) == 0 {
 		return nil
 	}
-	return &l.curves()[0]
+	return &seen.curves()[0]
 }
 
 // observation is how long the server's socket was held, or TCP was open, since the

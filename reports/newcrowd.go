@@ -20,7 +20,7 @@ func NewCrowd(run *crowds.Run) *Crowd {
 	if run.Exit != nil {
 		out.Exit = newExit(run.Exit)
 	}
-	var l lifetimes
+	var seen observations
 	kinds := map[string]*CrowdKind{}
 	for i := range run.Members {
 		m := &run.Members[i]
@@ -57,9 +57,9 @@ func NewCrowd(run *crowds.Run) *Crowd {
 				k.Bound = max(k.Bound, sec(m.Bound))
 			}
 		}
-		l.add(k.Kind, !run.Observed, o, 0) // the kind has the bound
+		seen.add(k.Kind, !run.Observed, o, 0) // the kind has the bound
 	}
-	for _, c := range l.curves() {
+	for _, c := range seen.curves() {
 		k := kinds[c.Kind]
 		k.Curve = c
 		out.Kinds = append(out.Kinds, *k)

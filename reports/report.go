@@ -34,8 +34,8 @@ type Report struct {
 	Totals    map[string]int `json:"totals"`
 	Scenarios []Scenario     `json:"scenarios"`
 
-	// Lacks are what an earlier version did not write and nothing else in the report
-	// tells, a sentence each.
+	// Lacks says, in a sentence each, what an earlier finwait did not write and what the
+	// rest of the report does not tell either.
 	Lacks []string `json:"-"`
 }
 
@@ -132,8 +132,8 @@ func (s *Scenario) Breach() *Finding {
 	return warning
 }
 
-// Repeats are the plays of a scenario that was repeated; everything else of it is
-// that of the worst.
+// Repeats are the plays of a scenario that was repeated. The other fields of the scenario
+// are those of its worst play.
 type Repeats struct {
 	Verdicts []string `json:"verdicts"`        // of each play
 	Curve    *Curve   `json:"curve,omitempty"` // of the server's sockets
@@ -156,13 +156,13 @@ type Finding struct {
 }
 
 // Weighs tells what the finding does to its scenario, as [rules.Finding.Weighs].
-func (f Finding) Weighs() rules.Weight { return f.measured().Weighs() }
+func (f Finding) Weighs() rules.Weight { return f.judgement().Weighs() }
 
 // Grading is the grade, with the weight where that is not the usual one.
-func (f Finding) Grading() string { return f.measured().Grading() }
+func (f Finding) Grading() string { return f.judgement().Grading() }
 
-// measured is the finding as the harness had it, as far as a breach weighs.
-func (f Finding) measured() rules.Finding {
+// judgement is the finding in the form that package rules weighs.
+func (f Finding) judgement() rules.Finding {
 	out := rules.Finding{
 		Rule: rules.Rule{Grade: rules.Grade(f.Grade)}, Weight: rules.Weight(f.Weight), Outcome: rules.Outcome(f.Outcome),
 	}
@@ -216,8 +216,8 @@ func (c Close) String() string {
 	return peers.Close{Body: body}.String()
 }
 
-// AppEvent is a close event of the server's application; null is what its
-// library does not tell.
+// AppEvent is a close event of the server's application. A field is null where its library
+// does not report it.
 type AppEvent struct {
 	Code   *int       `json:"code"`
 	Reason *string    `json:"reason"`
@@ -226,7 +226,7 @@ type AppEvent struct {
 	Error  string     `json:"error,omitempty"`
 }
 
-// Socket is the server's end of the connection as the kernel told it.
+// Socket is the server's end of the connection, as the kernel reported it.
 type Socket struct {
 	Observed bool      `json:"observed"`
 	Why      string    `json:"why,omitempty"`
@@ -306,9 +306,9 @@ type Curve struct {
 	N        int         `json:"n"`
 	Censored int         `json:"censored"`
 	Last     float64     `json:"last"`
-	Bound    float64     `json:"bound,omitempty"` // an end may be so much earlier
+	Bound    float64     `json:"bound,omitempty"` // an end may be earlier by so much
 	Steps    []CurveStep `json:"steps"`
-	Level    float64     `json:"level,omitempty"` // of all bounds
+	Level    float64     `json:"level,omitempty"` // the confidence level of all bounds
 	P50      *Quantile   `json:"median,omitempty"`
 	P90      *Quantile   `json:"p90,omitempty"`
 }
@@ -329,7 +329,8 @@ func (e Exit) String() string {
 	return "after " + figures.Format(duration(e.At)) + ", " + OneLine(e.Words) + e.behind()
 }
 
-// behind tells of what the process had started and left behind; empty: nothing.
+// behind says what became of the processes that the server had started and that outlived
+// it. Empty: there were none.
 func (e Exit) behind() string {
 	at := figures.Format(duration(e.Gone))
 	switch {

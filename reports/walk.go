@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// walk visits each text and each floating-point number of a model. Model points to it;
-// what an error of visit says is of the number or text.
+// walk calls visit for each text and each floating-point number of the model that model
+// points to. It ends with the first error of visit.
 func walk(model any, visit func(leaf reflect.Value) error) error {
 	var walkValue func(v reflect.Value) error
 	walkValue = func(v reflect.Value) error {
@@ -40,9 +40,9 @@ func walk(model any, visit func(leaf reflect.Value) error) error {
 	return walkValue(reflect.ValueOf(model))
 }
 
-// escapeInvalidUTF8 shows bytes that are not UTF-8 as escapes, such as \xff: JSON
-// cannot hold them, and the model says the same before it is written and when it is
-// read.
+// escapeInvalidUTF8 replaces bytes that are not UTF-8 by escapes such as \xff. JSON cannot
+// hold such bytes, and a model that was read from JSON is to be equal to the one that was
+// written.
 func escapeInvalidUTF8(model any) {
 	_ = walk(model, func(leaf reflect.Value) error {
 		if leaf.Kind() == reflect.String && !utf8.ValidString(leaf.String()) {
@@ -52,13 +52,13 @@ func escapeInvalidUTF8(model any) {
 	})
 }
 
-// most is the largest number that a report holds: 30 years in seconds.
-const most = 1e9
+// largestNumber is the largest that a report may hold: 30 years in seconds.
+const largestNumber = 1e9
 
-// checkNumbers tells of a number that no run measures.
+// checkNumbers is an error where the model holds a number that no run measures.
 func checkNumbers(model any) error {
 	return walk(model, func(leaf reflect.Value) error {
-		if leaf.Kind() == reflect.Float64 && !(leaf.Float() >= -most && leaf.Float() <= most) {
+		if leaf.Kind() == reflect.Float64 && !(leaf.Float() >= -largestNumber && leaf.Float() <= largestNumber) {
 			return fmt.Errorf("%g is no number that finwait measures", leaf.Float())
 		}
 		return nil

@@ -6,49 +6,50 @@ import (
 	"github.com/finwait/finwait/peers"
 )
 
-// lasted is how long something of a scenario lasted.
-type lasted struct {
-	seen
+// lifetime is how long a connection or a socket of a scenario lasted.
+type lifetime struct {
+	measure
 	Survival
 }
 
-// seen is what lasted, and how that was seen: two results compare where it is the same.
-type seen struct {
+// measure says what lasted, and how its end was seen. Two lifetimes compare where both
+// are of the same measure.
+type measure struct {
 	what string // as in [Change]
-	whom string // in words, of a crowd or of repetitions; else empty
+	of   string // the peers of a crowd, or plays, in words; else empty
 	how  string // "held": the server's socket by its process; "TCP open": on the wire
 }
 
-// String is it in words.
-func (l lasted) String() string { return l.whom + l.how + " " + l.Survival.String() }
+// String is the lifetime in words: "the longest of polite held 2.00 s".
+func (l lifetime) String() string { return l.of + l.how + " " + l.Survival.String() }
 
-// lasted are the lifetimes of a scenario: of the peer's connection, the longest of
+// lifetimes are those of a scenario: of the peer's connection, the longest of
 // each kind of peer of its crowd, and the median of what was repeated.
-func (s *Scenario) lasted() (out []lasted) {
+func (s *Scenario) lifetimes() (out []lifetime) {
 	if s.Wire != nil {
-		out = append(out, lasted{seen{"wire", "", "TCP open"}, onWire(s.Wire.Ending, s.Wire.EndedAt)})
+		out = append(out, lifetime{measure{"wire", "", "TCP open"}, onWire(s.Wire.Ending, s.Wire.EndedAt)})
 	}
 	if s.Held() != nil {
-		out = append(out, lasted{seen{"socket", "", "held"}, *s.Held()})
+		out = append(out, lifetime{measure{"socket", "", "held"}, *s.Held()})
 	}
-	at := map[seen]int{} // of the crowd
+	at := map[measure]int{} // of the crowd
 	for _, m := range s.Crowd {
-		l := lasted{seen{"crowd", "the longest of its crowd ", "TCP open"}, onWire(m.Ending, m.EndedAt)}
+		l := lifetime{measure{"crowd", "the longest of its crowd ", "TCP open"}, onWire(m.Ending, m.EndedAt)}
 		if m.Kind != "" {
-			l.whom = "the longest of " + m.Kind + " "
+			l.of = "the longest of " + m.Kind + " "
 		}
 		if m.Held != nil {
 			l.how, l.Survival = "held", *m.Held
 		}
-		if i, known := at[l.seen]; !known {
-			at[l.seen] = len(out)
+		if i, known := at[l.measure]; !known {
+			at[l.measure] = len(out)
 			out = append(out, l)
 		} else if l.Until > out[i].Until {
 			out[i] = l
 		}
 	}
 	if s.Repeated != nil && s.Repeated.Curve != nil {
-		l := lasted{seen{"repeated", "the median of its plays ", "held"}, s.Repeated.Curve.median()}
+		l := lifetime{measure{"repeated", "the median of its plays ", "held"}, s.Repeated.Curve.median()}
 		if s.Repeated.Curve.Wire {
 			l.how = "TCP open"
 		}
@@ -70,9 +71,9 @@ func (c Curve) median() Survival {
 	return Survival{Until: until, Bound: until - min(low, c.Last) + c.Bound, Censored: math.IsInf(at, 1)}
 }
 
-// lives compares two lifetimes; other: they do not differ enough, or one that was
-// censored cannot tell.
-func (th Threshold) lives(was, is Survival) string {
+// trend tells whether a lifetime became worse, which is longer, or better. Where they do
+// not differ enough, or censoring hides which is longer, it is other.
+func (th Threshold) trend(was, is Survival) string {
 	slack := max(th.Share*was.Until, th.Least.Seconds())
 	switch longer, shorter := is.Until-is.Bound-was.Until, was.Until-was.Bound-is.Until; {
 	case longer > slack && !was.Censored:
