@@ -99,7 +99,7 @@ func formatError(format string, version int, formats []string) error {
 	switch by := map[string]string{Format: "run", CrowdFormat: "crowd", DiffFormat: "diff", "finwait-matrix": "matrix"}[format]; {
 	case format == "":
 		text += ": finwait run --json writes that"
-	case slices.Contains(formats, format):
+	case slices.Contains(formats, format) && version > Version:
 		text += ": a later finwait wrote it, which can read it"
 	case by != "":
 		text += ": it was written by finwait " + by

@@ -109,6 +109,7 @@ func TestForeignReports(t *testing.T) {
 		"null":  `format "", version 0 is not "finwait-report" or "finwait-crowd", version 1: finwait run --json writes that`,
 		"{}":    `format "", version 0 is not "finwait-report" or "finwait-crowd", version 1: finwait run --json writes that`,
 		`{"format":"finwait-report","version":2}`:      `format "finwait-report", version 2 is not "finwait-report" or "finwait-crowd", version 1: a later finwait wrote it, which can read it`,
+		`{"format":"finwait-report"}`:                  `format "finwait-report", version 0 is not "finwait-report" or "finwait-crowd", version 1: it was written by finwait run`,
 		`{"format":"finwait-matrix","version":1}`:      `format "finwait-matrix", version 1 is not "finwait-report" or "finwait-crowd", version 1: it was written by finwait matrix`,
 		`{"format":"finwait-diff","version":1}`:        `format "finwait-diff", version 1 is not "finwait-report" or "finwait-crowd", version 1: it was written by finwait diff`,
 		"{\"format\":\"\\u001b[2J\\n\",\"version\":1}": `format "\x1b[2J\n", version 1 is not "finwait-report" or "finwait-crowd", version 1`,
