@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/rules"
 )
 
@@ -132,6 +133,7 @@ func (r *Report) complete() {
 			s.Alone = s.Alone || !s.Stops && len(s.Crowd) > 0
 		}
 		s.completeFindings(r.Profile.Strict)
+		s.completeTrace()
 	}
 	if earlier {
 		r.Lacks = append(r.Lacks, "it does not say when the peers of a crowd were connected: "+
@@ -168,6 +170,17 @@ func (s *Scenario) completeFindings(strict bool) {
 		}
 		if f.Outcome == breached && !f.listed() {
 			f.Lapsed = lapsed[f.Rule]
+		}
+	}
+}
+
+// completeTrace fills in the kinds of events that tell when the peer was dark, of which
+// earlier traces have the words alone.
+func (s *Scenario) completeTrace() {
+	kinds := map[string]peers.EventKind{"gone dark": peers.EventDark, "back from the dark": peers.EventDarkEnd}
+	for i := range s.Trace {
+		if e := &s.Trace[i]; e.Kind == "" && e.Dir == string(peers.Local) {
+			e.Kind = string(kinds[e.What])
 		}
 	}
 }

@@ -97,6 +97,19 @@ func TestStrictWithoutWeights(t *testing.T) {
 	}
 }
 
+// TestTraceWithoutKinds: the page marks what a peer could not see, also where the trace
+// says that in words alone.
+func TestTraceWithoutKinds(t *testing.T) {
+	r, err := reports.ReadJSON(strings.NewReader(`{"format": "finwait-report", "version": 1, "scenarios": [{"id": "a/b", "verdict": "pass", "trace": [
+		{"dir": "local", "what": "gone dark"}, {"dir": "sent", "what": "text"}, {"dir": "local", "what": "back from the dark"}, {"dir": "received", "what": "gone dark"}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(everything(t, r)["page"], `<tr class="dark">`); n != 1 {
+		t.Errorf("%d rows are dark", n)
+	}
+}
+
 // TestForeignReports: what is not a report, or is another one, is one line that says
 // which format and version it has, and which can be read.
 func TestForeignReports(t *testing.T) {
