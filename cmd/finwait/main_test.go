@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"flag"
 	"math/big"
 	"net"
 	"net/http"
@@ -21,11 +22,16 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/finwait/finwait/internal/quiet"
 	"github.com/finwait/finwait/reference"
 )
 
+// TestMain lets the scripts wait side by side. It also lets the test binary be the commands that they run.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
+	testscript.Main(new(quiet.Machine).Tests(m), map[string]func(){
 		"finwait": func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) },
 		"answers": answers,
 	})
@@ -37,6 +43,7 @@ func TestMain(m *testing.M) {
 // at $NOTFOUND, a port that nobody listens on at $FREE, and the commands of
 // commands_test.go.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "hostile": hostileServer, "refserver": refserver, "fits": fitsSchema, "login": login},
@@ -108,6 +115,7 @@ func selfSigned(t *testing.T) (tls.Certificate, []byte) {
 
 // What a real run writes is what docs/report.schema.json says.
 func TestRealReportsFitTheSchema(t *testing.T) {
+	t.Parallel()
 	l := listen(t)
 	serveReference(t, l)
 	file := filepath.Join(t.TempDir(), "report.json")

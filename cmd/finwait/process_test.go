@@ -65,6 +65,7 @@ const interrupted = "finwait: interrupted: writing the reports; once more to giv
 // Signals that follow each other closely are one, and cost no report; SIGHUP is as
 // the others, unless it was ignored from the beginning.
 func TestSignals(t *testing.T) {
+	t.Parallel()
 	s, err := hostile.Start("never-reads")
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +81,7 @@ func TestSignals(t *testing.T) {
 		"a hangup ignored": {"trap '' HUP; exec", []os.Signal{syscall.SIGHUP, os.Interrupt}, "interrupt"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			json := filepath.Join(t.TempDir(), "report.json")
 			cmd, _, out, stderr := beginCommand(t, exec.CommandContext(t.Context(), "sh", "-c", c.shell+" finwait run "+s.URL+" --json "+json))
 			pace := time.NewTicker(5 * time.Millisecond)
@@ -105,6 +107,7 @@ func TestSignals(t *testing.T) {
 
 // An interrupt ends the run at once, with whole reports of every scenario.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	s, err := hostile.Start("never-reads")
 	if err != nil {
 		t.Fatal(err)
@@ -199,6 +202,7 @@ func TestInterruptedAtStart(t *testing.T) {
 // Nothing that finwait started is left, however that came to its end: nobody holds
 // the pipe any more that all of it had open.
 func TestNothingIsLeft(t *testing.T) {
+	t.Parallel()
 	const serve = "finwait serve --listen 127.0.0.1:$PORT"
 	for name, c := range map[string]struct {
 		script string
@@ -257,6 +261,7 @@ func TestServe(t *testing.T) {
 // An interrupted matrix keeps what it has, and nothing that it started runs on:
 // the pipe that only the second server holds comes to its end.
 func TestMatrixInterrupted(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "pipe")
 	if err := unix.Mkfifo(pipe, 0o600); err != nil {
