@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/finwait/finwait/internal/quiet"
 )
 
 // block is a fenced part of a page. Its first word is the language; a second one
@@ -21,7 +24,8 @@ import (
 type block struct {
 	language, file, text string
 	line                 int
-	exit                 int // that a command has, by a comment before it
+	exit                 int    // that a command has, by a comment before it
+	heading              string // of the second level, above it
 }
 
 func blocks(t *testing.T, page string) (out []block) {
@@ -32,20 +36,22 @@ func blocks(t *testing.T, page string) (out []block) {
 	}
 	defer f.Close()
 	var open *block
-	exit, n := 0, 0
+	exit, n, heading := 0, 0, ""
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		n++
 		line := lines.Text()
 		fence, isFence := strings.CutPrefix(line, "```")
 		switch {
 		case open == nil && isFence:
-			open = &block{line: n, exit: exit}
+			open = &block{line: n, exit: exit, heading: heading}
 			open.language, open.file, _ = strings.Cut(fence, " ")
 			exit = 0
 		case open != nil && isFence:
 			out, open = append(out, *open), nil
 		case open != nil:
 			open.text += line + "\n"
+		case strings.HasPrefix(line, "## "):
+			heading = strings.TrimPrefix(line, "## ")
 		case strings.HasPrefix(line, "<!-- exit "):
 			exit, err = strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(line, "<!-- exit "), " -->"))
 			if err != nil {
@@ -60,28 +66,71 @@ func blocks(t *testing.T, page string) (out []block) {
 // builds it of this tree instead.
 var install = regexp.MustCompile(`^go install (github\.com/finwait/finwait|\.)/cmd/finwait(@latest)?\n$`)
 
-// TestTutorial plays the tutorial as it stands.
-func TestTutorial(t *testing.T) { play(t, "tutorial.md") }
+// TestMain lets the parts of the tutorial wait side by side.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "3"); err != nil {
+		panic(err)
+	}
+	m.Run()
+}
+
+// TestTutorial plays the tutorial as it stands. Its parts for Python and Go each begin
+// in a new folder, so they are played at the same time as the others.
+func TestTutorial(t *testing.T) {
+	bin := build(t)
+	const page = "tutorial.md"
+	parts := map[string][]block{}
+	for _, b := range blocks(t, page) {
+		part := b.heading
+		if part != "Python" && part != "Go" {
+			part = "Node.js"
+		}
+		parts[part] = append(parts[part], b)
+	}
+	if len(parts) != 3 {
+		t.Errorf("%d parts, want 3", len(parts))
+	}
+	for name, part := range parts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			play(t, bin, page, part)
+		})
+	}
+}
 
 // TestContributing plays the commands of CONTRIBUTING.md.
-func TestContributing(t *testing.T) { play(t, "../CONTRIBUTING.md") }
+func TestContributing(t *testing.T) {
+	const page = "../CONTRIBUTING.md"
+	play(t, build(t), page, blocks(t, page))
+}
 
-// play writes the files of a page, runs its commands one after another in one place,
-// and looks for its output, figures aside, in theirs.
-func play(t *testing.T, page string) {
+// build builds finwait in a folder, and skips the test for want of the tools of the pages.
+func build(t *testing.T) (bin string) {
 	t.Helper()
 	for _, tool := range []string{"node", "npm", "python3", "go", "sh"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("needs %s in $PATH", tool)
 		}
 	}
-	bin, dir := t.TempDir(), t.TempDir()
+	bin = t.TempDir()
 	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "finwait"), "../cmd/finwait").CombinedOutput(); err != nil {
 		t.Fatalf("%s\n%s", err, out)
 	}
+	return bin
+}
+
+// play writes the files of a part of a page, runs its commands one after another in one
+// place, and looks for its output, figures aside, in theirs.
+func play(t *testing.T, bin, page string, part []block) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "shop")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	env := append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "TMPDIR="+dir)
+	var machine quiet.Machine
 	var output string
-	for _, b := range blocks(t, page) {
+	for _, b := range part {
 		switch {
 		case b.file != "":
 			if err := os.WriteFile(filepath.Join(dir, b.file), []byte(b.text), 0o644); err != nil {
@@ -97,7 +146,10 @@ func play(t *testing.T, page string) {
 			var out bytes.Buffer
 			c.Dir, c.Env, c.Stdout, c.Stderr, c.ExtraFiles = dir, env, &out, &out, []*os.File{where}
 			code, exited := 0, new(exec.ExitError)
-			if err := c.Run(); errors.As(err, &exited) {
+			done := machine.Share(t)
+			err = c.Run()
+			done()
+			if errors.As(err, &exited) {
 				code = exited.ExitCode()
 			} else if err != nil {
 				t.Fatal(err)
