@@ -16,8 +16,8 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -27,6 +27,7 @@ import (
 	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
 	"github.com/finwait/finwait/internal/figures"
+	"github.com/finwait/finwait/internal/quiet"
 	"github.com/finwait/finwait/reference"
 	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
@@ -44,8 +45,17 @@ func TestMain(m *testing.M) {
 		serve(fault)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	if err := flag.Set("test.parallel", strconv.Itoa(runsAtOnce)); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(machine.Tests(m))
 }
+
+// runsAtOnce is how many runs of the catalogue overlap: they wait more than they compute, but
+// more of them would disturb each other on a small machine.
+const runsAtOnce = 4
+
+var machine quiet.Machine
 
 // serve runs the reference server with a fault on $PORT until SIGTERM.
 func serve(fault string) {
@@ -219,9 +229,7 @@ func TestEveryFaultBreaksItsRules(t *testing.T) {
 			}
 		}
 	}
-	const runs = 3 // at the same time: more would disturb each other on a small machine
-	gate := make(chan struct{}, runs)
-	var alone sync.Mutex
+	gate := make(chan struct{}, runsAtOnce)
 	for _, f := range reference.Faults() {
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
@@ -230,17 +238,17 @@ func TestEveryFaultBreaksItsRules(t *testing.T) {
 			<-gate
 			if wrong := complaints(f, done); wrong != nil {
 				// On a busy machine a limit of 300 ms may pass without a fault: the run that
-				// counts is one beside which this test runs nothing else.
+				// counts is one beside which nothing else runs.
 				t.Logf("beside other runs:\n%s", strings.Join(wrong, "\n"))
-				alone.Lock()
-				for range runs {
+				leave := machine.Alone(t)
+				for range runsAtOnce {
 					gate <- struct{}{}
 				}
 				done = runFault(t, f.Name)
-				for range runs {
+				for range runsAtOnce {
 					<-gate
 				}
-				alone.Unlock()
+				leave()
 			}
 			check(t, f, done)
 		})
