@@ -17,8 +17,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/finwait/finwait/internal/quiet"
 	"github.com/finwait/finwait/reference"
 )
+
+func TestMain(m *testing.M) { new(quiet.Machine).Tests(m).Run() }
 
 // suite is a run of this suite against a server by its URL.
 func suite(t *testing.T, args ...string) *exec.Cmd {

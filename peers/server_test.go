@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/finwait/finwait/internal/quiet"
 )
 
 // TestMain lets the tests wait side by side: they do little else.
@@ -28,7 +30,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "24"); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(new(quiet.Machine).Tests(m))
 }
 
 const (

@@ -17,6 +17,8 @@ import (
 
 	"github.com/gobwas/ws"
 	"go.uber.org/goleak"
+
+	"github.com/finwait/finwait/internal/quiet"
 )
 
 // TestMain lets the tests wait side by side: they do nothing else.
@@ -24,14 +26,14 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "100"); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(new(quiet.Machine).Tests(m))
 }
 
 // The limits of the tests, far enough apart to tell them from each other.
 const (
-	soon  = 300 * time.Millisecond  // what comes later is "late"
-	limit = 800 * time.Millisecond  // CloseTimeout
-	quiet = 1800 * time.Millisecond // a connection silent for so long is "open"
+	soon    = 300 * time.Millisecond  // what comes later is "late"
+	limit   = 800 * time.Millisecond  // CloseTimeout
+	silence = 1800 * time.Millisecond // a connection silent for so long is "open"
 )
 
 const request = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
@@ -143,7 +145,7 @@ func (p *peer) fin() {
 // head reads an HTTP response without a body and gives its status line, or
 // the way TCP ended.
 func (p *peer) head() string {
-	_ = p.SetReadDeadline(time.Now().Add(quiet))
+	_ = p.SetReadDeadline(time.Now().Add(silence))
 	status, err := p.in.ReadString('\n')
 	for line := status; err == nil && line != "\r\n"; {
 		line, err = p.in.ReadString('\n')
@@ -158,7 +160,7 @@ func (p *peer) head() string {
 func (p *peer) transcript() string {
 	var seen []string
 	for {
-		_ = p.SetReadDeadline(time.Now().Add(quiet))
+		_ = p.SetReadDeadline(time.Now().Add(silence))
 		what, err := p.frame()
 		if err != nil {
 			what = ending(err)

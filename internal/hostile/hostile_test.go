@@ -14,9 +14,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/finwait/finwait/internal/hostile"
+	"github.com/finwait/finwait/internal/quiet"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(new(quiet.Machine).Tests(m)) }
 
 const (
 	request = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
