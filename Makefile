@@ -12,7 +12,7 @@ build: ## the binary, ./finwait
 	$(GO) build -o finwait ./cmd/finwait
 
 test: ## all tests
-	$(GO) test -p 1 ./...
+	$(GO) test ./...
 
 # Not the runs of the catalogue against every fault: limits of 300 ms do not
 # suit the race detector's pace, and the green runs take the same code. Nor the
