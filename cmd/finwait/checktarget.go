@@ -8,6 +8,7 @@ import (
 
 	"github.com/finwait/finwait/contract"
 	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/settings"
 )
 
 // checkLimit is how long check-target waits for anything: none of it needs time.
@@ -33,7 +34,7 @@ Exit status: 0 every command that the server claims works, 1 one does not,
 				return err
 			}
 			if len(args) == 0 {
-				return fmt.Errorf("which server? give its URL, here or as url in %s", configFile)
+				return fmt.Errorf("which server? give its URL, here or as url in %s", settings.File)
 			}
 			target, err := t.target(args[0])
 			if err != nil {

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -14,21 +12,16 @@ import (
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v4"
 
-	"github.com/finwait/finwait/internal/input"
 	"github.com/finwait/finwait/internal/nearest"
 	"github.com/finwait/finwait/rules"
+	"github.com/finwait/finwait/servers"
+	"github.com/finwait/finwait/settings"
 )
 
-// A project's settings: the command line goes before the environment, and that
-// before the file. The keys of the file are the names of the flags, besides url,
-// rules and known-failures, so that each setting has one name and one check.
-const (
-	configFile    = "finwait.yaml"
-	knownFailures = "known-failures"
-	weights       = "rules" // of the flag --rule, as a mapping
-)
-
-// config is what the file says besides flags.
+// config is what the file of settings says besides flags. The command line goes
+// before the environment, and that before the file. The keys of the file are the names
+// of the flags, besides url, rules and known-failures, so that each setting has one
+// name and one check.
 type config struct {
 	file  string
 	url   string
@@ -45,7 +38,7 @@ func (g *config) add(c *cobra.Command) {
 // would start one, and such a command against such a URL.
 func (g *config) load(c *cobra.Command, args []string) (urls []string, err error) {
 	started := c.Flags().Changed("exec") // by the command line, which no URL from further down stands against
-	running := len(args) > 0 && !strings.Contains(args[0], "{port}")
+	running := len(args) > 0 && !servers.HasPort(args[0])
 	free := func(f *pflag.Flag) bool {
 		starts := f.Name == "exec" || f.Name == "ready-timeout"
 		return (!f.Changed || f.Name == "rule") && configurable(f.Name) && (!running || !starts)
@@ -70,13 +63,13 @@ func (g *config) load(c *cobra.Command, args []string) (urls []string, err error
 		return nil, err
 	}
 	g.url = strings.Join(args, "")
-	if text := strings.TrimSpace(os.Getenv(variable("url"))); text != "" && g.url == "" && (!started || strings.Contains(text, "{port}")) {
-		if err := checkURL(text); err != nil {
+	if text := strings.TrimSpace(os.Getenv(variable("url"))); text != "" && g.url == "" && (!started || servers.HasPort(text)) {
+		if _, err := servers.ParseTemplate(text); err != nil {
 			return nil, fmt.Errorf("$%s: %w", variable("url"), err)
 		}
 		g.url = text
 	}
-	running = g.url != "" && !strings.Contains(g.url, "{port}")
+	running = g.url != "" && !servers.HasPort(g.url)
 	if err := g.read(c, free); err != nil || g.url == "" {
 		return args, err
 	}
@@ -91,9 +84,9 @@ func variable(name string) string {
 // configurable tells whether a flag is a setting.
 func configurable(name string) bool { return name != "config" && name != "help" }
 
-// settings are the flags of finwait run; the file is for all commands, each takes
+// runFlags are the flags of finwait run; the file is for all commands, each takes
 // what it knows.
-func settings() *pflag.FlagSet { return runCommand().Flags() }
+func runFlags() *pflag.FlagSet { return runCommand().Flags() }
 
 // targetSettings are those that other commands share with it.
 func targetSettings() *pflag.FlagSet {
@@ -111,64 +104,45 @@ func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
 	}
 	wanted := name != ""
 	if !wanted {
-		name = configFile
+		name = settings.File
 	}
-	text, err := input.Read(name, input.Settings)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && !wanted:
+	root, err := settings.Read(name)
+	if errors.Is(err, fs.ErrNotExist) && !wanted || err == nil && root == nil {
 		return nil
-	case err != nil:
+	}
+	if err != nil {
 		return err
 	}
-	var doc yaml.Node
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	err = decoder.Decode(&doc)
-	if where := new(yaml.LoadError); errors.As(err, &where) {
-		return fmt.Errorf("%s:%d:%d: %s", name, where.Mark.Line, where.Mark.Column, where.Message)
-	}
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil // there are only comments
-	case err != nil:
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	root := doc.Content[0]
-	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s holds more than one YAML document: keep the first, and leave out the line --- and what follows", name)
-	}
-	if root.Kind != yaml.MappingNode {
-		return at(name, root, "the settings are a mapping, such as close-timeout: 30s")
-	}
-	all, seen := settings(), map[string]bool{}
+	all, seen := runFlags(), map[string]bool{}
 	starts := c.Flags().Changed("exec")
-	keys := append(names(all), "url", weights, knownFailures)
+	keys := append(names(all), settings.URL, settings.Weights, settings.KnownFailures)
 	for i := 0; i < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
 		switch {
 		case !slices.Contains(keys, key.Value):
-			return at(name, key, "there is no setting %.40q%s", key.Value, nearest.Hint(key.Value, keys))
+			return settings.At(name, key, "there is no setting %.40q%s", key.Value, nearest.Hint(key.Value, keys))
 		case seen[key.Value]:
-			return at(name, key, "%s is set twice", key.Value)
+			return settings.At(name, key, "%s is set twice", key.Value)
 		}
 		seen[key.Value] = true
 		f := all.Lookup(key.Value)
-		if unset(value) && (f == nil || f.Value.Type() != "code" || value.Value == "") {
+		if settings.Unset(value) && (f == nil || f.Value.Type() != "code" || value.Value == "") {
 			continue
 		}
 		var err error
 		switch key.Value {
-		case knownFailures:
-			g.known, err = readKnown(name, value)
-		case weights:
+		case settings.KnownFailures:
+			g.known, err = settings.Known(name, value)
+		case settings.Weights:
 			err = ruleWeights(name, c, all.Lookup("rule"), value)
 		case "url":
 			if value.Kind != yaml.ScalarNode {
-				return at(name, value, "url: give one, such as ws://127.0.0.1:8080/")
+				return settings.At(name, value, "url: give one, such as ws://127.0.0.1:8080/")
 			}
-			if err := checkURL(value.Value); err != nil {
-				return at(name, value, "url: %s", err)
+			if _, err := servers.ParseTemplate(value.Value); err != nil {
+				return settings.At(name, value, "url: %s", err)
 			}
-			if g.url == "" && (!starts || strings.Contains(value.Value, "{port}")) {
+			if g.url == "" && (!starts || servers.HasPort(value.Value)) {
 				g.url = value.Value
 			}
 		default:
@@ -196,44 +170,26 @@ func setting(file string, c *cobra.Command, f *pflag.Flag, value *yaml.Node, fre
 		text := v.Value
 		switch {
 		case v.Kind != yaml.ScalarNode:
-			return at(file, v, "%s takes one value", f.Name)
-		case unset(v) && f.Value.Type() != "code":
-			return at(file, v, "%s has an empty item: leave it out", f.Name)
-		case unset(v):
+			return settings.At(file, v, "%s takes one value", f.Name)
+		case settings.Unset(v) && f.Value.Type() != "code":
+			return settings.At(file, v, "%s has an empty item: leave it out", f.Name)
+		case settings.Unset(v):
 			text = "null"
 		}
 		if err := give(f, text, taken); err != nil {
-			return at(file, v, "%s: %s", f.Name, err)
+			return settings.At(file, v, "%s: %s", f.Name, err)
 		}
 		f.Changed = true
 	}
 	return nil
 }
 
-// unset tells whether nothing is given, as in "exec:", or null is. A key with that is
-// as one that is not there; only a close code may be null.
-func unset(v *yaml.Node) bool { return v.Kind == yaml.ScalarNode && v.ShortTag() == "!!null" }
-
 // ruleWeights takes the weights of rules from the file.
 func ruleWeights(file string, c *cobra.Command, f *pflag.Flag, list *yaml.Node) error {
 	if own := c.Flags().Lookup(f.Name); own != nil {
 		f = own
 	}
-	if list.Kind != yaml.MappingNode {
-		return at(file, list, "%s gives rules their weights, such as {R36: off}", weights)
-	}
-	seen := map[string]bool{}
-	for i := 0; i < len(list.Content); i += 2 {
-		rule, weight := list.Content[i], list.Content[i+1]
-		if seen[rule.Value] {
-			return at(file, rule, "%.40s is weighed twice", rule.Value)
-		}
-		seen[rule.Value] = true
-		if err := give(f, rule.Value+"="+weight.Value, true); err != nil {
-			return at(file, rule, "%s: %s", weights, err)
-		}
-	}
-	return nil
+	return settings.RuleWeights(file, list, func(text string) error { return give(f, text, true) })
 }
 
 // inFile tells whether a flag is a setting that has its own name in the file.
@@ -247,9 +203,4 @@ func names(set *pflag.FlagSet) (out []string) {
 		}
 	})
 	return out
-}
-
-// at is an error with its place in the file.
-func at(file string, n *yaml.Node, format string, args ...any) error {
-	return fmt.Errorf("%s:%d:%d: %s", file, n.Line, n.Column, fmt.Sprintf(format, args...))
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
+	"github.com/finwait/finwait/settings"
 )
 
 // schemaURL is where editors find the schema of the settings.
@@ -40,8 +41,8 @@ check-target take from it what neither the command line nor the environment
 			if schema {
 				return writeSchema(c.OutOrStdout())
 			}
-			if _, err := os.Lstat(configFile); err == nil && !force {
-				return fmt.Errorf("%s is there already: edit it, or give --force", configFile)
+			if _, err := os.Lstat(settings.File); err == nil && !force {
+				return fmt.Errorf("%s is there already: edit it, or give --force", settings.File)
 			} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
@@ -52,14 +53,14 @@ check-target take from it what neither the command line nor the environment
 					return err
 				}
 			}
-			if err := reports.WriteFile(configFile, func(w io.Writer) error { return writeConfig(w, url, exec) }); err != nil {
+			if err := reports.WriteFile(settings.File, func(w io.Writer) error { return writeConfig(w, url, exec) }); err != nil {
 				return err
 			}
 			if secret.Mask(url+" "+exec) != url+" "+exec {
 				say(c.OutOrStdout(), "%s holds what looks like a secret: keep it out of the repository,"+
-					" or give that by $FINWAIT_URL or $FINWAIT_EXEC instead", configFile)
+					" or give that by $FINWAIT_URL or $FINWAIT_EXEC instead", settings.File)
 			}
-			say(c.OutOrStdout(), "wrote %s; now: finwait run", configFile)
+			say(c.OutOrStdout(), "wrote %s; now: finwait run", settings.File)
 			return nil
 		},
 	}
@@ -89,7 +90,7 @@ func writeConfig(w io.Writer, url, exec string) error {
 	}
 	set(url != "", "url", cmp.Or(url, "ws://127.0.0.1:8080/"))
 	set(exec != "", "exec", cmp.Or(exec, "node server.js"))
-	settings().VisitAll(func(f *pflag.Flag) {
+	runFlags().VisitAll(func(f *pflag.Flag) {
 		if !inFile(f.Name) || f.Name == "exec" {
 			return
 		}
@@ -155,13 +156,13 @@ func writeSchema(w io.Writer) error {
 	text, rule := object{"type": "string"}, object{"enum": scenarios.RuleIDs(scenarios.All())}
 	properties := object{
 		"url": object{"type": "string", "pattern": "^wss?://", "description": "where the server listens, such as ws://127.0.0.1:8080/"},
-		weights: object{
+		settings.Weights: object{
 			"description":          "what a breach of a rule does, before its grade and strict: fail, warn, or off where the rule is not judged",
 			"type":                 "object",
 			"propertyNames":        rule,
 			"additionalProperties": object{"enum": []rules.Weight{rules.Fails, rules.Warns, rules.Off}},
 		},
-		knownFailures: object{
+		settings.KnownFailures: object{
 			"description": "rules that scenarios are known to break: that does not fail the run; that none breaks the rule any more does",
 			"type":        "array",
 			"items": object{
@@ -175,7 +176,7 @@ func writeSchema(w io.Writer) error {
 			},
 		},
 	}
-	settings().VisitAll(func(f *pflag.Flag) {
+	runFlags().VisitAll(func(f *pflag.Flag) {
 		if !inFile(f.Name) {
 			return
 		}

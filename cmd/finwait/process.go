@@ -52,9 +52,6 @@ func stopSignal(name string) (os.Signal, error) {
 	return signal, nil
 }
 
-// standIn is a port in the place of {port}, so that the rest of the URL is checked.
-const standIn = "65535"
-
 // placeholders checks those of the command lines.
 func (p *processFlags) placeholders(t *targetFlags) error {
 	var own []string // of a server that finwait starts
@@ -79,7 +76,7 @@ func (p *processFlags) target(t *targetFlags, raw string) (*servers.Target, erro
 		return nil, err
 	}
 	if p.line == "" && p.args == nil {
-		if strings.Contains(raw, "{port}") {
+		if servers.HasPort(raw) {
 			return nil, errors.New("the URL has {port}, which only --exec fills in")
 		}
 		target, err := t.target(raw)
@@ -92,15 +89,17 @@ func (p *processFlags) target(t *targetFlags, raw string) (*servers.Target, erro
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("--stop-signal %w", err)
-	case !strings.Contains(raw, "{port}"):
+	case !servers.HasPort(raw):
 		return nil, fmt.Errorf("with --exec the URL names the server's port as {port}: give one such as ws://127.0.0.1:{port}/")
 	}
-	target, err := t.target(strings.ReplaceAll(raw, "{port}", standIn))
+	u, err := servers.ParseTemplate(raw)
 	if err != nil {
 		return nil, err
 	}
-	target.URL.Host = strings.ReplaceAll(target.URL.Host, standIn, "{port}")
-	target.URL.Path = strings.ReplaceAll(target.URL.Path, standIn, "{port}")
+	target, err := t.targetAt(u)
+	if err != nil {
+		return nil, err
+	}
 	target.Process = &servers.Process{Line: p.line, Args: p.args, Ready: p.ready, StopSignal: signal, StopExec: p.stopExec}
 	return target, nil
 }

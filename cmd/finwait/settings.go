@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -86,10 +85,4 @@ func within(n, least, most int) error {
 		return fmt.Errorf("%d: give a number from %d to %d", n, least, most)
 	}
 	return nil
-}
-
-// checkURL checks the URL of a server, or of one that is started.
-func checkURL(raw string) error {
-	_, err := new(targetFlags).target(strings.ReplaceAll(raw, "{port}", standIn))
-	return err
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,7 +13,6 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/finwait/finwait/internal/flags"
-	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
 	"github.com/finwait/finwait/servers"
@@ -69,21 +67,17 @@ func (t *targetFlags) addReach(c *cobra.Command) {
 	f.StringVar(&t.tls.Key, "key", "", "the PEM `file` of its key (default that of the certificate)")
 }
 
-// target checks the flags and the URL.
+// target checks the flags and the URL of a server that runs.
 func (t *targetFlags) target(raw string) (*servers.Target, error) {
-	u, err := url.Parse(raw)
+	u, err := servers.ParseURL(raw)
 	if err != nil {
-		shown := secret.Mask(raw[strings.LastIndex(raw, "@")+1:]) // no password
-		return nil, fmt.Errorf("the URL %q cannot be read: give one such as ws://127.0.0.1:8080/", shown)
+		return nil, err
 	}
-	switch shown := secret.Mask(u.Redacted()); {
-	case u.Scheme != "ws" && u.Scheme != "wss":
-		return nil, fmt.Errorf("the URL %q has no ws:// or wss:// in front: give one such as ws://127.0.0.1:8080/", shown)
-	case u.Hostname() == "":
-		return nil, fmt.Errorf("the URL %q names no host: give one such as ws://127.0.0.1:8080/", shown)
-	case u.Fragment != "":
-		return nil, fmt.Errorf("the URL %q has a fragment, which a WebSocket URL may not have (RFC 6455, 3): leave out #%s", shown, secret.Mask(u.Fragment))
-	}
+	return t.targetAt(u)
+}
+
+// targetAt checks the flags, for a server at that URL.
+func (t *targetFlags) targetAt(u *url.URL) (*servers.Target, error) {
 	for _, code := range t.profile.ShutdownCodes {
 		if err := closeCode(code); err != nil {
 			return nil, fmt.Errorf("--shutdown-code %w", err)
@@ -108,6 +102,7 @@ func (t *targetFlags) target(raw string) (*servers.Target, error) {
 	if t.subprotocols != "" {
 		target.Header.Set("Sec-WebSocket-Protocol", t.subprotocols)
 	}
+	var err error
 	if target.TLS, err = t.tls.Config(); err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ var layers = []string{
 	"contract",
 	"harness",
 	"scenarios crowds",
+	"settings",
 	"reports",
 	"matrix",
 	"page",

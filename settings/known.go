@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"fmt"
@@ -15,11 +15,11 @@ import (
 	"github.com/finwait/finwait/scenarios"
 )
 
-// readKnown reads the list of what is known to fail. No rule is excused twice for
-// the same pattern.
-func readKnown(file string, list *yaml.Node) (out []*rules.KnownFailure, err error) {
+// Known reads the list of what is known to fail, the value of [KnownFailures]. No
+// rule may be excused twice for the same pattern. Its errors name the place in the file.
+func Known(file string, list *yaml.Node) (out []*rules.KnownFailure, err error) {
 	if list.Kind != yaml.SequenceNode {
-		return nil, at(file, list, "%s is a list, of entries with id, rule and reason", knownFailures)
+		return nil, At(file, list, "%s is a list, of entries with id, rule and reason", KnownFailures)
 	}
 	excused := map[string]bool{}
 	for _, entry := range list.Content {
@@ -29,7 +29,7 @@ func readKnown(file string, list *yaml.Node) (out []*rules.KnownFailure, err err
 		}
 		for _, rule := range k.Rules {
 			if excused[k.Pattern+" "+rule] {
-				return nil, at(file, entry, "%s is excused twice in %s: keep one", rule, k.Pattern)
+				return nil, At(file, entry, "%s is excused twice in %s: keep one", rule, k.Pattern)
 			}
 			excused[k.Pattern+" "+rule] = true
 		}
@@ -41,7 +41,7 @@ func readKnown(file string, list *yaml.Node) (out []*rules.KnownFailure, err err
 // knownFailure reads one entry.
 func knownFailure(file string, entry *yaml.Node) (*rules.KnownFailure, error) {
 	if entry.Kind != yaml.MappingNode {
-		return nil, at(file, entry, "an entry of %s has id, rule and reason", knownFailures)
+		return nil, At(file, entry, "an entry of %s has id, rule and reason", KnownFailures)
 	}
 	k := &rules.KnownFailure{Where: fmt.Sprintf("%s:%d", path.Base(file), entry.Line)}
 	keys, seen := []string{"id", "rule", "reason", "until"}, map[string]*yaml.Node{}
@@ -49,13 +49,13 @@ func knownFailure(file string, entry *yaml.Node) (*rules.KnownFailure, error) {
 		key, value := entry.Content[i], entry.Content[i+1]
 		switch {
 		case !slices.Contains(keys, key.Value):
-			return nil, at(file, key, "there is no %.40q in %s%s", key.Value, knownFailures, nearest.Hint(key.Value, keys))
+			return nil, At(file, key, "there is no %.40q in %s%s", key.Value, KnownFailures, nearest.Hint(key.Value, keys))
 		case seen[key.Value] != nil:
-			return nil, at(file, key, "%s stands twice in an entry of %s", key.Value, knownFailures)
+			return nil, At(file, key, "%s stands twice in an entry of %s", key.Value, KnownFailures)
 		case value.Kind != yaml.ScalarNode && (key.Value != "rule" || value.Kind != yaml.SequenceNode):
-			return nil, at(file, value, "%s takes one value", key.Value)
+			return nil, At(file, value, "%s takes one value", key.Value)
 		}
-		if seen[key.Value] = value; unset(value) {
+		if seen[key.Value] = value; Unset(value) {
 			value.Value = ""
 		}
 	}
@@ -63,7 +63,7 @@ func knownFailure(file string, entry *yaml.Node) (*rules.KnownFailure, error) {
 	if id := seen["id"]; id != nil {
 		var err error
 		if chosen, err = (scenarios.Selection{Only: []string{id.Value}}).Apply(scenarios.All()); err != nil {
-			return nil, at(file, id, "%s", err)
+			return nil, At(file, id, "%s", err)
 		}
 		k.Pattern = id.Value
 	}
@@ -76,27 +76,27 @@ func knownFailure(file string, entry *yaml.Node) (*rules.KnownFailure, error) {
 	if until := seen["until"]; until != nil {
 		var err error
 		if k.Until, err = time.Parse(time.DateOnly, until.Value); err != nil {
-			return nil, at(file, until, "until %.40q is not a date such as 2027-01-31", until.Value)
+			return nil, At(file, until, "until %.40q is not a date such as 2027-01-31", until.Value)
 		}
 	}
 	rules := []*yaml.Node{seen["rule"]}
 	switch {
 	case k.Pattern == "" || k.Reason == "":
-		return nil, at(file, entry, "an entry of %s has id, rule and reason", knownFailures)
+		return nil, At(file, entry, "an entry of %s has id, rule and reason", KnownFailures)
 	case seen["rule"] == nil || seen["rule"].Kind == yaml.SequenceNode && len(seen["rule"].Content) == 0:
-		return nil, at(file, entry, "this entry of %s names no rule: add what is broken, such as rule: R36", knownFailures)
+		return nil, At(file, entry, "this entry of %s names no rule: add what is broken, such as rule: R36", KnownFailures)
 	case seen["rule"].Kind == yaml.SequenceNode:
 		rules = seen["rule"].Content
 	}
 	for _, rule := range rules {
 		if err := scenarios.CheckRule(scenarios.All(), rule.Value); err != nil {
-			return nil, at(file, rule, "%s", err)
+			return nil, At(file, rule, "%s", err)
 		}
 		if scenarios.CheckRule(chosen, rule.Value) != nil {
-			return nil, at(file, rule, "%s does not judge %s; see finwait list --scripts", rule.Value, k.Pattern)
+			return nil, At(file, rule, "%s does not judge %s; see finwait list --scripts", rule.Value, k.Pattern)
 		}
 		if err := scenarios.CheckJudged(chosen, rule.Value); err != nil {
-			return nil, at(file, rule, "%s, so it cannot be known to fail: leave it out", err)
+			return nil, At(file, rule, "%s, so it cannot be known to fail: leave it out", err)
 		}
 		k.Rules = append(k.Rules, rule.Value)
 	}
