@@ -2,6 +2,7 @@ package contract
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -57,9 +58,24 @@ const (
 	probeBytes = "\x00\xff" // a binary message, which is not UTF-8
 )
 
-// ByCommand tells whether a command line of the user carries out this command of
-// the contract.
-func (c *Client) ByCommand(command evidence.Capability) bool {
+// ByUser tells whether a command line or a function of the user carries out this
+// command of the contract.
+func (c *Client) ByUser(command evidence.Capability) bool {
+	return hasHook(c.Server.Hooks, command) || c.byLine(command)
+}
+
+// Claim says why a command of the contract is tried.
+func (c *Client) Claim(command evidence.Capability) string {
+	switch {
+	case hasHook(c.Server.Hooks, command):
+		return fmt.Sprintf("a function is given for %s", command)
+	case c.byLine(command):
+		return fmt.Sprintf("a command line is given for %s", command)
+	}
+	return fmt.Sprintf("the target claims %s", command)
+}
+
+func (c *Client) byLine(command evidence.Capability) bool {
 	return command == evidence.CanClose && c.Server.CloseExec != "" || command == evidence.CanKickAll && c.Server.KickExec != ""
 }
 

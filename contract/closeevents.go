@@ -37,6 +37,9 @@ func (c *Client) Events(ctx context.Context, token string, limit time.Time) evid
 }
 
 func (c *Client) askEvents(ctx context.Context, token string) evidence.AppEvents {
+	if c.Server.Hooks.Events != nil {
+		return c.callEvents(ctx, token)
+	}
 	opt := c.options(c.Limits.CloseTimeout, servers.ProbePatience)
 	opt.MessageBytes = eventsBytes
 	e := evidence.AppEvents{Asked: true}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync/atomic"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/internal/process"
 	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/peers"
@@ -18,13 +20,13 @@ import (
 // find (POSIX, XCU 2.8.2).
 const unsupported = 127
 
-// CommandLines carry out commands of the contract by the server's CloseExec and
+// CommandLines carry out commands of the contract by the server's Hooks, CloseExec and
 // KickExec, for the connection that was opened with ?finwait=TOKEN.
 type CommandLines struct {
 	client  *Client
 	token   string
 	stop    func(context.Context) error // stops the server; nil: nothing does
-	refused atomic.Bool                 // one exited with 127
+	refused atomic.Bool                 // one exited with 127, or failed with ErrUnsupported
 }
 
 // CommandLines are those for the connection with this token; empty: it has none.
@@ -33,19 +35,31 @@ func (c *Client) CommandLines(token string, stop func(context.Context) error) *C
 	return &CommandLines{client: c, token: token, stop: stop}
 }
 
-// Into lets the peer's commands be carried out by command lines, where there are any.
+// Into lets the peer's commands be carried out by what the user gave, where there is
+// anything.
 func (l *CommandLines) Into(opt *peers.Options) {
-	if server := l.client.Server; server.CloseExec != "" || server.KickExec != "" || l.stop != nil {
+	given := slices.ContainsFunc([]evidence.Capability{evidence.CanClose, evidence.CanTerminate, evidence.CanKickAll}, l.client.ByUser)
+	if given || l.stop != nil {
 		opt.Command = l.command
 	}
 }
 
-// Unsupported tells whether a command line exited with 127: the server cannot do it.
+// Unsupported tells whether a command line exited with 127, or a function failed with
+// [errors.ErrUnsupported]: the server cannot do it.
 func (l *CommandLines) Unsupported() bool { return l.refused.Load() }
 
 // command gives what carries out a command; nil where the peer has to ask.
 func (l *CommandLines) command(line string) func(context.Context) error {
 	name, rest, _ := strings.Cut(line, " ")
+	if call := l.client.hook(name, rest, l.token); call != nil {
+		return func(ctx context.Context) error {
+			err := call(ctx)
+			if errors.Is(err, errors.ErrUnsupported) {
+				l.refused.Store(true)
+			}
+			return err
+		}
+	}
 	template := ""
 	switch name {
 	case "close":

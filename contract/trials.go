@@ -26,7 +26,7 @@ type Check struct {
 }
 
 // Try tries every command that is wanted and that the server claims, or for which
-// the user gave a command line, all at the same time. A claim alone is not
+// the user gave a command line or a function, all at the same time. A claim alone is not
 // believed: Check.Got says what does not work. Where hello was not answered,
 // claimed is nil. It blocks for some seconds at most; its error is a
 // [peers.Shortage]: this host lacked what a trial needs.
@@ -45,7 +45,7 @@ func (c *Client) Try(ctx context.Context, claimed []string, wanted func(evidence
 		}
 		name := strings.TrimPrefix(string(t.command), "finwait:")
 		check := &Check{Command: t.command, Got: "not claimed by hello"}
-		check.Claimed = slices.Contains(claimed, name) || c.ByCommand(t.command) || t.command == evidence.CanOpen && claimed != nil
+		check.Claimed = slices.Contains(claimed, name) || c.ByUser(t.command) || t.command == evidence.CanOpen && claimed != nil
 		if check.Claimed && t.command == evidence.CanKickAll {
 			trying.Wait() // it closes every connection
 		}

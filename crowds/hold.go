@@ -173,7 +173,7 @@ func meet(ctx context.Context, client *contract.Client, then End, swarm *peers.S
 		}
 	}
 	var ask []peers.Step
-	kicks := then == ServerKicks && !client.ByCommand(evidence.CanKickAll)
+	kicks := then == ServerKicks && !client.ByUser(evidence.CanKickAll)
 	if kicks {
 		ask = []peers.Step{peers.Send{peers.Command(contract.Hello)}, peers.AwaitAnswer{Prefix: "finwait:"}}
 	}

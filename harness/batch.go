@@ -25,6 +25,8 @@ type Batch struct {
 	run   *Run
 	board *board
 	ended chan struct{} // closed when the run is complete
+
+	correctable bool // another result may take the place of one, until the run is complete
 }
 
 // Start checks the target with one connection, finds out what it and this host
@@ -73,7 +75,7 @@ func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Opti
 		return nil, err
 	}
 	run.Notes, run.Has = append(run.Notes, notes...), e.has
-	b := &Batch{run: run, board: board, ended: make(chan struct{})}
+	b := &Batch{run: run, board: board, ended: make(chan struct{}), correctable: e.has[evidence.CanEvents] || len(o.Known) > 0}
 	ctx, endRun := context.WithCancelCause(ctx)
 	p := &player{shared: e, fleet: f, known: o.Known, atOnce: o.AtOnce, endRun: endRun}
 	s := newSchedule(scenarios, f.has)
@@ -127,6 +129,20 @@ func (b *Batch) Results() <-chan *Result { return b.board.results }
 
 // Await blocks until the scenario's result is there, or ctx is done.
 func (b *Batch) Await(ctx context.Context, id string) (*Result, error) { return b.board.await(ctx, id) }
+
+// AwaitFinal blocks until the scenario's result is there and no other can take its
+// place, or ctx is done: where the application tells close events, or known failures
+// are given, that is when the run is over, see [Result.Corrected].
+func (b *Batch) AwaitFinal(ctx context.Context, id string) (*Result, error) {
+	if b.correctable {
+		select {
+		case <-b.ended:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	return b.Await(ctx, id)
+}
 
 // Wait blocks until every scenario has its result.
 func (b *Batch) Wait() *Run {

@@ -125,7 +125,7 @@ func (p *player) left(ctx context.Context, e *endpoint, r *Result, barrier *peer
 	case r.Record.Unsupported:
 		r.Verdict, r.Err = Skip, r.Record.Err
 		for _, c := range r.Scenario.Needs {
-			if e.contract.ByCommand(c) {
+			if e.contract.ByUser(c) {
 				r.Missing = append(r.Missing, c)
 			}
 		}

@@ -121,11 +121,7 @@ func (e *endpoint) believe(checks []*contract.Check) (notes []string) {
 			e.unsupported[c.Command] = c.Got
 		}
 		if c.Claimed && !c.Works && c.Command != evidence.CanOpen {
-			claim := fmt.Sprintf("the target claims %s", c.Command)
-			if e.contract.ByCommand(c.Command) {
-				claim = fmt.Sprintf("a command line is given for %s", c.Command)
-			}
-			e.falseClaims[c.Command] = fmt.Sprintf("%s, but it is not obeyed: %s", claim, c.Got)
+			e.falseClaims[c.Command] = fmt.Sprintf("%s, but it is not obeyed: %s", e.contract.Claim(c.Command), c.Got)
 			notes = append(notes, e.falseClaims[c.Command])
 		}
 	}

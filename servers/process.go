@@ -22,13 +22,14 @@ import (
 )
 
 // Process says how the server under test is started and stopped. {port} in
-// Line, Args, StopExec and the target's URL, CloseExec and KickExec is a free
+// Line, Args, Env, StopExec and the target's URL, CloseExec and KickExec is a free
 // loopback port, which the server also has in $PORT; {pid} in these commands is its
 // process id.
 type Process struct {
 	Line       string        // for sh -c; a simple command gets the signal itself, others begin their last one with exec
 	Args       []string      // instead of Line: a program and its arguments
 	Dir        string        // where it runs; empty: here
+	Env        []string      // besides what this process has, each as NAME=value
 	Ready      time.Duration // how long it may take until a handshake succeeds; default 30 s
 	StopSignal os.Signal     // what asks it to stop; default SIGTERM
 	StopExec   string        // for sh -c, instead of the signal
@@ -91,6 +92,9 @@ func Start(ctx context.Context, t *Target, commands *process.Commands) (*Server,
 	}
 	cmd.Dir = p.Dir
 	cmd.Env = append(os.Environ(), fmt.Sprintf("PORT=%d", port))
+	for _, variable := range p.Env {
+		cmd.Env = append(cmd.Env, s.fill(variable))
+	}
 	if s.Server, err = process.Start(cmd); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)

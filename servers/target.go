@@ -2,10 +2,12 @@ package servers
 
 import (
 	"crypto/tls"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/internal/secret"
 	"github.com/finwait/finwait/rules"
 )
@@ -24,12 +26,35 @@ type Target struct {
 	// status 127: not supported. Empty: the peer asks by the control contract.
 	CloseExec, KickExec string
 
+	// Hooks carry out commands of the contract in this process, instead of messages
+	// and commands.
+	Hooks Hooks
+
 	// Process starts the server; URL then is a template with {port}. Nil: it runs
 	// already, and StopExec, if any, is a command for sh -c that makes it stop;
 	// something else starts it again.
 	Process  *Process
 	StopExec string
 }
+
+// Hooks are functions that do for the application of a server in this process what the
+// control contract does by messages (docs/contract.md); nil: the peer asks by message,
+// or by command. They are called from several goroutines at the same time. A function
+// may block as long as the library's call does: finwait waits for it no longer than for
+// what it is to bring about. An error that is [errors.ErrUnsupported] says that the
+// server cannot do this; one that is [ErrNoConnection], that it does not know the
+// connection yet.
+type Hooks struct {
+	Close     func(token string, code int, reason string) error // code 0: without a code
+	Terminate func(token string) error
+	KickAll   func(code int) error // code 0: without a code
+	Events    func(token string) []evidence.AppEvent
+}
+
+// ErrNoConnection is the error of a function of [Hooks] that knows no connection with the
+// token. The peer has the 101 response before the application has the connection, so
+// the function is called again until it knows it, for as long as the response limit.
+var ErrNoConnection = errors.New("the application knows no connection with this token")
 
 // String is the target's name for a reader, without what looks like a secret: the one
 // that it was given, its URL, or what starts the server.

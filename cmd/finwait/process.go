@@ -36,7 +36,7 @@ func (p *processFlags) embedded() error {
 	if err != nil { // on Linux for want of a proc(5)
 		return fmt.Errorf("the embedded server cannot be started: finwait does not find its own program (%w): mount /proc, or give --exec 'finwait serve --listen 127.0.0.1:{port}'", err)
 	}
-	p.args = []string{program, "serve", "--listen", ownAddress(), "--ping-interval", embeddedPing.String()}
+	p.args = []string{program, "serve", "--listen", servers.Loopback(), "--ping-interval", embeddedPing.String()}
 	return nil
 }
 

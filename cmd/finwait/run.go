@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -135,18 +134,7 @@ func withHint(target *servers.Target, err error) error {
 	return fmt.Errorf("%s: %w", target, err)
 }
 
-// ownAddress is where a server listens that finwait starts, where no URL says otherwise:
-// at the loopback address of IPv4, or of IPv6 on a host that has that alone.
-func ownAddress() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "[::1]:{port}"
-	}
-	_ = l.Close()
-	return "127.0.0.1:{port}"
-}
-
-func ownURL() string { return "ws://" + ownAddress() + "/" }
+func ownURL() string { return "ws://" + servers.Loopback() + "/" }
 
 // embeddedPing is the ping interval of the embedded server, and so its
 // declared one.
