@@ -32,7 +32,7 @@ var layers = []string{
 	"settings",
 	"reports",
 	"matrix",
-	"page",
+	"page finwaittest",
 	"accuracy cmd/finwait",
 }
 
