@@ -88,7 +88,7 @@ func TestCloseBehindManyCloses(t *testing.T) {
 			o := serve(t, func(c *conn) { c.upgrade(append(slices.Clip(noise), last)...); c.fin(); _, _ = c.drain() })
 			r := play(t, o, Opened(Trigger{}, AwaitEnd{}, Finish{})...)
 			n := len(r.Closes)
-			if n != keepCloses+1 || r.Closes[n-1].String() != CloseBody(last.Payload).String() || n+r.MoreCloses != len(noise)+1 {
+			if n != keepCloses+1 || r.Closes[n-1].String() != (Close{Body: last.Payload}).String() || n+r.MoreCloses != len(noise)+1 {
 				t.Errorf("%d of %d: %v", n, n+r.MoreCloses, r.Closes)
 			}
 		})
