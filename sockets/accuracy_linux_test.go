@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Three hundred sockets that a process lets go of at any moment within half a
-// second: those that are freed soon, which an event tells, and those that stay
-// behind as orphans, which only a query sees.
+// TestAccuracy closes three hundred sockets at random moments within half a second. The
+// kernel frees some at once, which an event reports; the others become orphans, which only
+// a query finds.
 func TestAccuracy(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -32,10 +32,11 @@ func TestAccuracy(t *testing.T) {
 			stall := stalls()
 			late, bounds := release(t, samples)
 			slept := stall()
-			t.Logf("release told after it: p50 %s, p99 %s, max %s; bound: p50 %s, p99 %s; timers late by up to %s",
-				at(late, 50), at(late, 99), at(late, 100), at(bounds, 50), at(bounds, 99), slept.Round(time.Microsecond))
+			t.Logf("release reported late by: p50 %s, p99 %s, max %s; bound: p50 %s, p99 %s; timers late by up to %s",
+				percentile(late, 50), percentile(late, 99), percentile(late, 100),
+				percentile(bounds, 50), percentile(bounds, 99), slept.Round(time.Microsecond))
 			// A round of queries can be interrupted as long as a timer, more than once.
-			if worst, limit := at(late, 100), 20*time.Millisecond+4*slept; worst > limit {
+			if worst, limit := percentile(late, 100), 20*time.Millisecond+4*slept; worst > limit {
 				t.Errorf("worst release error %s, want at most %s", worst, limit)
 			}
 		})
@@ -48,8 +49,8 @@ type sample struct {
 	before, after time.Time
 }
 
-// release closes the server's ends, and tells how much later each was reported,
-// and with what bound; both sorted.
+// release closes the server's ends, and returns how much later than the close each release
+// was dated, and the bounds of these dates; both sorted.
 func release(t *testing.T, samples []sample) (late, bounds []time.Duration) {
 	var closes sync.WaitGroup
 	for i := range samples {
@@ -74,21 +75,21 @@ func release(t *testing.T, samples []sample) (late, bounds []time.Duration) {
 	return late, bounds
 }
 
-// at is a percentile.
-func at(sorted []time.Duration, percent int) time.Duration {
+// percentile returns the value that percent of the sorted values do not exceed.
+func percentile(sorted []time.Duration, percent int) time.Duration {
 	return sorted[(len(sorted)-1)*percent/100].Round(time.Microsecond)
 }
 
-// stalls watches how late a timer comes in this process on this machine, until
-// the worst is asked for.
+// stalls measures how late timers fire in this process until worst is called, which returns
+// the longest delay.
 func stalls() (worst func() time.Duration) {
 	stop, result := make(chan struct{}), make(chan time.Duration)
 	go func() {
 		var worst time.Duration
 		for {
-			due := time.Now().Add(pollFloor)
+			due := time.Now().Add(minPollPause)
 			select {
-			case <-time.After(pollFloor):
+			case <-time.After(minPollPause):
 				worst = max(worst, time.Since(due))
 			case <-stop:
 				result <- worst

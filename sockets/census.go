@@ -1,10 +1,8 @@
 package sockets
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -14,77 +12,95 @@ import (
 )
 
 const (
-	censusFloor = 5 * time.Millisecond // shortest pause between two dumps; else as long as one took
-	censusMarks = 2 * time.Millisecond // pause between two rounds of marks
+	minDumpPause    = 5 * time.Millisecond // shortest pause between two dumps; else as long as one took
+	censusMarkPause = 2 * time.Millisecond // pause between two rounds of marks
 
-	answerFamily = 0 // struct inet_diag_msg
+	// Offsets in struct inet_diag_msg (linux/inet_diag.h).
+	answerFamily = 0
 	answerPorts  = 4
 	answerSource = 8
 	answerPeer   = 24
 
-	requestFamily = 0 // struct inet_diag_req_v2
+	// Offsets in struct inet_diag_req_v2 (linux/inet_diag.h).
+	requestFamily = 0
 	requestStates = 4
 
-	// States in which an orphan waits for its peer (include/net/tcp_states.h).
-	orphanStates = 1<<4 | 1<<9 | 1<<11 // FIN_WAIT1, LAST_ACK, CLOSING
-	// An orphan in FIN_WAIT2 gives way to a TIME_WAIT entry at once, and that is in
-	// every dump of this state; but it stays where the ACK of its FIN came while
-	// close(2) was under way (tcp_rcv_state_process in net/ipv4/tcp_input.c), or
-	// tcp_fin_timeout is over 60 s (tcp(7)). Such are looked for in one of so many
-	// dumps.
-	orphanState2 = 1 << 5
-	orphanTurns  = 16
-	allStates    = 1<<12 - 1 - 1<<6 - 1<<10
+	// orphanStates are the states in which an orphan waits for its peer: FIN_WAIT1,
+	// LAST_ACK and CLOSING (include/net/tcp_states.h).
+	orphanStates = 1<<4 | 1<<9 | 1<<11
+	// finWait2State is dumped in one of finWait2Every dumps only. An orphan in FIN_WAIT2
+	// is rare: the kernel replaces it by a TIME_WAIT entry at once, and every dump of this
+	// state lists those entries too. The orphan remains where the ACK of its FIN came
+	// while close(2) was under way (tcp_rcv_state_process in net/ipv4/tcp_input.c), or
+	// where tcp_fin_timeout is over 60 s (tcp(7)).
+	finWait2State = 1 << 5
+	finWait2Every = 16
+	// connectionStates are all states but TIME_WAIT and LISTEN.
+	connectionStates = 1<<12 - 1 - 1<<6 - 1<<10
 )
 
-// Departure is a socket of the server that a process let go of.
+// Departure says that the server's process no longer holds a socket.
 type Departure struct {
-	Peer  netip.AddrPort // without a zone
-	At    time.Time
-	Bound time.Duration // it happened at most so long before At
-	Freed bool          // the kernel has freed it too; else it is an orphan
+	Peer  netip.AddrPort // address of the peer's end, without a zone
+	At    time.Time      // when the census saw it
+	Bound time.Duration  // the departure happened in [At-Bound, At]
+	Freed bool           // true: the kernel has freed the socket; false: it is an orphan
 }
 
-// Census follows all connections of one server at once, however many: what the
-// kernel frees an event tells, and orphans are seen by dumps of the few states
-// in which they are, not by a query for each.
+// Census follows all connections of one server at once. It scales to thousands: a
+// destroy event reports each socket that the kernel frees, and a dump of the few states
+// that orphans have finds all orphans, so that no socket needs a query of its own.
 type Census struct {
-	server  netip.AddrPort
-	left    func(Departure)
-	events  *netlink.Conn
-	query   *netlink.Conn // for dumps
-	answers []byte        // one datagram of a dump
-	exact   *netlink.Conn // for one socket at a time
-	marks   *marks
-	began   time.Time
-	done    chan struct{}
-	loops   sync.WaitGroup
-	looking sync.Mutex // covers query and answers
+	server      netip.AddrPort
+	onDeparture func(Departure)
+	onFailure   func() // is called when the census ends by itself
+	events      *netlink.Conn
+	exactQuery  *netlink.Conn // queries for one socket at a time
+	marks       *marks
+	began       time.Time
+	done        chan struct{} // closed by Close
+	loops       sync.WaitGroup
 
-	mu       sync.Mutex
-	peers    map[netip.AddrPort]bool   // whose sockets are held by the server's process
-	families map[byte]bool             // of the sockets: one of IPv6 may have IPv4 connections too
-	cookie   map[uint64]netip.AddrPort // a socket that was reset has no addresses any more (tcp_disconnect in net/ipv4/tcp.c)
-	looks    []look                    // the last dumps for orphans
-	wide     time.Time                 // when the last one for all orphans began
-	lost     bool                      // events were; alive is when all that are held still were
-	alive    time.Time
-	trouble  time.Time // until when events may have been lost
-	failed   time.Time // when it ended by itself, because of err
-	err      error
-	ended    func() // is called then
+	dumping    sync.Mutex // guards dumpQuery and dumpBuffer
+	dumpQuery  *netlink.Conn
+	dumpBuffer []byte // holds one datagram
+
+	mu sync.Mutex // guards the fields below
+
+	// stillHeld has each peer whose socket the kernel has not freed. The value is true
+	// while the server's process holds the socket, false when it is an orphan.
+	stillHeld map[netip.AddrPort]bool
+	// families are the address families of the server's sockets. An IPv6 socket can have
+	// IPv4 connections as well.
+	families map[byte]bool
+	// peerByCookie finds the peer of a destroy event. A socket that was reset has lost
+	// its addresses (tcp_disconnect in net/ipv4/tcp.c).
+	peerByCookie map[uint64]netip.AddrPort
+
+	dumps             []dumpSpan // the last dumps, the oldest first; never empty
+	finWait2DumpBegan time.Time  // when the last dump that included FIN_WAIT2 began
+
+	eventsLost    bool      // destroy events may be missing since the last dump of all sockets
+	allExistedAt  time.Time // every socket in stillHeld existed at that moment; valid while eventsLost
+	lastEventLoss time.Time // the last moment at which events may have been lost
+
+	err      error     // why the census ended by itself; nil: it did not
+	failedAt time.Time // when the census ended by itself
 }
 
-// look is a dump that is over.
-type look struct{ began, ended time.Time }
+// dumpSpan says when a complete dump began and ended.
+type dumpSpan struct{ began, ended time.Time }
 
-const looksKept = 1000
+const dumpsKept = 1000 // at most so many dumpSpans are remembered
 
-// TakeCensus begins to follow the connections to server that [Census.Add]
-// names. left is told of each departure, from one goroutine at a time: of an
-// orphan first that, and later that it was freed. ended is called where the census
-// ends by itself: no more will be told. The error is that of [Open].
-func TakeCensus(server netip.AddrPort, left func(Departure), ended func()) (*Census, error) {
+// TakeCensus begins to follow the connections to server that [Census.Add] names.
+//
+// It calls onDeparture for each departure, from one goroutine at a time. For an orphan
+// it does so twice: when the process has closed the socket, and when the kernel has
+// freed it. It calls onFailure once if the census ends by itself; no departure follows
+// then, and [Census.Failed] says why. onDeparture must not call a method of the census.
+// The error is that of [Open].
+func TakeCensus(server netip.AddrPort, onDeparture func(Departure), onFailure func()) (*Census, error) {
 	o := Observer{done: make(chan struct{}), marks: newMarks()}
 	err := o.connect()
 	var exact *netlink.Conn
@@ -97,58 +113,65 @@ func TakeCensus(server netip.AddrPort, left func(Departure), ended func()) (*Cen
 	}
 	now := time.Now()
 	c := &Census{
-		server: netip.AddrPortFrom(server.Addr().Unmap(), server.Port()), left: left, ended: ended, began: now, looks: []look{{now, now}}, wide: now, marks: o.marks,
-		events: o.events, query: o.query, answers: make([]byte, messageSize), exact: exact, done: make(chan struct{}), peers: map[netip.AddrPort]bool{}, cookie: map[uint64]netip.AddrPort{}, families: map[byte]bool{},
+		server:      netip.AddrPortFrom(server.Addr().Unmap(), server.Port()),
+		onDeparture: onDeparture, onFailure: onFailure,
+		events: o.events, exactQuery: exact, marks: o.marks,
+		began: now, done: make(chan struct{}),
+		dumpQuery: o.query, dumpBuffer: make([]byte, messageSize),
+		stillHeld: map[netip.AddrPort]bool{}, families: map[byte]bool{}, peerByCookie: map[uint64]netip.AddrPort{},
+		dumps: []dumpSpan{{now, now}}, finWait2DumpBegan: now,
 	}
-	c.loops.Go(func() { c.marks.run(censusMarks, c.done) })
+	c.loops.Go(func() { c.marks.run(censusMarkPause, c.done) })
 	c.loops.Go(c.listen)
-	c.loops.Go(c.dumps)
+	c.loops.Go(c.dumpUntilClosed)
 	return c, nil
 }
 
-// Add names a connection whose handshake is complete: the address of the peer's
-// end. It asks the kernel once, some microseconds.
+// Add begins to follow one connection, given the address of the peer's end. The
+// handshake must be complete. Add queries the kernel once, which takes microseconds.
 func (c *Census) Add(peer netip.AddrPort) {
 	peer = withoutZone(netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port()))
-	answers, err := c.exact.Execute(request(exact, exactRequest(c.server, peer)))
+	answers, err := c.exactQuery.Execute(request(exact, exactRequest(c.server, peer)))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.peers[peer] = true
+	c.stillHeld[peer] = true
 	if err == nil && len(answers) > 0 {
 		if s, err := decode(answers[0].Data); err == nil && s.State != listen {
-			c.cookie[s.Cookie] = peer
+			c.peerByCookie[s.Cookie] = peer
 			c.families[answers[0].Data[answerFamily]] = true
 			return
 		}
 	}
-	c.lose() // a dump of all tells whether it is gone
+	c.noteEventLoss() // the next dump of all sockets shows whether the socket is gone
 }
 
-// Close ends the census; nothing is told afterwards.
+// Close ends the census and returns when its goroutines have ended. No departure is
+// reported afterwards.
 func (c *Census) Close() error {
 	close(c.done)
-	err := errors.Join(c.events.Close(), c.query.Close(), c.exact.Close())
+	err := errors.Join(c.events.Close(), c.dumpQuery.Close(), c.exactQuery.Close())
 	c.loops.Wait()
 	return err
 }
 
-// tell tells of a departure; c.mu is held.
-func (c *Census) tell(d Departure) {
-	held, known := c.peers[d.Peer]
+// report passes on a departure, unless it was reported before or is of a connection that
+// Add did not name. c.mu is held.
+func (c *Census) report(d Departure) {
+	held, known := c.stillHeld[d.Peer]
 	switch {
 	case !known, !held && !d.Freed:
 		return
 	case d.Freed:
-		delete(c.peers, d.Peer)
+		delete(c.stillHeld, d.Peer)
 	default:
-		c.peers[d.Peer] = false
+		c.stillHeld[d.Peer] = false
 	}
-	c.left(d)
+	c.onDeparture(d)
 }
 
-// listen takes the kernel's destroy events.
+// listen reports the sockets that the kernel's destroy events name, until Close or an error.
 func (c *Census) listen() {
-	prefer()
+	raisePriority()
 	b := make([]byte, messageSize)
 	type event struct {
 		cookie   uint64
@@ -156,7 +179,7 @@ func (c *Census) listen() {
 	}
 	for {
 		var gone []event
-		lost, err := c.marks.receive(c.events, b, func(cookie uint64, from, to time.Time) {
+		lost, err := c.marks.receiveDated(c.events, b, func(cookie uint64, from, to time.Time) {
 			gone = append(gone, event{cookie, from, to})
 		})
 		select {
@@ -166,13 +189,13 @@ func (c *Census) listen() {
 		}
 		c.mu.Lock()
 		for _, e := range gone {
-			if peer, known := c.cookie[e.cookie]; known {
-				delete(c.cookie, e.cookie)
-				c.tell(Departure{Peer: peer, At: e.to, Bound: e.to.Sub(c.held(e.from)), Freed: true})
+			if peer, known := c.peerByCookie[e.cookie]; known {
+				delete(c.peerByCookie, e.cookie)
+				c.report(Departure{Peer: peer, At: e.to, Bound: e.to.Sub(c.lastHeldBefore(e.from)), Freed: true})
 			}
 		}
 		if lost {
-			c.lose()
+			c.noteEventLoss()
 		}
 		c.mu.Unlock()
 		if err != nil {
@@ -182,188 +205,44 @@ func (c *Census) listen() {
 	}
 }
 
-// lose notes that events may have been lost until now; c.mu is held.
-func (c *Census) lose() {
-	c.trouble = time.Now()
-	if !c.lost {
-		c.lost, c.alive = true, c.held(c.marks.oldest())
+// noteEventLoss notes that events may have been lost until now, so that the next dump is
+// of all sockets. c.mu is held.
+func (c *Census) noteEventLoss() {
+	c.lastEventLoss = time.Now()
+	if !c.eventsLost {
+		c.eventsLost, c.allExistedAt = true, c.lastHeldBefore(c.marks.allReportedUntil())
 	}
 }
 
-// held is a moment at which a process held a socket that was not told of as an
-// orphan and existed still at the time given: the last dump that was over by then
-// would have had it. c.mu is held.
-func (c *Census) held(existed time.Time) time.Time {
-	for _, l := range slices.Backward(c.looks) {
-		if !l.ended.After(existed) {
-			return l.began
+// lastHeldBefore returns a moment at which the process still held a socket that existed
+// at the given time and that was not reported as an orphan: the last dump that had ended
+// by then would have listed it as one. c.mu is held.
+func (c *Census) lastHeldBefore(existed time.Time) time.Time {
+	for _, dump := range slices.Backward(c.dumps) {
+		if !dump.ended.After(existed) {
+			return dump.began
 		}
 	}
 	return c.began
 }
 
-// fail notes why the census has ended.
+// fail notes why the census has ended, and calls onFailure the first time.
 func (c *Census) fail(err error) {
 	c.mu.Lock()
 	first := c.err == nil
 	if first {
-		c.failed, c.err = time.Now(), err
+		c.failedAt, c.err = time.Now(), err
 	}
 	c.mu.Unlock()
 	if first {
-		c.ended()
+		c.onFailure()
 	}
 }
 
-// Failed tells since when, and why, not all departures are told any more; nil:
-// they are.
+// Failed returns why the census ended by itself, and since when departures may be
+// missing. A nil error means that it is still running or was ended by Close.
 func (c *Census) Failed() (since time.Time, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.failed, c.err
-}
-
-// dumps looks for orphans, again and again: the kernel has no event for them.
-func (c *Census) dumps() {
-	prefer()
-	for turn := 0; ; turn++ {
-		start := time.Now()
-		if err := c.look(start, turn%orphanTurns == 0); err != nil {
-			select {
-			case <-c.done:
-			default:
-				c.fail(err)
-			}
-			return
-		}
-		timer := time.NewTimer(max(censusFloor, time.Since(start)))
-		select {
-		case <-timer.C:
-		case <-c.done:
-			timer.Stop()
-			return
-		}
-	}
-}
-
-// Look tells of all departures until now: finwait may have been stopped (SIGSTOP) meanwhile.
-func (c *Census) Look() {
-	c.mu.Lock()
-	c.lose() // of who is missing, too
-	c.mu.Unlock()
-	if err := c.look(time.Now(), true); err != nil {
-		c.fail(err)
-	}
-}
-
-// look makes one dump. Where events may have been lost since the last, it is of
-// all sockets and tells who is missing.
-func (c *Census) look(start time.Time, wide bool) error {
-	c.looking.Lock()
-	defer c.looking.Unlock()
-	c.mu.Lock()
-	lost, states := c.lost, uint32(orphanStates)
-	var missing map[netip.AddrPort]bool
-	if lost {
-		states, missing = allStates, maps.Clone(c.peers)
-	}
-	if wide {
-		states |= orphanState2
-	}
-	families := maps.Clone(c.families)
-	c.mu.Unlock()
-	type orphan struct {
-		peer   netip.AddrPort
-		at     time.Time
-		second bool // in FIN_WAIT2
-	}
-	var orphans []orphan
-	cookies := map[uint64]netip.AddrPort{}
-	err := c.dump(families, states, func(peer netip.AddrPort, s Socket, at time.Time) {
-		if s.mini { // a TIME_WAIT entry in its place
-			return
-		}
-		if _, known := missing[peer]; known {
-			cookies[s.Cookie] = peer
-			delete(missing, peer)
-		}
-		switch s.State {
-		case finWait1, lastAck, closing, finWait2:
-			if s.Inode == 0 {
-				orphans = append(orphans, orphan{peer, at, s.State == finWait2})
-			}
-		}
-	})
-	if err != nil {
-		return err
-	}
-	now := time.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, o := range orphans {
-		since := c.looks[len(c.looks)-1].began
-		if o.second {
-			since = c.wide
-		}
-		c.tell(Departure{Peer: o.peer, At: o.at, Bound: o.at.Sub(since)})
-	}
-	if lost {
-		for peer := range missing {
-			c.tell(Departure{Peer: peer, At: now, Bound: now.Sub(c.alive), Freed: true})
-		}
-		maps.Copy(c.cookie, cookies)
-		c.alive, c.lost = start, c.trouble.After(start)
-	}
-	if c.looks = append(c.looks, look{start, now}); len(c.looks) > looksKept {
-		c.looks = slices.Delete(c.looks, 0, looksKept/2)
-	}
-	if wide {
-		c.wide = start
-	}
-	return nil
-}
-
-// dump asks for all of the server's sockets that are in one of the states, and
-// tells of each with a moment by which it was.
-func (c *Census) dump(families map[byte]bool, states uint32, each func(peer netip.AddrPort, s Socket, by time.Time)) error {
-	for family := range families {
-		body := emptyRequest()
-		body[requestFamily] = family
-		binary.NativeEndian.PutUint32(body[requestStates:], states)
-		binary.BigEndian.PutUint16(body[requestPorts:], c.server.Port())
-		if _, err := c.query.Send(request(dump, body)); err != nil {
-			return err
-		}
-		err := receiveDump(c.query, c.answers, func(data []byte, by time.Time) {
-			server, peer, ok := addresses(data)
-			if s, err := decode(data); ok && err == nil && server == withoutZone(c.server) {
-				each(peer, s, by)
-			}
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// withoutZone is the address as the kernel tells it.
-func withoutZone(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().WithZone(""), a.Port())
-}
-
-// addresses reads the two ends of a connection out of a struct inet_diag_msg,
-// the server's first.
-func addresses(b []byte) (server, peer netip.AddrPort, ok bool) {
-	if len(b) < answerSize {
-		return server, peer, false
-	}
-	end := func(address, port int) netip.AddrPort {
-		ip := netip.AddrFrom16([16]byte(b[address : address+16])).Unmap()
-		if b[answerFamily] == inet4 {
-			ip = netip.AddrFrom4([4]byte(b[address : address+4]))
-		}
-		return netip.AddrPortFrom(ip, binary.BigEndian.Uint16(b[port:]))
-	}
-	return end(answerSource, answerPorts), end(answerPeer, answerPorts+2), true
+	return c.failedAt, c.err
 }

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestCensus: each departure is told within its bound, and that of an orphan
-// again when the kernel has freed it.
+// TestCensus: the census reports each departure with a bound that is true, and reports an
+// orphan again when the kernel has freed it.
 func TestCensus(t *testing.T) {
 	const n = 40
 	for _, f := range families {
@@ -37,7 +37,7 @@ func TestCensus(t *testing.T) {
 					c.jam(t)
 				}
 			}
-			stray := dial(t, ln, f) // of which the census does not know
+			stray := dial(t, ln, f) // never added to the census
 			check(t, stray.Close())
 
 			next := func() Departure {
@@ -82,7 +82,7 @@ func TestCensus(t *testing.T) {
 	}
 }
 
-// TestCensusLostEvents: where events were lost, a dump tells who has left.
+// TestCensusLostEvents: if events were lost, a dump of all sockets finds who has left.
 func TestCensusLostEvents(t *testing.T) {
 	ln := listenOn(t, ipv4)
 	told := make(chan Departure, 8)
@@ -103,14 +103,14 @@ func TestCensusLostEvents(t *testing.T) {
 	census.Add(stays)
 	census.Add(gone)
 	census.mu.Lock()
-	census.lost, census.alive, census.trouble = true, since, time.Now()
+	census.eventsLost, census.allExistedAt, census.lastEventLoss = true, since, time.Now()
 	census.mu.Unlock()
 	if d := <-told; d.Peer != gone || !d.Freed || d.At.Add(-d.Bound).After(since) {
 		t.Errorf("told %+v", d)
 	}
 	for lost := true; lost; runtime.Gosched() { // until no event comes any more
 		census.mu.Lock()
-		lost = census.lost
+		lost = census.eventsLost
 		census.mu.Unlock()
 	}
 	if len(told) > 0 {
@@ -141,7 +141,7 @@ func TestCensusBehindAQueue(t *testing.T) {
 		go func() {
 			defer close(done)
 			runtime.LockOSThread() // the thread ends here
-			_ = on(cpu)
+			_ = runOn(cpu)
 			_ = peer.SetLinger(0)
 			_ = peer.Close()
 			queueUp(20_000)
@@ -160,7 +160,7 @@ func TestCensusBehindAQueue(t *testing.T) {
 	}
 }
 
-// queueUp makes n events for the kernel to tell.
+// queueUp makes the kernel queue n destroy events.
 func queueUp(n int) {
 	for range n {
 		if fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0); err == nil {
@@ -193,7 +193,8 @@ func TestResetBehindAQueue(t *testing.T) {
 func TestCensusFails(t *testing.T) {
 	ln := listenOn(t, ipv4)
 	ended := make(chan bool, 2)
-	census, err := TakeCensus(netip.MustParseAddrPort(ln.Addr().String()), func(Departure) {}, func() { ended <- true })
+	server := netip.MustParseAddrPort(ln.Addr().String())
+	census, err := TakeCensus(server, func(Departure) {}, func() { ended <- true })
 	check(t, err)
 	if _, err := census.Failed(); err != nil {
 		t.Error(err)
@@ -207,14 +208,14 @@ func TestCensusFails(t *testing.T) {
 	if at, err := census.Failed(); err == nil || at.IsZero() {
 		t.Errorf("failed at %s: %v", at, err)
 	}
-	_ = census.query.Close()
+	_ = census.dumpQuery.Close()
 	_ = census.Close() // errors of what is closed already
 	if len(ended) > 0 {
 		t.Error("it says so twice")
 	}
 }
 
-// BenchmarkMark: a second has visitsMost of these at most, on however many CPUs.
+// BenchmarkMark: a run makes maxVisitsPerSecond of these at most, however many CPUs there are.
 func BenchmarkMark(b *testing.B) {
 	o, err := Open()
 	if err != nil {
@@ -223,13 +224,13 @@ func BenchmarkMark(b *testing.B) {
 	defer o.Close()
 	runtime.LockOSThread() // the thread ends here
 	for n := 0; b.Loop(); n++ {
-		if on(n%runtime.NumCPU()) == nil {
-			o.marks.make(n % runtime.NumCPU())
+		if runOn(n%runtime.NumCPU()) == nil {
+			o.marks.makeOn(n % runtime.NumCPU())
 		}
 	}
 }
 
-// TestCensusLook: departures that no event and no dump has told of are told of by a look.
+// TestCensusLook: Look reports a departure that no event and no dump has reported.
 func TestCensusLook(t *testing.T) {
 	ln := listenOn(t, ipv4)
 	peer := dial(t, ln, ipv4)
@@ -242,7 +243,7 @@ func TestCensusLook(t *testing.T) {
 	check(t, err)
 	census.Add(from)
 	census.mu.Lock()
-	clear(census.cookie) // the event is not known as this socket's
+	clear(census.peerByCookie) // the event is not known as this socket's
 	census.mu.Unlock()
 	before := time.Now()
 	_, _ = closeNow(t, server)

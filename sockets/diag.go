@@ -15,9 +15,9 @@ import (
 // (linux/inet_diag.h).
 type Socket struct {
 	State  string // "ESTABLISHED", "FIN_WAIT1", "CLOSE_WAIT" … as in include/net/tcp_states.h
-	Inode  uint32 // of the descriptor; 0: no process holds it (not accepted yet, or let go)
-	Cookie uint64 // identifies the socket as long as the host runs, like SO_COOKIE
-	mini   bool   // a TIME_WAIT entry stands in for it, in state TIME_WAIT or FIN_WAIT2
+	Inode  uint32 // of the descriptor; 0: no process holds the socket (not accepted yet, or closed)
+	Cookie uint64 // identifies the socket until the host restarts (SO_COOKIE in socket(7))
+	mini   bool   // this is the entry in the place of a freed socket, in state TIME_WAIT or FIN_WAIT2
 }
 
 const (
@@ -31,7 +31,7 @@ const (
 	closing     = "CLOSING"
 )
 
-// stateName names the states of include/net/tcp_states.h.
+// stateName returns the name of a state (include/net/tcp_states.h).
 func stateName(state uint8) string {
 	names := [...]string{
 		1: "ESTABLISHED", 2: "SYN_SENT", 3: synReceived, 4: finWait1, 5: finWait2, 6: timeWait,
@@ -43,8 +43,8 @@ func stateName(state uint8) string {
 	return fmt.Sprintf("STATE_%d", state)
 }
 
-// Sizes and offsets of struct inet_diag_req_v2 and struct inet_diag_msg, and
-// Linux's numbers, which hold for whatever system this is compiled on.
+// These are sizes and offsets of struct inet_diag_req_v2 and struct inet_diag_msg, and
+// constants of Linux, written out so that the file compiles on every system.
 const (
 	requestSize   = 56
 	requestPorts  = 8 // struct inet_diag_sockid
@@ -82,8 +82,8 @@ func emptyRequest() []byte {
 	return b
 }
 
-// exactRequest asks for the one socket bound to server and connected to peer,
-// of any cookie. As AF_INET it finds a dual-stack socket's IPv4 connection too.
+// exactRequest asks for the one socket that is bound to server and connected to peer, with
+// any cookie. A request of AF_INET also finds the IPv4 connection of a dual-stack socket.
 func exactRequest(server, peer netip.AddrPort) []byte {
 	b := emptyRequest()
 	src, dst := server.Addr().Unmap(), peer.Addr().Unmap()
@@ -103,14 +103,14 @@ func exactRequest(server, peer netip.AddrPort) []byte {
 	return b
 }
 
-// setCookie narrows a request to the socket with that cookie, and to what the
-// kernel leaves in its place: all others are "not found".
+// setCookie restricts a request to the socket with that cookie and to the TIME_WAIT entry
+// in its place; the kernel answers "not found" for every other.
 func setCookie(b []byte, cookie uint64) {
 	binary.NativeEndian.PutUint32(b[requestCookie:], uint32(cookie))
 	binary.NativeEndian.PutUint32(b[requestCookie+4:], uint32(cookie>>32))
 }
 
-// decode reads a struct inet_diag_msg; what follows it is ignored.
+// decode reads the struct inet_diag_msg at the beginning of b.
 func decode(b []byte) (Socket, error) {
 	if len(b) < answerSize {
 		return Socket{}, fmt.Errorf("sock_diag message of %d bytes, want %d", len(b), answerSize)

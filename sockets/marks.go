@@ -11,44 +11,46 @@ import (
 )
 
 const (
-	visitsMost = 1000        // of CPUs in a second
-	busyFor    = time.Second // since its last event
+	maxVisitsPerSecond = 1000        // a visit makes one mark on one CPU
+	busyAfterEvent     = time.Second // a CPU counts as busy for so long after it reported a socket
 )
 
-// marks date the kernel's destroy events. Each waits for its turn in a queue of
-// the CPU's on which it happened (sock_diag_broadcast_destroy in
-// net/core/sock_diag.c), mostly for less than 1 ms; on CPUs without a moment to
-// spare, seconds were seen. So sockets of finwait's own are closed on each CPU,
-// again and again: what that CPU tells between two of them happened between their
-// closings. A worker of the kernel's that sleeps lets the next begin, so that one
-// event may overtake another: therefore it is the one before, and the one after.
+// marks date the kernel's destroy events. An event waits in a queue of the CPU on which the
+// socket was freed (sock_diag_broadcast_destroy in net/core/sock_diag.c): mostly for less
+// than 1 ms, but for seconds on a CPU that is fully loaded. Therefore finwait closes sockets
+// of its own, the marks, on each CPU again and again. An event that a CPU reports between
+// two marks happened between the closings of these marks. A kernel worker that sleeps lets
+// the next one begin, so that an event may overtake its neighbour: that is why the bounds
+// are one mark wider on each side.
 type marks struct {
 	mu      sync.Mutex
-	cpus    map[int]*queue // each CPU's that was visited
-	overrun bool           // events were lost, and the queue was not empty since
+	cpus    map[int]*queue // by CPU; each CPU that was visited
+	overrun bool           // events were lost, and the receive queue has not been empty since
 }
 
-// queue is that of one CPU.
+// queue is what is known of the event queue of one CPU.
 type queue struct {
-	waiting []*mark   // not told yet, the oldest first
-	last    time.Time // the last one that was told was closed after this
-	told    time.Time // and the one before it after this
-	event   time.Time // when it last told of a socket that is not ours
+	pending             []*mark   // marks whose event has not come yet, the oldest first
+	lastClosedAfter     time.Time // the last mark that was reported was closed after this moment
+	previousClosedAfter time.Time // the mark that was reported before that one was closed after this moment
+	lastForeignEvent    time.Time // when the CPU last reported a socket that is not a mark
 }
 
-// mark is a socket that is closed between two moments.
+// mark is a socket of finwait's own, which is closed in [from, to].
 type mark struct {
 	cookie   uint64
-	from, to time.Time // to is zero while it is being closed
+	from, to time.Time // to is zero while the socket is being closed
 }
 
 func newMarks() *marks { return &marks{cpus: map[int]*queue{}} }
 
-// receive waits for events and hands over all that are there, each with the
-// moments between which it happened; b holds one. It tells whether some may have
-// been lost until now: the kernel tells once, until the queue was empty
-// (netlink_overrun in net/netlink/af_netlink.c), and it is when all are taken.
-func (m *marks) receive(c *netlink.Conn, b []byte, event func(cookie uint64, from, to time.Time)) (lost bool, err error) {
+// receiveDated waits for destroy events, and calls event for each that is there and is not
+// of a mark; the socket was freed in [from, to]. b holds one datagram. lost says that events
+// may have been lost until now: the kernel reports an overrun once, until its queue was
+// empty (netlink_overrun in net/netlink/af_netlink.c), as it is when all events are read.
+func (m *marks) receiveDated(
+	c *netlink.Conn, b []byte, event func(cookie uint64, from, to time.Time),
+) (lost bool, err error) {
 	err = receive(c, b, func(data []byte, cpu int) {
 		s, malformed := decode(data)
 		from, to, own := m.date(cpu, s.Cookie)
@@ -61,7 +63,7 @@ func (m *marks) receive(c *netlink.Conn, b []byte, event func(cookie uint64, fro
 	})
 	overrun := errors.Is(err, syscall.ENOBUFS)
 	if lost = overrun || m.overrun; lost {
-		m.forget()
+		m.dropPending()
 	}
 	if m.overrun = overrun; overrun {
 		err = nil
@@ -69,8 +71,8 @@ func (m *marks) receive(c *netlink.Conn, b []byte, event func(cookie uint64, fro
 	return lost, err
 }
 
-// add makes a mark that close closes.
-func (m *marks) add(cpu int, cookie uint64, closes func()) {
+// add makes a mark on the CPU; closeSocket closes its socket.
+func (m *marks) add(cpu int, cookie uint64, closeSocket func()) {
 	own := &mark{cookie: cookie}
 	m.mu.Lock()
 	q := m.cpus[cpu]
@@ -78,108 +80,109 @@ func (m *marks) add(cpu int, cookie uint64, closes func()) {
 		q = &queue{}
 		m.cpus[cpu] = q
 	}
-	q.waiting = append(q.waiting, own)
+	q.pending = append(q.pending, own)
 	own.from = time.Now()
 	m.mu.Unlock()
-	closes()
+	closeSocket()
 	m.mu.Lock()
 	own.to = time.Now()
 	m.mu.Unlock()
 }
 
-// date tells between which moments the event happened that a CPU has told right
-// now, -1 where it is not known which: from is zero where no mark says so. A mark's
-// own event it takes as such.
+// date returns the moments between which the socket was freed that the CPU has reported
+// just now; cpu is -1 if it is not known. from is zero if no mark bounds it. own says that
+// the event is of a mark, which is then no longer pending.
 func (m *marks) date(cpu int, cookie uint64) (from, to time.Time, own bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, q := range m.cpus {
-		if i := slices.IndexFunc(q.waiting, func(w *mark) bool { return w.cookie == cookie }); i >= 0 {
-			q.told, q.last, q.waiting = q.last, q.waiting[i].from, q.waiting[i+1:]
+		if i := slices.IndexFunc(q.pending, func(w *mark) bool { return w.cookie == cookie }); i >= 0 {
+			q.previousClosedAfter, q.lastClosedAfter, q.pending = q.lastClosedAfter, q.pending[i].from, q.pending[i+1:]
 			return from, to, true
 		}
 	}
 	now := time.Now()
-	for its, q := range m.cpus {
-		if its != cpu && cpu >= 0 {
+	for id, q := range m.cpus {
+		if id != cpu && cpu >= 0 {
 			continue
 		}
-		q.event = now
-		if from.IsZero() || q.told.Before(from) {
-			from = q.told
+		q.lastForeignEvent = now
+		if from.IsZero() || q.previousClosedAfter.Before(from) {
+			from = q.previousClosedAfter
 		}
-		if next := q.next(now); next.After(to) {
-			to = next
+		if by := q.happenedBy(now); by.After(to) {
+			to = by
 		}
 	}
-	if to.IsZero() { // there is no mark on that CPU
+	if to.IsZero() { // no mark was made on that CPU
 		to = now
 	}
 	return from, to, false
 }
 
-// busy tells whether a CPU has told of sockets that are not ours of late.
+// busy tells whether the CPU has reported a socket that is not a mark within busyAfterEvent.
 func (m *marks) busy(cpu int) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	q := m.cpus[cpu]
-	return q != nil && time.Since(q.event) < busyFor
+	return q != nil && time.Since(q.lastForeignEvent) < busyAfterEvent
 }
 
-// rota says which CPUs are visited in a round. A visit costs some 50 us, so
-// that a round has no more of them on a host of many CPUs.
-type rota struct {
-	cpus      []int
-	most      int // visits in a round
-	turn      int // of all, whose it is
-	busysTurn int // of those that are busy
+// visitPlan chooses the CPUs that are visited in each round. A visit costs about 50 us, so
+// the number of visits is bounded, however many CPUs the host has.
+type visitPlan struct {
+	cpus       []int
+	perRound   int // visits in a round, at most
+	nextOfAll  int // index of the CPU that is next, when all take turns
+	nextOfBusy int // index from which the next busy CPU is sought
 }
 
-// round gives half of the visits to CPUs that are busy, and the others to all in
-// turn.
-func (r *rota) round(busy func(cpu int) bool) []int {
-	if len(r.cpus) <= r.most {
-		return r.cpus
+// cpusOfRound gives half of the visits to busy CPUs, and the others to all CPUs in turn.
+func (p *visitPlan) cpusOfRound(busy func(cpu int) bool) []int {
+	if len(p.cpus) <= p.perRound {
+		return p.cpus
 	}
-	out := make([]int, 0, r.most)
-	add := func(turn *int, until int, wanted func(cpu int) bool) {
-		for i := 0; i < len(r.cpus) && len(out) < until; i++ {
-			cpu := r.cpus[*turn%len(r.cpus)]
-			if *turn++; wanted(cpu) && !slices.Contains(out, cpu) {
+	out := make([]int, 0, p.perRound)
+	add := func(next *int, most int, wanted func(cpu int) bool) {
+		for i := 0; i < len(p.cpus) && len(out) < most; i++ {
+			cpu := p.cpus[*next%len(p.cpus)]
+			if *next++; wanted(cpu) && !slices.Contains(out, cpu) {
 				out = append(out, cpu)
 			}
 		}
 	}
-	add(&r.busysTurn, (r.most+1)/2, busy)
-	add(&r.turn, r.most, func(int) bool { return true })
+	add(&p.nextOfBusy, (p.perRound+1)/2, busy)
+	add(&p.nextOfAll, p.perRound, func(int) bool { return true })
 	return out
 }
 
-// next is by when the second mark that was not told yet was closed; now, if none was.
-func (q *queue) next(now time.Time) time.Time {
-	if len(q.waiting) < 2 || q.waiting[1].to.IsZero() {
+// happenedBy returns a moment by which the event that came just now had happened: when the
+// second pending mark had been closed, or now, if there is no such mark.
+func (q *queue) happenedBy(now time.Time) time.Time {
+	if len(q.pending) < 2 || q.pending[1].to.IsZero() {
 		return now
 	}
-	return q.waiting[1].to
+	return q.pending[1].to
 }
 
-// oldest is a moment of which all events have been told, of all CPUs.
-func (m *marks) oldest() (at time.Time) {
+// allReportedUntil returns the moment up to which every CPU has reported all its events;
+// zero: it is not known.
+func (m *marks) allReportedUntil() (at time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, q := range m.cpus {
-		if at.IsZero() || q.told.Before(at) {
-			at = q.told
+		if at.IsZero() || q.previousClosedAfter.Before(at) {
+			at = q.previousClosedAfter
 		}
 	}
 	return at
 }
 
-// forget gives up the marks under way: their events may have been lost.
-func (m *marks) forget() {
+// dropPending forgets the pending marks, because their events may have been lost.
+func (m *marks) dropPending() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, q := range m.cpus {
-		q.waiting = nil
+		q.pending = nil
 	}
 }

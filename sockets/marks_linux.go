@@ -8,30 +8,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// run makes marks until done is closed, in rounds with a pause of every, or as
-// long as one took: at first two of all CPUs, then of so many that visitsMost is
-// kept. A CPU on which this process may not run has none.
-func (m *marks) run(every time.Duration, done <-chan struct{}) {
-	prefer()
+// run makes marks in rounds until done is closed. It pauses between two rounds, at least as
+// long as the last one took. The first two rounds visit every CPU on which this process may
+// run; the others keep to maxVisitsPerSecond.
+func (m *marks) run(pause time.Duration, done <-chan struct{}) {
+	raisePriority()
 	var set unix.CPUSet
 	var all []int
 	for cpu := range 8 * int(unsafe.Sizeof(set)) {
-		if on(cpu) == nil {
+		if runOn(cpu) == nil {
 			all = append(all, cpu)
 		}
 	}
-	r := rota{cpus: all, most: max(1, int(every*visitsMost/time.Second))}
+	plan := visitPlan{cpus: all, perRound: max(1, int(pause*maxVisitsPerSecond/time.Second))}
 	for n := 0; ; n++ {
 		start, cpus := time.Now(), all
-		if n >= 2 { // each has told of a mark, and of the one before
-			cpus = r.round(m.busy)
+		if n >= 2 { // each CPU has the two marks that an event is dated by
+			cpus = plan.cpusOfRound(m.busy)
 		}
 		for _, cpu := range cpus {
-			if on(cpu) == nil {
-				m.make(cpu)
+			if runOn(cpu) == nil {
+				m.makeOn(cpu)
 			}
 		}
-		timer := time.NewTimer(max(every, time.Since(start)))
+		timer := time.NewTimer(max(pause, time.Since(start)))
 		select {
 		case <-timer.C:
 		case <-done:
@@ -41,16 +41,16 @@ func (m *marks) run(every time.Duration, done <-chan struct{}) {
 	}
 }
 
-// on moves this thread to a CPU.
-func on(cpu int) error {
+// runOn moves the calling thread to the CPU (sched_setaffinity(2)).
+func runOn(cpu int) error {
 	var set unix.CPUSet
 	set.Set(cpu)
 	return unix.SchedSetaffinity(0, &set)
 }
 
-// make makes one mark on this CPU. Where there are no more descriptors there is
-// none.
-func (m *marks) make(cpu int) {
+// makeOn makes one mark on the CPU on which the calling thread runs, or none if this process
+// has no descriptor left.
+func (m *marks) makeOn(cpu int) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return
@@ -63,10 +63,10 @@ func (m *marks) make(cpu int) {
 	m.add(cpu, cookie, func() { _ = unix.Close(fd) })
 }
 
-// tellCPU makes the kernel cut each message that it sends to c, so that its
-// length is that of a struct inet_diag_msg and the number of the CPU: that is the
-// one whose queue the message comes from.
-func tellCPU(c *netlink.Conn) error {
+// attachCPUFilter makes the kernel tell, by the length of each message that it sends to c,
+// from the queue of which CPU it comes: a socket filter cuts the message to the size of a
+// struct inet_diag_msg plus the number of that CPU.
+func attachCPUFilter(c *netlink.Conn) error {
 	const cpu = 1<<32 - 4096 + 36 // SKF_AD_OFF + SKF_AD_CPU (linux/filter.h)
 	code := []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: cpu},
@@ -79,7 +79,8 @@ func tellCPU(c *netlink.Conn) error {
 	}
 	var failed error
 	err = raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]})
+		program := &unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]}
+		failed = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, program)
 	})
 	if err != nil {
 		return err

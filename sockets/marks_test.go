@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestMarks: what a CPU tells between two marks happened between their closings.
+// TestMarks: an event that a CPU reports between two marks happened between their closings.
 func TestMarks(t *testing.T) {
 	m := newMarks()
 	var closed, over [6]time.Time
@@ -43,28 +43,36 @@ func TestMarks(t *testing.T) {
 	tells(4)
 	now(1, closed[3]) // the mark after the next has not been closed
 	m.add(1, 6, func() { now(1, closed[3]) })
-	m.forget()
+	m.dropPending()
 	now(1, closed[3]) // not by a mark that may have been lost
 }
 
-// TestRota: however many CPUs there are, as many are visited in a second; each has
-// its turn, and one that is busy has it in each round.
-func TestRota(t *testing.T) {
-	for _, test := range []struct{ cpus, most, visits, pause int }{ // visits in all rounds, rounds between two of one CPU
-		{1, 2, 1000, 1}, {2, 2, 2000, 1}, {8, 10, 8000, 1}, {8, 2, 2000, 8}, {64, 10, 10_000, 13}, {64, 2, 2000, 64}, {1024, 10, 10_000, 205},
+// TestVisitPlan: the number of visits is bounded, however many CPUs there are. Every CPU has
+// its turn, and a busy one is visited in every round.
+func TestVisitPlan(t *testing.T) {
+	for _, test := range []struct {
+		cpus, most int
+		visits     int // in all rounds
+		pause      int // rounds from one visit of a CPU to the next, at most
+	}{
+		{1, 2, 1000, 1}, {2, 2, 2000, 1},
+		{8, 10, 8000, 1}, {8, 2, 2000, 8},
+		{64, 10, 10_000, 13}, {64, 2, 2000, 64},
+		{1024, 10, 10_000, 205},
 	} {
 		const rounds, busy = 1000, 7
-		r := rota{most: test.most}
+		r := visitPlan{perRound: test.most}
 		for cpu := range test.cpus {
 			r.cpus = append(r.cpus, cpu)
 		}
 		visits, last := 0, make([]int, test.cpus)
 		for n := 1; n <= rounds; n++ {
-			visited := r.round(func(cpu int) bool { return cpu == busy })
+			visited := r.cpusOfRound(func(cpu int) bool { return cpu == busy })
 			visits += len(visited)
 			for _, cpu := range visited {
 				if n-last[cpu] > test.pause {
-					t.Errorf("%d CPUs, %d in a round: CPU %d was not visited for %d rounds", test.cpus, test.most, cpu, n-last[cpu])
+					t.Errorf("%d CPUs, %d in a round: CPU %d was not visited for %d rounds",
+						test.cpus, test.most, cpu, n-last[cpu])
 				}
 				last[cpu] = n
 			}
@@ -73,7 +81,8 @@ func TestRota(t *testing.T) {
 			}
 		}
 		if visits != test.visits || slices.Min(last) <= rounds-test.pause {
-			t.Errorf("%d CPUs, %d in a round: %d visits, want %d; one was last visited in round %d", test.cpus, test.most, visits, test.visits, slices.Min(last))
+			t.Errorf("%d CPUs, %d in a round: %d visits, want %d; one was last visited in round %d",
+				test.cpus, test.most, visits, test.visits, slices.Min(last))
 		}
 	}
 }

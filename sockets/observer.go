@@ -1,10 +1,12 @@
-// Package sockets tells how long a server's socket lives: held by a process,
-// orphaned, left as a TIME_WAIT entry. It asks the kernel of this host through
-// NETLINK_SOCK_DIAG (sock_diag(7)), without privilege.
+// Package sockets measures how long a server's socket lives: held by a process, as an
+// orphan, and as a TIME_WAIT entry. It queries the kernel of this host through
+// NETLINK_SOCK_DIAG (sock_diag(7)) and needs no privilege.
 //
-// It never looks at the peer's wire, never reads /proc, never alters or destroys
-// a socket, and cannot see into another network namespace. A proxy on this host
-// that answers in the server's place is what it sees.
+// An [Observer] follows single sockets closely, a [Census] all sockets of one server.
+//
+// The package reads neither the wire nor /proc, and changes no socket. It does not see
+// sockets of another network namespace. Where a proxy on this host accepts the server's
+// connections, it sees the sockets of the proxy.
 package sockets
 
 import (
@@ -26,40 +28,42 @@ const (
 	eventBuffer    = 32 << 20 // bytes of receive buffer, as far as the system allows, for bursts of destroy events
 	messageSize    = 64 << 10 // bytes; a dump fills what it is given
 
-	pollFloor  = time.Millisecond      // shortest pause between two rounds of queries
-	pollShare  = 50 * time.Microsecond // a round of N queries, each below 10 us, takes N*pollShare
-	watchMarks = 10 * time.Millisecond // pause between two rounds of marks
-	orphanTurn = 8                     // a released socket, whose end an event tells, is asked for in every eighth round
+	minPollPause       = time.Millisecond      // shortest pause between two rounds of queries
+	pollPausePerSocket = 50 * time.Microsecond // a round of N queries, each below 10 us, takes N*pollShare
+	watchMarkPause     = 10 * time.Millisecond // pause between two rounds of marks
+	slowPollEvery      = 8                     // sockets whose end is not imminent are queried in every eighth round
 )
 
-// Observer watches sockets of this host. Its methods may be called at the same time.
+// Observer watches sockets of this host. Its methods are safe for concurrent use.
 type Observer struct {
 	events  *netlink.Conn
 	marks   *marks
-	wake    chan struct{} // the first watch became pending
-	done    chan struct{}
+	wake    chan struct{} // receives when there is a watch again after there was none
+	done    chan struct{} // closed by Close
 	closing sync.Once
 	loops   sync.WaitGroup
 
-	// mu also covers each query: a destroy event cannot be handled between the
-	// answer that tells a cookie and its entry in byCookie.
-	mu       sync.Mutex
-	query    *netlink.Conn
-	pending  []*Watch
-	byCookie map[uint64]*Watch
-	deaf     bool // destroy events ended for good
+	// mu guards the fields below, and is held during each query: a destroy event must not
+	// be handled between the answer that has a cookie and its entry in byCookie.
+	mu          sync.Mutex
+	query       *netlink.Conn
+	watches     []*Watch // those that are not finished
+	byCookie    map[uint64]*Watch
+	eventsEnded bool // no destroy event comes any more, because reading them failed
 }
 
-// Open subscribes to the kernel's destroy events; call it before dialing what is
-// to be watched. The error wraps [errors.ErrUnsupported] off Linux and where
-// sock_diag is refused.
+// Open subscribes to the kernel's destroy events. Call it before you dial the connections
+// to be watched. The error wraps [errors.ErrUnsupported] on systems other than Linux, and
+// where the kernel refuses sock_diag.
 func Open() (*Observer, error) {
-	o := &Observer{wake: make(chan struct{}, 1), done: make(chan struct{}), byCookie: map[uint64]*Watch{}, marks: newMarks()}
+	o := &Observer{
+		marks: newMarks(), wake: make(chan struct{}, 1), done: make(chan struct{}), byCookie: map[uint64]*Watch{},
+	}
 	if err := o.connect(); err != nil {
 		_ = o.Close()
 		return nil, fmt.Errorf("observe sockets of this host by sock_diag: %w: %w", errors.ErrUnsupported, err)
 	}
-	o.loops.Go(func() { o.marks.run(watchMarks, o.done) })
+	o.loops.Go(func() { o.marks.run(watchMarkPause, o.done) })
 	o.loops.Go(o.poll)
 	o.loops.Go(o.listen)
 	return o, nil
@@ -70,20 +74,21 @@ func (o *Observer) connect() (err error) {
 	if o.query, err = netlink.Dial(familySockDiag, config); err != nil {
 		return err
 	}
-	// A dump of no state is empty, and fails where the kernel has no tcp_diag:
-	// an exact query could not tell that from "no such socket".
+	// A dump of no state is empty, and fails if the kernel has no tcp_diag. An exact query
+	// would answer "no such socket" in that case.
 	if _, err = o.query.Execute(request(dump, emptyRequest())); err != nil {
 		return err
 	}
 	if o.events, err = netlink.Dial(familySockDiag, config); err != nil {
 		return err
 	}
-	_ = tellCPU(o.events) // without it bounds are wider
-	return errors.Join(o.events.SetReadBuffer(eventBuffer), o.events.JoinGroup(destroyTCP4), o.events.JoinGroup(destroyTCP6))
+	_ = attachCPUFilter(o.events) // without the filter the bounds are wider
+	return errors.Join(o.events.SetReadBuffer(eventBuffer),
+		o.events.JoinGroup(destroyTCP4), o.events.JoinGroup(destroyTCP6))
 }
 
-// Close ends every watch as it stands and returns once nothing runs any more.
-// A second Close does nothing.
+// Close ends every watch, whose Lifetime stays as it is, and returns when the goroutines
+// of the observer have ended. A second Close does nothing.
 func (o *Observer) Close() (err error) {
 	o.closing.Do(func() {
 		close(o.done)
@@ -97,29 +102,28 @@ func (o *Observer) Close() (err error) {
 	return err
 }
 
-// Find asks the kernel once (some microseconds) for the server's end of a
-// connection, the socket bound to server and connected to peer. It reports false
-// where this host has none: the server runs elsewhere, or the socket is gone.
-// IPv4-mapped addresses and plain ones are the same connection; link-local addresses
-// have their zone.
+// Find queries the kernel once, which takes microseconds, for the server's end of a
+// connection: the socket that is bound to server and connected to peer. It returns false if
+// this host has no such socket: the server runs elsewhere, or the socket is gone. IPv4
+// addresses may be IPv4-mapped; link-local addresses must have their zone.
 func (o *Observer) Find(server, peer netip.AddrPort) (Socket, bool, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s, found, err := o.ask(exactRequest(server, peer))
+	s, found, err := o.queryExact(exactRequest(server, peer))
 	return s, found && !s.mini, err
 }
 
-// Watch begins to follow the server's end of a connection whose handshake is
-// complete; that a process has not accepted it yet is fine. It asks the kernel
-// once and does not wait. One connection has one watch at a time.
+// Watch begins to follow the server's end of a connection whose TCP handshake is complete,
+// accepted or not. It queries the kernel once and does not wait. A connection may have one
+// watch at a time.
 func (o *Observer) Watch(server, peer netip.AddrPort) *Watch {
 	w := newWatch(o, exactRequest(server, peer))
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	w.life.Lost = o.deaf
-	o.look(w)
-	o.pending = append(o.pending, w)
-	if len(o.pending) == 1 {
+	w.lifetime.Lost = o.eventsEnded
+	o.update(w)
+	o.watches = append(o.watches, w)
+	if len(o.watches) == 1 {
 		select {
 		case o.wake <- struct{}{}:
 		default:
@@ -128,13 +132,13 @@ func (o *Observer) Watch(server, peer netip.AddrPort) *Watch {
 	return w
 }
 
-// poll asks for the watched sockets in rounds, and rests while there are none.
+// poll queries the watched sockets in rounds until Close, and pauses while there are none.
 func (o *Observer) poll() {
-	for turn := 0; ; turn++ {
+	for round := 0; ; round++ {
 		start := time.Now()
 		var next <-chan time.Time
-		if looked, more := o.round(turn); more {
-			next = time.After(max(pollFloor, time.Duration(looked)*pollShare-time.Since(start)))
+		if queried, more := o.pollRound(round); more {
+			next = time.After(max(minPollPause, time.Duration(queried)*pollPausePerSocket-time.Since(start)))
 		}
 		select {
 		case <-next:
@@ -145,39 +149,40 @@ func (o *Observer) poll() {
 	}
 }
 
-// round looks at every socket that is not accepted yet, or urgent and not
-// released yet; at the others in each orphanTurn only. It returns how many it asked for, and whether any is left for the next.
-func (o *Observer) round(turn int) (looked int, more bool) {
+// pollRound queries every socket that is not accepted, or urgent and not released; the
+// others only in every slowPollEvery-th round. It returns how many it queried, and whether
+// the next round has any.
+func (o *Observer) pollRound(round int) (queried int, more bool) {
 	o.mu.Lock()
-	o.pending = slices.DeleteFunc(o.pending, func(w *Watch) bool { return w.over })
-	watches := slices.Clone(o.pending)
+	o.watches = slices.DeleteFunc(o.watches, func(w *Watch) bool { return w.finished })
+	watches := slices.Clone(o.watches)
 	o.mu.Unlock()
 	for _, w := range watches {
 		o.mu.Lock()
-		if !w.over && (w.close() || turn%orphanTurn == 0) {
-			o.look(w)
-			looked++
+		if !w.finished && (w.needsEveryRound() || round%slowPollEvery == 0) {
+			o.update(w)
+			queried++
 		}
 		o.mu.Unlock()
 	}
-	return looked, len(watches) > 0
+	return queried, len(watches) > 0
 }
 
-// look takes one exact query into the watch; o.mu is held. A query that fails is
-// made again in a later round.
-func (o *Observer) look(w *Watch) {
+// update queries the socket of a watch once; o.mu is held. If the query fails, a later
+// round repeats it.
+func (o *Observer) update(w *Watch) {
 	asked := time.Now()
-	s, found, err := o.ask(w.request)
+	s, found, err := o.queryExact(w.request)
 	if err != nil {
 		return
 	}
-	w.see(s, found, asked, time.Now())
-	w.over = w.ended() && s.State != finWait2 // that entry still turns into TIME_WAIT, or goes
+	w.apply(s, found, asked, time.Now())
+	w.finished = w.freedAlready() && s.State != finWait2 // an entry in FIN_WAIT2 becomes TIME_WAIT, or ends
 }
 
-// ask makes one exact query; o.mu is held. Where the connection is gone the
-// kernel answers with the socket that listens on its port: not found.
-func (o *Observer) ask(body []byte) (Socket, bool, error) {
+// queryExact makes one exact query; o.mu is held. If the connection is gone, the kernel
+// answers with the socket that listens on its port, which counts as not found.
+func (o *Observer) queryExact(body []byte) (Socket, bool, error) {
 	answers, err := o.query.Execute(request(exact, body))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -191,32 +196,33 @@ func (o *Observer) ask(body []byte) (Socket, bool, error) {
 	return s, err == nil && s.State != listen, err
 }
 
-// listen hands each destroy event to the watch that has its cookie.
+// listen passes each destroy event on to the watch that has its cookie, until Close or an
+// error.
 func (o *Observer) listen() {
-	prefer()
+	raisePriority()
 	b := make([]byte, messageSize)
 	for {
 		gone := map[uint64]time.Time{}
-		lost, err := o.marks.receive(o.events, b, func(cookie uint64, _, to time.Time) { gone[cookie] = to })
+		lost, err := o.marks.receiveDated(o.events, b, func(cookie uint64, _, to time.Time) { gone[cookie] = to })
 		select {
-		case <-o.done: // Close has interrupted it
+		case <-o.done: // Close has interrupted the read
 			return
 		default:
 		}
 		o.mu.Lock()
 		for cookie, at := range gone {
 			if w := o.byCookie[cookie]; w != nil {
-				w.free(at)
-				o.look(w) // is a TIME_WAIT entry left?
+				w.recordFreed(at)
+				o.update(w) // finds the TIME_WAIT entry, if there is one
 			}
 		}
 		if lost || err != nil {
-			o.deaf = err != nil
-			for _, w := range o.pending {
-				w.life.Lost = w.life.Lost || !w.over
+			o.eventsEnded = err != nil
+			for _, w := range o.watches {
+				w.lifetime.Lost = w.lifetime.Lost || !w.finished
 			}
 		}
-		deaf := o.deaf
+		deaf := o.eventsEnded
 		o.mu.Unlock()
 		if deaf {
 			return

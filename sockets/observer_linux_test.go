@@ -190,7 +190,7 @@ func TestNeverSeen(t *testing.T) {
 	o := open(t)
 	ln := listenOn(t, ipv4) // what the kernel answers with instead
 	w := o.Watch(addr(ln.Addr()), netip.MustParseAddrPort("127.0.0.1:1"))
-	o.round(0)
+	o.pollRound(0)
 	w.Stop()
 	if l := w.Lifetime(); l.State != "" || !l.Accepted.IsZero() || len(l.Transitions) != 0 {
 		t.Errorf("saw %+v", l)
@@ -208,11 +208,11 @@ func TestStop(t *testing.T) {
 	await(t, w, (*Watch).Freed)
 	stillOpen(t, stopped.Released(), "released though stopped")
 	until(t, w, "TIME_WAIT", func(l Lifetime) bool { return l.TimeWait })
-	o.round(0)
+	o.pollRound(0)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.pending)+len(o.byCookie) != 0 {
-		t.Errorf("%d pending, %d by cookie are left", len(o.pending), len(o.byCookie))
+	if len(o.watches)+len(o.byCookie) != 0 {
+		t.Errorf("%d pending, %d by cookie are left", len(o.watches), len(o.byCookie))
 	}
 }
 
@@ -296,7 +296,9 @@ func BenchmarkFind(b *testing.B) {
 // before a watch ends.
 func TestLook(t *testing.T) {
 	for _, f := range families {
-		o := &Observer{wake: make(chan struct{}, 1), done: make(chan struct{}), byCookie: map[uint64]*Watch{}, marks: newMarks()} // without its loops
+		o := &Observer{ // its goroutines do not run
+			wake: make(chan struct{}, 1), done: make(chan struct{}), byCookie: map[uint64]*Watch{}, marks: newMarks(),
+		}
 		check(t, o.connect())
 		ln := listenOn(t, f)
 		peer := dial(t, ln, f)

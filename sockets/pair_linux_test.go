@@ -92,7 +92,9 @@ func cookie(t testing.TB, c *net.TCPConn) (n uint64) {
 	t.Helper()
 	raw, err := c.SyscallConn()
 	check(t, err)
-	check(t, raw.Control(func(fd uintptr) { n, err = unix.GetsockoptUint64(int(fd), unix.SOL_SOCKET, unix.SO_COOKIE) }))
+	check(t, raw.Control(func(fd uintptr) {
+		n, err = unix.GetsockoptUint64(int(fd), unix.SOL_SOCKET, unix.SO_COOKIE)
+	}))
 	check(t, err)
 	return n
 }
@@ -139,14 +141,14 @@ func stillOpen(t testing.TB, c <-chan struct{}, what string) {
 	select {
 	case <-c:
 		t.Errorf("%s", what)
-	case <-time.After(20 * pollFloor):
+	case <-time.After(20 * minPollPause):
 	}
 }
 
 // until waits for a state of the lifetime.
 func until(t testing.TB, w *Watch, what string, ok func(Lifetime) bool) Lifetime {
 	t.Helper()
-	tick := time.NewTicker(pollFloor)
+	tick := time.NewTicker(minPollPause)
 	defer tick.Stop()
 	deadline := time.Now().Add(patience)
 	for l := w.Lifetime(); ; l = w.Lifetime() {
@@ -164,6 +166,7 @@ func until(t testing.TB, w *Watch, what string, ok func(Lifetime) bool) Lifetime
 func bounded(t testing.TB, what string, at time.Time, bound time.Duration, before, after time.Time) {
 	t.Helper()
 	if at.Before(before) || at.Add(-bound).After(after) {
-		t.Errorf("%s told as %s after it began, bound %s; the call took %s", what, at.Sub(before), bound, after.Sub(before))
+		t.Errorf("%s dated %s after it began, bound %s; the call took %s",
+			what, at.Sub(before), bound, after.Sub(before))
 	}
 }

@@ -10,18 +10,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// prefer lets the calling goroutine run before others, on a thread of its own
-// that ends with it: where this process may not (CAP_SYS_NICE), times are dated
-// some milliseconds later on a busy machine.
-func prefer() {
+// raisePriority locks the calling goroutine to a thread of its own and raises the priority
+// of that thread. Without CAP_SYS_NICE the priority stays as it is, and on a busy machine
+// times are some milliseconds late.
+func raisePriority() {
 	runtime.LockOSThread()
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, -15)
 }
 
-// receive waits for events and hands over all that are there, one at a time, with
-// the CPU that told it, -1 where [tellCPU] could not be had; b holds one datagram.
-// Thousands of events come within milliseconds: taken one by one through the
-// library they would be dated late.
+// receive waits for events, and calls event for each that is there, with the CPU that
+// reported it; -1: [attachCPUFilter] failed. b holds one datagram. receive reads from the
+// descriptor itself, because thousands of events can come within milliseconds, and a call
+// of the library for each would date them late.
 func receive(c *netlink.Conn, b []byte, event func(data []byte, cpu int)) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
@@ -43,7 +43,7 @@ func receive(c *netlink.Conn, b []byte, event func(data []byte, cpu int)) error 
 				continue
 			}
 			cpu := n - unix.NLMSG_HDRLEN - answerSize
-			if n >= int(binary.NativeEndian.Uint32(b)) { // it is whole
+			if n >= int(binary.NativeEndian.Uint32(b)) { // the message is whole: no filter has cut it
 				cpu = -1
 			}
 			event(b[unix.NLMSG_HDRLEN:n], cpu)
@@ -55,10 +55,10 @@ func receive(c *netlink.Conn, b []byte, event func(data []byte, cpu int)) error 
 	return err
 }
 
-// receiveDump hands over each answer to a dump that was asked for, with a moment
-// by which the kernel had written it: it writes the first datagram when it is
-// asked, and each further one while the one before is taken (netlink_recvmsg in
-// net/netlink/af_netlink.c). b holds one datagram.
+// receiveDump reads all answers to a dump that was requested, and calls answer for each,
+// with a moment by which the kernel had written it. The kernel writes the first datagram
+// when the dump is requested, and each further one while the one before is read
+// (netlink_recvmsg in net/netlink/af_netlink.c). b holds one datagram.
 func receiveDump(c *netlink.Conn, b []byte, answer func(data []byte, by time.Time)) error {
 	raw, err := c.SyscallConn()
 	if err != nil {

@@ -15,8 +15,8 @@ func receiveDump(*netlink.Conn, []byte, func(data []byte, by time.Time)) error {
 	return errors.ErrUnsupported
 }
 
-func prefer() {}
+func raisePriority() {}
 
 func (m *marks) run(time.Duration, <-chan struct{}) {}
 
-func tellCPU(*netlink.Conn) error { return errors.ErrUnsupported }
+func attachCPUFilter(*netlink.Conn) error { return errors.ErrUnsupported }

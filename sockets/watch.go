@@ -5,44 +5,48 @@ import (
 	"time"
 )
 
-// Lifetime is what was seen of one socket so far. Times are when finwait saw it;
-// what happened lies in [time-bound, time]. A bound is the gap to the last proof of
-// the contrary: N sockets are asked for every max(1 ms, N*50 us), orphans every eighth time.
+// Lifetime is what an observer has seen of one server socket so far. Each time is the
+// moment at which finwait saw a change; the change itself happened in [time-bound, time].
+// The bound reaches back to the last proof that the change had not happened yet: N sockets
+// are queried every max(1 ms, N*50 us), and orphans in every eighth round.
 type Lifetime struct {
-	Accepted time.Time // first seen in the hands of a process, or closed by one between two looks; zero: neither
+	// Accepted is when a process was first seen to hold the socket, or to have closed it
+	// between two queries; zero: neither was seen.
+	Accepted time.Time
 
-	// Released is when the last process let go of the descriptor; zero: still held,
-	// or still waiting to be accepted. After a RST the socket leaves the kernel's
-	// table and is held all the same: that is not the release.
+	// Released is when the last process closed its descriptor; zero: a process holds the
+	// socket, or it waits to be accepted. A RST takes the socket out of the kernel's table
+	// while the process still holds it, and so is no release.
 	Released      time.Time
 	ReleasedBound time.Duration
 
-	// Freed is when the kernel freed the full socket; zero: it still exists.
+	// Freed is when the kernel freed the full socket; zero: the socket still exists.
 	Freed      time.Time
 	FreedBound time.Duration
 
-	// TimeWait: the kernel left a TIME_WAIT entry in its place. It may become true
-	// after Freed, once the peer's FIN comes.
+	// TimeWait is true once the kernel has put a TIME_WAIT entry in the socket's place.
+	// That may come after Freed, with the peer's FIN.
 	TimeWait bool
 
-	// State is the last state of the full socket: "ESTABLISHED", "CLOSE_WAIT" …;
-	// "CLOSE" once it left the kernel's table and was not freed; "" if never seen.
+	// State is the last state of the full socket, such as "ESTABLISHED" or "CLOSE_WAIT".
+	// It is "CLOSE" once the socket is out of the kernel's table and not freed, and "" if
+	// the socket was never seen.
 	State       string
-	Transitions []Transition // the first 32
-	Lost        bool         // the kernel dropped destroy events (ENOBUFS): an end may be missing
+	Transitions []Transition // the first 32 changes
+	Lost        bool         // the kernel dropped destroy events (ENOBUFS): Released or Freed may be missing
 }
 
-// Transition is one change, seen at At.
+// Transition is one change of a socket's state.
 type Transition struct {
-	At    time.Time
+	At    time.Time // when finwait saw it
 	State string
-	Held  bool // by a process
-	Mini  bool // the full socket is gone; this is the entry left in its place, TIME_WAIT or FIN_WAIT2
+	Held  bool // a process held the socket
+	Mini  bool // the full socket is gone, and State is that of the entry in its place: TIME_WAIT or FIN_WAIT2
 }
 
 const (
 	maxTransitions = 32
-	eventLag       = 25 * time.Millisecond // a destroy event is read by then, unless the marks say otherwise
+	eventLag       = 25 * time.Millisecond // an event is read within this time, unless the marks show that it waits
 )
 
 // Watch follows one socket until it is freed, stopped, or the observer closes.
@@ -50,63 +54,64 @@ type Watch struct {
 	o                         *Observer
 	accepted, released, freed chan struct{}
 
-	// Guarded by o.mu.
-	over    bool // nothing more to see
-	urgent  bool
-	life    Lifetime
-	request []byte    // exact; by cookie too, once it is known
-	cookie  uint64    // 0: not known yet
-	held    time.Time // last moment known not to be released
-	alive   time.Time // last moment known not to be freed
-	gone    time.Time // first moment seen out of the kernel's table
-	mini    string    // state of the entry that stands for it there now
+	// o.mu guards the fields below.
+	finished        bool // the socket is not queried any more
+	urgent          bool // the end of the socket is expected, see Urgent
+	lifetime        Lifetime
+	request         []byte    // the exact query: by addresses, and by the cookie once it is known
+	cookie          uint64    // 0: not known yet
+	lastHeld        time.Time // the last moment at which the socket was certainly not released
+	lastAlive       time.Time // the last moment at which the socket was certainly not freed
+	outOfTableSince time.Time // when a query first did not find the full socket; zero: every query did
+	miniState       string    // state of the entry in the socket's place, TIME_WAIT or FIN_WAIT2; empty: none was seen
 }
 
 func newWatch(o *Observer, request []byte) *Watch {
 	now := time.Now()
 	return &Watch{
-		o: o, request: request, held: now, alive: now,
+		o: o, request: request, lastHeld: now, lastAlive: now,
 		accepted: make(chan struct{}), released: make(chan struct{}), freed: make(chan struct{}),
 	}
 }
 
-// Accepted is closed once the socket was seen in the hands of a process, or closed
-// by one.
+// Accepted returns a channel that is closed once a process was seen to hold the socket, or
+// to have closed it.
 func (w *Watch) Accepted() <-chan struct{} { return w.accepted }
 
-// Released is closed once no process holds the descriptor any more.
+// Released returns a channel that is closed once no process holds the socket any more.
 func (w *Watch) Released() <-chan struct{} { return w.released }
 
-// Freed is closed once the kernel freed the full socket; never before Released.
+// Freed returns a channel that is closed once the kernel has freed the full socket, never
+// before that of Released.
 func (w *Watch) Freed() <-chan struct{} { return w.freed }
 
-// Lifetime is a snapshot that belongs to the caller.
+// Lifetime returns a copy of what was seen so far. It does not query the kernel.
 func (w *Watch) Lifetime() Lifetime {
 	w.o.mu.Lock()
 	defer w.o.mu.Unlock()
-	l := w.life
+	l := w.lifetime
 	l.Transitions = slices.Clone(l.Transitions)
 	return l
 }
 
-// Urgent says that the socket's end is expected from now on: it is looked at in
-// every round. Before, an accepted socket is looked at in every eighth.
+// Urgent says that the end of the socket is expected from now on, so that it is queried in
+// every round. Until then an accepted socket is queried in every eighth round.
 func (w *Watch) Urgent() {
 	w.o.mu.Lock()
 	defer w.o.mu.Unlock()
 	w.urgent = true
 }
 
-// Look asks the kernel for the socket once more, where it is not released. One that has left
-// the kernel's table may have been freed: that is waited for, 25 ms at most.
+// Look queries a socket that is not released once more. If the socket is out of the kernel's
+// table, its destroy event may be under way: Look waits for it, 25 ms at most.
 func (w *Watch) Look() {
 	w.o.mu.Lock()
-	if !w.over && w.life.Released.IsZero() {
-		w.o.look(w)
+	if !w.finished && w.lifetime.Released.IsZero() {
+		w.o.update(w)
 	}
-	waits := !w.over && w.life.Released.IsZero() && !w.gone.IsZero()
+	mayBeFreed := !w.finished && w.lifetime.Released.IsZero() && !w.outOfTableSince.IsZero()
 	w.o.mu.Unlock()
-	if !waits {
+	if !mayBeFreed {
 		return
 	}
 	timer := time.NewTimer(eventLag)
@@ -117,43 +122,45 @@ func (w *Watch) Look() {
 	}
 }
 
-// close tells whether the socket is to be looked at in every round.
-func (w *Watch) close() bool {
-	return w.life.Released.IsZero() && (w.urgent || w.life.Accepted.IsZero())
+// needsEveryRound tells whether every round of queries must include the socket.
+func (w *Watch) needsEveryRound() bool {
+	return w.lifetime.Released.IsZero() && (w.urgent || w.lifetime.Accepted.IsZero())
 }
 
-// Stop forgets the socket. Lifetime keeps what was seen; the channels close no more.
+// Stop ends the watch: Lifetime keeps what was seen, and no channel is closed any more.
 func (w *Watch) Stop() {
 	w.o.mu.Lock()
 	defer w.o.mu.Unlock()
 	delete(w.o.byCookie, w.cookie)
-	w.over = true
+	w.finished = true
 }
 
-// see takes in one answer to the exact query, asked at asked and answered at at.
-func (w *Watch) see(s Socket, found bool, asked, at time.Time) {
+// apply takes over one answer to the exact query, which was sent at asked and answered at
+// answered.
+func (w *Watch) apply(s Socket, found bool, asked, answered time.Time) {
 	switch {
 	case found && !s.mini:
-		w.seeFull(s, asked, at)
-	case w.cookie == 0: // not there yet, or what an earlier connection left
+		w.applyFull(s, asked, answered)
+	case w.cookie == 0: // the socket does not exist yet, or the entry is of an earlier connection
 	default:
 		if found {
-			w.life.TimeWait = w.life.TimeWait || s.State == timeWait
-			if w.mini != s.State { // it may stand beside a full socket that is closed, and held
-				w.mini = s.State
-				w.note(Transition{At: at, State: s.State, Mini: true})
+			w.lifetime.TimeWait = w.lifetime.TimeWait || s.State == timeWait
+			if w.miniState != s.State { // the full socket may exist too: in CLOSE, and held by the process
+				w.miniState = s.State
+				w.recordTransition(Transition{At: answered, State: s.State, Mini: true})
 			}
-			if s.State == finWait2 && w.life.Released.IsZero() { // left of orphans only
-				w.accept(at)
-				w.release(at)
+			if s.State == finWait2 && w.lifetime.Released.IsZero() { // the kernel puts it in the place of orphans only
+				w.recordAccepted(answered)
+				w.recordReleased(answered)
 			}
 		}
-		w.seeGone(asked, at)
+		w.applyOutOfTable(asked, answered)
 	}
 }
 
-func (w *Watch) seeFull(s Socket, asked, at time.Time) {
-	if s.State == synReceived { // a request, not yet the socket: the handshake's ACK is on its way
+// applyFull takes over an answer that describes the full socket.
+func (w *Watch) applyFull(s Socket, asked, answered time.Time) {
+	if s.State == synReceived { // a request socket: the handshake's ACK is on its way
 		return
 	}
 	if w.cookie == 0 {
@@ -161,87 +168,89 @@ func (w *Watch) seeFull(s Socket, asked, at time.Time) {
 		w.o.byCookie[s.Cookie] = w
 		setCookie(w.request, s.Cookie)
 	}
-	l, held := &w.life, s.Inode != 0
-	if held || closedHere(s.State) {
-		w.accept(at)
+	l, held := &w.lifetime, s.Inode != 0
+	if held || closedByProcess(s.State) {
+		w.recordAccepted(answered)
 	}
-	w.alive = asked
+	w.lastAlive = asked
 	l.State = s.State
-	w.note(Transition{At: at, State: s.State, Held: held})
+	w.recordTransition(Transition{At: answered, State: s.State, Held: held})
 	switch {
 	case held || l.Accepted.IsZero():
-		w.held = asked
+		w.lastHeld = asked
 	case l.Released.IsZero():
-		w.release(at)
+		w.recordReleased(answered)
 	}
 }
 
-// closedHere: a socket gets into these states by a close or shutdown on its own
-// side, so a process had accepted it, be it between two looks.
-func closedHere(state string) bool {
+// closedByProcess tells whether only close(2) or shutdown(2) on this side leads to the
+// state. A process then had accepted the socket, even if no query saw that.
+func closedByProcess(state string) bool {
 	return state == finWait1 || state == finWait2 || state == closing || state == lastAck
 }
 
-// seeGone: the full socket is out of the kernel's table. Of an orphan that is the
-// end. A held one may live on (RST, or FIN in FIN_WAIT2), or its destroy event is
-// under way: it counts as alive up to eventLag ago, or to when events are told of.
-func (w *Watch) seeGone(asked, at time.Time) {
-	if w.gone.IsZero() {
-		w.gone = asked
+// applyOutOfTable takes over that the full socket is out of the kernel's table. An orphan
+// has ended then. A socket that a process held may live on (after a RST, or a FIN in
+// FIN_WAIT2), or its destroy event is under way: it counts as alive until eventLag ago, or
+// until the moment up to which all events have been reported, if that is earlier.
+func (w *Watch) applyOutOfTable(asked, answered time.Time) {
+	if w.outOfTableSince.IsZero() {
+		w.outOfTableSince = asked
 	}
 	alive := asked.Add(-eventLag)
-	if told := w.o.marks.oldest(); !told.IsZero() && told.Before(alive) { // zero: no marks can be had
-		alive = told
+	if until := w.o.marks.allReportedUntil(); !until.IsZero() && until.Before(alive) { // zero: there are no marks
+		alive = until
 	}
 	switch {
-	case w.ended():
-	case !w.life.Released.IsZero():
-		w.free(at)
-	case alive.After(w.gone):
-		w.held, w.alive = alive, alive
-		if w.life.State != closed {
-			w.life.State = closed
-			w.note(Transition{At: w.gone, State: closed, Held: !w.life.Accepted.IsZero()})
+	case w.freedAlready():
+	case !w.lifetime.Released.IsZero():
+		w.recordFreed(answered)
+	case alive.After(w.outOfTableSince):
+		w.lastHeld, w.lastAlive = alive, alive
+		if w.lifetime.State != closed {
+			w.lifetime.State = closed
+			w.recordTransition(Transition{At: w.outOfTableSince, State: closed, Held: !w.lifetime.Accepted.IsZero()})
 		}
 	}
 }
 
-func (w *Watch) accept(at time.Time) {
-	if w.life.Accepted.IsZero() {
-		w.life.Accepted = at
+func (w *Watch) recordAccepted(at time.Time) {
+	if w.lifetime.Accepted.IsZero() {
+		w.lifetime.Accepted = at
 		close(w.accepted)
 	}
 }
 
-func (w *Watch) release(at time.Time) {
-	w.life.Released, w.life.ReleasedBound = at, at.Sub(w.held)
+func (w *Watch) recordReleased(at time.Time) {
+	w.lifetime.Released, w.lifetime.ReleasedBound = at, at.Sub(w.lastHeld)
 	close(w.released)
 }
 
-// free: the kernel freed the full socket; what was not released is by that.
-func (w *Watch) free(at time.Time) {
-	if w.ended() {
+// recordFreed notes that the kernel has freed the full socket, and with it the release of a
+// socket that was held until then.
+func (w *Watch) recordFreed(at time.Time) {
+	if w.freedAlready() {
 		return
 	}
-	if at.Before(w.alive) {
-		at = w.alive
+	if at.Before(w.lastAlive) {
+		at = w.lastAlive
 	}
-	if w.life.Released.IsZero() {
-		w.release(at)
-	} else if at.Before(w.life.Released) { // the event waited while a query told the release
-		at = w.life.Released
+	if w.lifetime.Released.IsZero() {
+		w.recordReleased(at)
+	} else if at.Before(w.lifetime.Released) { // the event waited while a query showed the release
+		at = w.lifetime.Released
 	}
-	w.life.Freed, w.life.FreedBound = at, at.Sub(w.alive)
+	w.lifetime.Freed, w.lifetime.FreedBound = at, at.Sub(w.lastAlive)
 	delete(w.o.byCookie, w.cookie)
 	close(w.freed)
 }
 
-func (w *Watch) ended() bool { return !w.life.Freed.IsZero() }
+func (w *Watch) freedAlready() bool { return !w.lifetime.Freed.IsZero() }
 
-// note keeps a transition unless nothing changed.
-func (w *Watch) note(t Transition) {
-	ts := w.life.Transitions
+// recordTransition keeps a transition unless it repeats the last one, maxTransitions at most.
+func (w *Watch) recordTransition(t Transition) {
+	ts := w.lifetime.Transitions
 	if n := len(ts); n < maxTransitions && (n == 0 || ts[n-1] != Transition{ts[n-1].At, t.State, t.Held, t.Mini}) {
-		w.life.Transitions = append(ts, t)
+		w.lifetime.Transitions = append(ts, t)
 	}
 }
