@@ -1,3 +1,3 @@
-// Package servers is the server under test: how it is reached and judged, and, where
-// finwait starts it, its process.
+// Package servers describes the server under test: how it is reached and by which limits it
+// is judged. Where finwait starts the server, the package also runs its process.
 package servers

@@ -11,11 +11,11 @@ import (
 	"github.com/finwait/finwait/internal/secret"
 )
 
-// placeholder is one in a command line, or a parameter of the shell's.
+// placeholder matches {name}, and also the shell's parameter ${name}.
 var placeholder = regexp.MustCompile(`\$?\{[a-z]+\}`)
 
-// CheckPlaceholders tells, in one line, a placeholder of a command line that none
-// of known fills in.
+// CheckPlaceholders returns an error of one line if a command line has a placeholder that is
+// not among the known ones.
 func CheckPlaceholders(line string, known ...string) error {
 	for _, found := range placeholder.FindAllString(line, -1) {
 		if found[0] == '$' || slices.Contains(known, found) {
@@ -25,13 +25,15 @@ func CheckPlaceholders(line string, known ...string) error {
 		if len(known) == 0 {
 			advice = "leave it out"
 		}
-		return fmt.Errorf("has %s, which nothing fills in: %s; braces of the command's own need a blank, as in { %s }", found, advice, strings.Trim(found, "{}"))
+		return fmt.Errorf("has %s, which nothing fills in: %s; braces of the command's own need a blank, as in { %s }",
+			found, advice, strings.Trim(found, "{}"))
 	}
 	return nil
 }
 
-// RunLine gives what runs a command line of the user with sh -c. Its error, in one line, has what
-// the command wrote, without secrets.
+// RunLine returns a function that runs a command line of the user with sh -c, and blocks
+// until the command has ended or the context is done. The error is one line, with what the
+// command wrote last and without secrets.
 func RunLine(commands *process.Commands, line string, secrets secret.Known) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if out, err := commands.Run(process.Shell(ctx, line)); err != nil {

@@ -8,27 +8,28 @@ import (
 	"sync"
 )
 
-// handed are the ports that servers were told to listen on. The kernel may give
-// a port again until its server listens, which can take seconds.
-var handed struct {
+// givenPorts are the ports that freePort has returned. The kernel would offer such a port
+// again until its server listens, which can take seconds.
+var givenPorts struct {
 	sync.Mutex
 	ports map[int]bool
 }
 
-// freePort gives a port that nobody listens on at the host, each only once. Where that
-// is a name, or no address of this host, the port is free at the loopback addresses of
-// both families, or of the one that there is.
+// freePort returns a port on which nobody listens at the host, and each port only once. If
+// host is a name, or no address of this machine, the port is free at the loopback addresses
+// of both families, or of the family that the machine has.
 func freePort(host string) (int, error) {
-	handed.Lock()
-	defer handed.Unlock()
-	if len(handed.ports) > 10_000 || handed.ports == nil {
-		handed.ports = map[int]bool{}
+	givenPorts.Lock()
+	defer givenPorts.Unlock()
+	if len(givenPorts.ports) > 10_000 || givenPorts.ports == nil {
+		givenPorts.ports = map[int]bool{}
 	}
 	addresses := []string{host}
-	if _, err := netip.ParseAddr(host); err != nil || !free(host, 0) {
+	if _, err := netip.ParseAddr(host); err != nil || !canListen(host, 0) {
 		addresses = []string{"127.0.0.1", "::1"}
-		if there := slices.DeleteFunc(slices.Clone(addresses), func(a string) bool { return !free(a, 0) }); len(there) > 0 {
-			addresses = there
+		absent := func(address string) bool { return !canListen(address, 0) }
+		if present := slices.DeleteFunc(slices.Clone(addresses), absent); len(present) > 0 {
+			addresses = present
 		}
 	}
 	for {
@@ -38,16 +39,17 @@ func freePort(host string) (int, error) {
 		}
 		port := l.Addr().(*net.TCPAddr).Port
 		_ = l.Close()
-		taken := func(a string) bool { return !free(a, port) }
-		if !handed.ports[port] && !slices.ContainsFunc(addresses[1:], taken) {
-			handed.ports[port] = true
+		taken := func(a string) bool { return !canListen(a, port) }
+		if !givenPorts.ports[port] && !slices.ContainsFunc(addresses[1:], taken) {
+			givenPorts.ports[port] = true
 			return port, nil
 		}
 	}
 }
 
-// free tells whether one can listen there; port 0: whether there is the address.
-func free(address string, port int) bool {
+// canListen tells whether this process can listen on the port. With port 0 it tells whether
+// this machine has the address.
+func canListen(address string, port int) bool {
 	l, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(port)))
 	if err != nil {
 		return false

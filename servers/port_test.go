@@ -26,7 +26,7 @@ func TestFreePort(t *testing.T) {
 			}
 			given[port] = true
 			for _, address := range addresses {
-				if !free(address, 0) {
+				if !canListen(address, 0) {
 					continue
 				}
 				l, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(port)))

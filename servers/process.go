@@ -26,56 +26,58 @@ import (
 // loopback port, which the server also has in $PORT; {pid} in these commands is its
 // process id.
 type Process struct {
-	Line       string        // for sh -c; a simple command gets the signal itself, others begin their last one with exec
+	Line       string        // for sh -c; a simple command gets the signal itself, another must exec its last one
 	Args       []string      // instead of Line: a program and its arguments
-	Dir        string        // where it runs; empty: here
-	Env        []string      // besides what this process has, each as NAME=value
+	Dir        string        // the working directory; empty: that of this process
+	Env        []string      // NAME=value each, besides the environment of this process
 	Ready      time.Duration // how long it may take until a handshake succeeds; default 30 s
-	StopSignal os.Signal     // what asks it to stop; default SIGTERM
-	StopExec   string        // for sh -c, instead of the signal
+	StopSignal os.Signal     // what asks the server to stop; default SIGTERM
+	StopExec   string        // a command for sh -c that stops the server, instead of the signal
 }
 
-// ReadyDefault is how long a server may take to start, where nothing is said.
+// ReadyDefault is how long a server may take to start if Process.Ready is 0.
 const ReadyDefault = 30 * time.Second
 
-// ProbePatience is how long a connection of finwait's own waits for the server to end
-// TCP; then it is reset.
+// ProbePatience is how long finwait's own connections, which belong to no scenario, wait for
+// the server to end TCP. Then finwait resets them.
 const ProbePatience = 100 * time.Millisecond
 
-// Server is a process of a target, under way.
+// Server is a running process of a target.
 type Server struct {
 	*process.Server
-	URL      *url.URL
-	how      *Process
+	URL      *url.URL // the target's URL with the port of this server
+	config   *Process
 	port     int
 	commands *process.Commands
-	secrets  secret.Known // of the requests that it gets
+	secrets  secret.Known // those of the requests that finwait sends to the server
 
-	wrapped *process.Listener // the process that listens, where it is not the one that is signalled; nil: it is, or that is not known
+	// listener is the process that listens if that is not the started one, which is then a
+	// wrapper. Nil: the started process listens, or it is not known who does.
+	listener *process.Listener
 
-	// When it was asked to stop, the process that is signalled was the shell of its command line,
-	// or a wrapper that the signal ends before it could pass it on.
-	shell, deaf atomic.Bool
+	// Stop sets these: whether it signalled the shell of the command line, and whether the
+	// signal kills the wrapper, so that the wrapper cannot pass it on.
+	signalledShell, signalKillsWrapper atomic.Bool
 }
 
-// Target is the target as this server is reached: with its URL, and commands
-// that have its port and process id.
+// Target returns a copy of the target with the URL of this server, and with its port and
+// process id in the commands.
 func (s *Server) Target(t *Target) *Target {
 	own := *t
 	own.URL, own.CloseExec, own.KickExec = s.URL, s.fill(t.CloseExec), s.fill(t.KickExec)
 	return &own
 }
 
-// Start starts the target's process on a free port, and returns when it
-// accepts WebSocket connections. Its errors are one line, with the last that
-// the process wrote. The process ends with ctx, and by Kill.
+// Start starts the target's process on a free port, and blocks until the process accepts
+// WebSocket connections, Process.Ready has passed or ctx is done. The error is one line, with
+// what the process wrote last. The process ends when ctx is done or Kill is called.
 func Start(ctx context.Context, t *Target, commands *process.Commands) (*Server, error) {
 	p := t.Process
 	port, err := freePort(t.URL.Hostname())
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{how: p, port: port, commands: commands, secrets: secret.Sent(t.URL, t.Header)}
+	s := &Server{config: p, port: port, commands: commands, secrets: secret.Sent(t.URL, t.Header)}
 	u := *t.URL
 	u.Host = strings.ReplaceAll(u.Host, "{port}", strconv.Itoa(port))
 	u.Path = strings.ReplaceAll(u.Path, "{port}", strconv.Itoa(port))
@@ -88,7 +90,7 @@ func Start(ctx context.Context, t *Target, commands *process.Commands) (*Server,
 		}
 		cmd = process.Command(ctx, args[0], args[1:]...)
 	} else {
-		cmd = process.Shell(ctx, s.fill(direct(p.Line)))
+		cmd = process.Shell(ctx, s.fill(withExec(p.Line)))
 	}
 	cmd.Dir = p.Dir
 	cmd.Env = append(os.Environ(), fmt.Sprintf("PORT=%d", port))
@@ -105,7 +107,7 @@ func Start(ctx context.Context, t *Target, commands *process.Commands) (*Server,
 	if limit == 0 {
 		limit = ReadyDefault
 	}
-	if err := s.ready(ctx, t, time.Now().Add(limit)); err != nil {
+	if err := s.awaitReady(ctx, t, time.Now().Add(limit)); err != nil {
 		s.Kill()
 		if ctx.Err() != nil { // its end killed the server
 			err = fmt.Errorf("was not ready: %w", context.Cause(ctx))
@@ -113,27 +115,31 @@ func Start(ctx context.Context, t *Target, commands *process.Commands) (*Server,
 		return nil, fmt.Errorf("the server %w%s", err, s.LastWords())
 	}
 	if own, err := strconv.Atoi(s.URL.Port()); err == nil {
-		s.wrapped = s.Listener(own)
+		s.listener = s.Listener(own)
 	}
 	return s, nil
 }
 
-// ready waits until a handshake succeeds. There is no event for that: it tries
-// again at growing intervals of 10 to 100 ms.
-func (s *Server) ready(ctx context.Context, t *Target, limit time.Time) error {
+// awaitReady blocks until a handshake succeeds, or cannot succeed any more, or the limit has
+// passed. Nothing announces that a server is ready, so awaitReady tries again at growing
+// intervals of 10 to 100 ms.
+func (s *Server) awaitReady(ctx context.Context, t *Target, limit time.Time) error {
+	handshake := peers.Opened(
+		peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
+	options := peers.Options{URL: s.URL, Header: t.Header, TLS: t.TLS, Patience: ProbePatience}
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		try := peers.Run(ctx, peers.Opened(peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{}),
-			peers.Options{URL: s.URL, Header: t.Header, TLS: t.TLS, Setup: max(time.Until(limit), time.Millisecond), Patience: ProbePatience})
+		options.Setup = max(time.Until(limit), time.Millisecond)
+		try := peers.Run(ctx, handshake, options)
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("was not ready: %w", context.Cause(ctx))
 		case errors.Is(try.Failure, syscall.ENETUNREACH):
 			return fmt.Errorf("cannot be reached: %w: bring the network up (the loopback: ip link set lo up)", try.Failure)
-		case !try.Triggered && final(try.Status):
+		case !try.Triggered && refusesForGood(try.Status):
 			return fmt.Errorf("runs, but takes no WebSocket: %w", try.Failure)
 		case try.Triggered:
 			select {
-			case <-s.Exited(): // somebody else answered
+			case <-s.Exited(): // another process answered
 			default:
 				return nil
 			}
@@ -152,9 +158,10 @@ func (s *Server) ready(ctx context.Context, t *Target, limit time.Time) error {
 	}
 }
 
-// final tells whether a server that refused a handshake with this HTTP status, or broke it
-// (101), does so again: not where it is starting (5xx), or says to try again.
-func final(status int) bool {
+// refusesForGood tells whether a further try is pointless after a handshake that failed with
+// this HTTP status (101: the server broke it). A server that is starting answers with 5xx,
+// and some statuses ask for another try.
+func refusesForGood(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return false
@@ -164,16 +171,17 @@ func final(status int) bool {
 	return status >= 200 && status < 500
 }
 
-// Stop asks the process to stop, and returns when it has been asked.
+// Stop asks the process to stop, by the signal or by StopExec. It does not wait for the end
+// of the process; [Server.Exit] does.
 func (s *Server) Stop(ctx context.Context) error {
-	s.shell.Store(s.how.Line != "" && s.AsStarted())
-	if signal, ok := s.how.stopSignal().(syscall.Signal); ok && s.wrapped != nil {
-		s.deaf.Store(s.wrapped.WrapperDies(signal))
+	s.signalledShell.Store(s.config.Line != "" && s.AsStarted())
+	if signal, ok := s.config.stopSignal().(syscall.Signal); ok && s.listener != nil {
+		s.signalKillsWrapper.Store(s.listener.WrapperDies(signal))
 	}
-	if s.how.StopExec != "" {
-		return RunLine(s.commands, s.fill(s.how.StopExec), s.secrets)(ctx)
+	if s.config.StopExec != "" {
+		return RunLine(s.commands, s.fill(s.config.StopExec), s.secrets)(ctx)
 	}
-	if err := s.Signal(s.how.stopSignal()); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := s.Signal(s.config.stopSignal()); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("signal the server: %w", err)
 	}
 	return nil
@@ -187,22 +195,22 @@ func (p *Process) stopSignal() os.Signal {
 	return p.StopSignal
 }
 
-// SignalMissed says that the signal which was to stop the server did not reach it.
+// SignalMissed is the error that the stop signal did not reach the server.
 type SignalMissed string
 
 // Error implements error.
 func (e SignalMissed) Error() string { return string(e) }
 
-// Reached is ctx as long as the server may have been reached by what stops it. It ends, with a
-// [SignalMissed] as its cause, when the signal has ended the process that was started and not
-// the server.
+// Reached returns a context that is cancelled, with a [SignalMissed] as its cause, when the
+// stop signal ends a wrapper while the server runs on. The caller must call the function to
+// release its resources.
 func (s *Server) Reached(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		select {
 		case <-ctx.Done():
 		case <-s.Exited():
-			if err := s.missed(); err != nil {
+			if err := s.wrapperDiedAlone(); err != nil {
 				cancel(err)
 			}
 		}
@@ -210,61 +218,64 @@ func (s *Server) Reached(ctx context.Context) (context.Context, context.CancelCa
 	return ctx, cancel
 }
 
-// missed tells, right after the process has ended, whether it was a shell or another wrapper
-// that the stop signal ended while the server that it had started runs on. A server whose own
-// process the signal ends while its children run on was reached.
-func (s *Server) missed() error {
+// wrapperDiedAlone is called right after the started process has ended. It returns a
+// [SignalMissed] if that process was a shell or another wrapper, and the stop signal ended it
+// while the server that it had started runs on. A server that the signal ends while its
+// children run on was reached.
+func (s *Server) wrapperDiedAlone() error {
 	signal, name := s.EndedBy()
-	if name == "" || s.how.StopExec == "" && signal != s.how.stopSignal() {
+	if name == "" || s.config.StopExec == "" && signal != s.config.stopSignal() {
 		return nil
 	}
 	wrapper := "the shell"
 	switch {
-	case s.shell.Load():
-		now, cancel := context.WithCancel(context.Background())
-		cancel()
-		if _, gone := s.Gone(now); gone {
+	case s.signalledShell.Load():
+		done, cancel := context.WithCancel(context.Background())
+		cancel() // Gone looks once and does not wait
+		if _, gone := s.Gone(done); gone {
 			return nil
 		}
-	case s.deaf.Load() && s.wrapped.Runs():
-		wrapper = fmt.Sprintf("%+q", s.wrapped.Wrapper)
+	case s.signalKillsWrapper.Load() && s.listener.Runs():
+		wrapper = fmt.Sprintf("%+q", s.listener.Wrapper)
 	default:
 		return nil
 	}
-	return SignalMissed(name + " ended " + wrapper + " and never reached the server, which still runs: " + s.advice())
+	return SignalMissed(name + " ended " + wrapper + " and never reached the server, which still runs: " +
+		s.advice())
 }
 
-// unmoved tells, when the patience is over, whether the stop signal did not get through a wrapper:
-// the server still runs, which the signal would have ended, or listens on, while the wrapper has
-// ended.
-func (s *Server) unmoved(left bool) error {
-	signal, ok := s.how.stopSignal().(syscall.Signal)
-	if !ok || s.wrapped == nil || s.how.StopExec != "" {
+// signalStoppedAtWrapper is called when the patience is over. It returns a [SignalMissed] if
+// a wrapper did not pass the stop signal on: the signal would have ended the server, which
+// still runs, or the wrapper has exited, and the server still listens.
+func (s *Server) signalStoppedAtWrapper(wrapperExited bool) error {
+	signal, ok := s.config.stopSignal().(syscall.Signal)
+	if !ok || s.listener == nil || s.config.StopExec != "" {
 		return nil
 	}
 	switch {
-	case s.wrapped.Dies(signal):
+	case s.listener.Dies(signal):
 		return SignalMissed(fmt.Sprintf("%+q did not pass the signal (%s) on to the server, %+q, which still runs: %s",
-			s.wrapped.Wrapper, signal, s.wrapped.Name, s.advice()))
-	case left && s.wrapped.Listens():
-		return SignalMissed(fmt.Sprintf("%+q ended, and the server, %+q, still listens: the signal (%s) did not reach it, or it ignores that: %s",
-			s.wrapped.Wrapper, s.wrapped.Name, signal, s.advice()))
+			s.listener.Wrapper, signal, s.listener.Name, s.advice()))
+	case wrapperExited && s.listener.Listens():
+		const reason = "%+q ended, and the server, %+q, still listens: the signal (%s) did not reach it, or it ignores that: %s"
+		return SignalMissed(fmt.Sprintf(reason, s.listener.Wrapper, s.listener.Name, signal, s.advice()))
 	}
 	return nil
 }
 
-// advice is how the stop signal reaches the server.
+// advice tells the user how the stop signal reaches the server.
 func (s *Server) advice() string {
 	advice := "begin the last command of --exec with exec"
-	if !s.shell.Load() {
+	if !s.signalledShell.Load() {
 		advice = "begin the server's command with exec where it is started, or give that command itself to --exec"
 	}
-	if s.how.StopExec == "" {
+	if s.config.StopExec == "" {
 		advice += ", or stop the server by --stop-exec"
 	}
 	return advice
 }
 
+// fill replaces {port} and {pid}; before the process is started, {pid} becomes empty.
 func (s *Server) fill(line string) string {
 	pid := ""
 	if s.Server != nil {
@@ -273,36 +284,38 @@ func (s *Server) fill(line string) string {
 	return strings.NewReplacer("{port}", strconv.Itoa(s.port), "{pid}", pid).Replace(line)
 }
 
-// Written is the last that the process wrote, without secrets.
+// Written returns what the process wrote last, 16 KiB at most, without secrets.
 func (s *Server) Written() string { return s.secrets.Mask(s.Output.String()) }
 
-// telling are words of a line that says why a server did not start.
-var telling = regexp.MustCompile(`(?i)error|cannot|not found|refused|in use|panic|fatal|failed|denied|unavailable`)
+// causeWords are words that a line has that says why a server did not start.
+var causeWords = regexp.MustCompile(`(?i)error|cannot|not found|refused|in use|panic|fatal|failed|denied|unavailable`)
 
-// goPanic is the line that begins a Go trace, which may hold telling words too.
+// goPanic matches the line before a Go stack trace, whose lines may have causeWords too.
 var goPanic = regexp.MustCompile(`^(panic|fatal error): `)
 
-// LastWords are the last line that the process wrote of those that tell why, or
-// the last of all: a stack trace follows.
+// LastWords returns, for the end of an error message, the line of the output that says why
+// the process failed: the last line that has causeWords, but none of a stack trace, or else
+// the last line. It is empty if the process wrote nothing.
 func (s *Server) LastWords() string {
 	lines := strings.Split(strings.TrimSpace(s.Written()), "\n")
-	last := lines[len(lines)-1]
+	cause := lines[len(lines)-1]
 	for _, line := range lines {
-		if telling.MatchString(line) {
-			last = line
+		if causeWords.MatchString(line) {
+			cause = line
 		}
 		if goPanic.MatchString(line) {
 			break
 		}
 	}
-	if last = strings.TrimSpace(last); last != "" {
-		return fmt.Sprintf(": it wrote %+.200q", last)
+	if cause = strings.TrimSpace(cause); cause != "" {
+		return fmt.Sprintf(": it wrote %+.200q", cause)
 	}
 	return ""
 }
 
-// Exit waits until the process and what it started have ended, or the patience is over; then
-// they are killed. The error is a [SignalMissed].
+// Exit blocks until the process and all that it started have ended, and kills what still runs
+// when the patience, which begins at the trigger, is over or ctx is done. The error is a
+// [SignalMissed].
 func (s *Server) Exit(ctx context.Context, trigger time.Time, patience time.Duration) (*evidence.Exit, error) {
 	ctx, cancel := context.WithDeadline(ctx, trigger.Add(patience))
 	defer cancel()
@@ -315,14 +328,14 @@ func (s *Server) Exit(ctx context.Context, trigger time.Time, patience time.Dura
 	case <-s.Exited():
 		all, gone := s.Gone(ctx)
 		e.At, e.Gone, e.Left = s.At().Sub(trigger), all.Sub(trigger), !gone
-		e.Killed = e.At >= patience // what the peers' giving up brought about does not count
+		e.Killed = e.At >= patience // an exit this late is an effect of the peers' giving up
 	default:
 		e.At, e.Killed = time.Since(trigger), true
 		e.Gone = e.At
 	}
 	var missed error
-	if (e.Killed || e.Left) && time.Since(trigger) >= patience { // and was not interrupted
-		missed = s.unmoved(e.Left)
+	if (e.Killed || e.Left) && time.Since(trigger) >= patience { // the wait was not interrupted
+		missed = s.signalStoppedAtWrapper(e.Left)
 	}
 	s.Kill()
 	e.Status, e.Words = s.Status()
@@ -330,11 +343,14 @@ func (s *Server) Exit(ctx context.Context, trigger time.Time, patience time.Dura
 	return e, missed
 }
 
-// Holds tells whether the server may open as many files as there are peers.
+// Holds returns an error of one line if the server may not open as many files as n peers
+// need. It returns nil if the limit of the server is not known.
 func (s *Server) Holds(n int) error {
 	open, limit, ok := s.Files()
 	if need := open + uint64(n); ok && need > limit {
-		return fmt.Errorf("%d peers need %d open files in the server, its limit is %d: raise it with ulimit -n %[2]d before the command", n, need, limit)
+		const reason = "%d peers need %d open files in the server, its limit is %d: " +
+			"raise it with ulimit -n %[2]d before the command"
+		return fmt.Errorf(reason, n, need, limit)
 	}
 	return nil
 }

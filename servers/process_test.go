@@ -18,9 +18,12 @@ func TestLastWords(t *testing.T) {
 	for output, want := range map[string]string{
 		"":                    "",
 		"starting\nthe end\n": `: it wrote "the end"`,
-		"node:net:1\nError: listen EADDRINUSE: address already in use\n    at Server.listen\n\nNode.js v20.20.2\n":                              `: it wrote "Error: listen EADDRINUSE: address already in use"`,
-		"panic: listen tcp :8080: bind: permission denied\n\ngoroutine 1 [running]:\nmain.failed(...)\n\t/src/main.go:2 +0x25\nexit status 2\n": `: it wrote "panic: listen tcp :8080: bind: permission denied"`,
-		"fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive]:\nmain.errors()\n\t/src/main.go:2 +0x25\n":            `: it wrote "fatal error: all goroutines are asleep - deadlock!"`,
+		"node:net:1\nError: listen EADDRINUSE: address already in use\n    at Server.listen\n\n" +
+			"Node.js v20.20.2\n": `: it wrote "Error: listen EADDRINUSE: address already in use"`,
+		"panic: listen tcp :8080: bind: permission denied\n\n" +
+			"goroutine 1 [running]:\nmain.failed(...)\n\t/src/main.go:2 +0x25\nexit status 2\n": `: it wrote "panic: listen tcp :8080: bind: permission denied"`,
+		"fatal error: all goroutines are asleep - deadlock!\n\n" +
+			"goroutine 1 [chan receive]:\nmain.errors()\n\t/src/main.go:2 +0x25\n": `: it wrote "fatal error: all goroutines are asleep - deadlock!"`,
 		"bind(): Permission denied\nbye\n":  `: it wrote "bind(): Permission denied"`,
 		"Failed to listen\nbye\n":           `: it wrote "Failed to listen"`,
 		"redis: service unavailable\nbye\n": `: it wrote "redis: service unavailable"`,
@@ -95,7 +98,7 @@ func checkReady(t *testing.T, address string, limit time.Duration, want string) 
 		t.Fatal(err)
 	}
 	s, start := &Server{Server: &process.Server{}, URL: u}, time.Now()
-	err = s.ready(t.Context(), &Target{Header: http.Header{"Sec-Websocket-Protocol": {"chat"}}}, start.Add(limit))
+	err = s.awaitReady(t.Context(), &Target{Header: http.Header{"Sec-Websocket-Protocol": {"chat"}}}, start.Add(limit))
 	switch {
 	case want == "" && err != nil, want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)):
 		t.Errorf("error %v, want %q", err, want)

@@ -6,49 +6,52 @@ import (
 	"strings"
 )
 
-// shellWords are the shell's own (POSIX, XCU 2.4, 2.9.1.1 and 2.14, and what bash
-// adds): exec finds no program for them, or another one than the shell means.
+// shellWords are reserved words and built-in commands of the shell (POSIX, XCU 2.4, 2.9.1.1
+// and 2.14, and those of bash). exec finds no program of that name, or another one than the
+// shell means.
 var shellWords = strings.Fields(`! { } [[ case do done elif else esac fi for function if in select then time until while
 	. : break continue eval exec exit export readonly return set shift times trap unset
-	alias bg bind builtin caller cd command compgen complete declare dirs disown enable fc fg getopts hash history jobs
+	alias bg bind builtin caller cd command compgen complete declare dirs disown enable fc fg getopts hash history
+	jobs
 	let local logout mapfile newgrp popd pushd read shopt source suspend type typeset ulimit umask unalias wait`)
 
-// value is a part of an assignment's value, or of a redirection's file: the shell does not
-// split what a variable there holds.
+// value matches one part of the value of an assignment, or of the file name of a redirection.
+// A variable may stand there, because the shell does not split its value.
 const value = "(?:[^\\s`$]|\\$[A-Za-z_][A-Za-z0-9_]*|\\$\\{[A-Za-z_][A-Za-z0-9_]*\\})"
 
 var (
-	// quoted is what the shell takes as it is, or as one word, or leaves out: a comment, and
-	// a backslash with a line break.
+	// quoted matches a quotation, an escaped character or a comment. A backslash before a line
+	// break is an escaped character that the shell leaves out.
 	quoted = regexp.MustCompile("(?s:'[^']*'|\"(?:[^\"`$\\\\]|\\\\.|\\$[^(\"])*\"|\\\\.)|(?:^|[ \t])#[^\n]*")
-	// broken is a word that may go on in the next line.
-	broken = regexp.MustCompile(`[^ \t]\\\n`)
-	// duplicate is a redirection to a file that is open already, such as 2>&1.
-	duplicate = regexp.MustCompile(`[<>]&`)
-	// before is what may stand before the name of a simple command.
-	before = regexp.MustCompile("^(?:(?:[A-Za-z_][A-Za-z0-9_]*=|[0-9]*(?:[<>]&?|>>|<>)[ \t]*" + value + ")" + value + "*[ \t]+)*")
+	// continuedWord matches the end of a line whose last word may go on in the next line.
+	continuedWord = regexp.MustCompile(`[^ \t]\\\n`)
+	// duplication matches a redirection to a descriptor that is open already, such as 2>&1.
+	duplication = regexp.MustCompile(`[<>]&`)
+	// prefix matches the assignments and redirections that may stand before the name of a
+	// simple command.
+	prefix = regexp.MustCompile("^(?:(?:[A-Za-z_][A-Za-z0-9_]*=|[0-9]*(?:[<>]&?|>>|<>)[ \t]*" + value + ")" +
+		value + "*[ \t]+)*")
 )
 
-// direct lets a simple command (POSIX, XCU 2.9.1) take the shell's place, so that a
-// signal is for the server and not for a shell before it. Every other line stays as
-// it is.
-func direct(line string) string {
+// withExec puts exec before the name of a simple command (POSIX, XCU 2.9.1), so that a signal
+// reaches the server and not a shell that waits for it. It does not change any other line.
+func withExec(line string) string {
 	line = strings.TrimSpace(line)
-	// Of the same length, so that what is found there stands at the same place in line.
+	// plain has the length of line, so that offsets in it are valid in line too.
 	plain := quoted.ReplaceAllStringFunc(line, func(q string) string {
 		if q == "\\\n" || strings.HasPrefix(strings.TrimLeft(q, " \t"), "#") {
 			return strings.Repeat(" ", len(q))
 		}
 		return strings.Repeat("q", len(q))
 	})
-	start := len(before.FindString(plain))
+	start := len(prefix.FindString(plain))
 	name, _, _ := strings.Cut(strings.ReplaceAll(plain[start:], "\t", " "), " ")
 	switch {
-	case strings.ContainsAny(duplicate.ReplaceAllString(plain, ">"), "|&;()\n\"'"), strings.Contains(plain, "<<"):
-		return line // more than a simple command, or a quotation that was not understood
+	case strings.ContainsAny(duplication.ReplaceAllString(plain, ">"), "|&;()\n\"'"), strings.Contains(plain, "<<"):
+		return line // not a simple command, or a quotation that the patterns do not cover
 	case name == "", strings.ContainsAny(name, "=<>#"), slices.Contains(shellWords, name):
 		return line
-	case broken.MatchString(line[:min(len(line), start+len(name)+len("\\\n"))]):
+	case continuedWord.MatchString(line[:min(len(line), start+len(name)+len("\\\n"))]):
 		return line
 	}
 	return line[:start] + "exec " + line[start:]

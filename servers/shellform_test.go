@@ -105,7 +105,7 @@ func TestDirect(t *testing.T) {
 		"serve `cat a; cat b`":                 "serve `cat a; cat b`",
 		"serve --pattern a*b --home ~/x $ARGS": "exec serve --pattern a*b --home ~/x $ARGS",
 	} {
-		if got := direct(line); got != want {
+		if got := withExec(line); got != want {
 			t.Errorf("%q became %q, want %q", line, got, want)
 		}
 	}

@@ -14,25 +14,26 @@ import (
 
 // Target is the server under test.
 type Target struct {
-	Name    string   // in reports; empty: the URL, or what starts the server
-	URL     *url.URL // ws or wss
-	Header  http.Header
-	TLS     *tls.Config // nil: the system's roots
-	Profile rules.Profile
+	Name    string        // the name in reports; empty: the URL, or what starts the server
+	URL     *url.URL      // its scheme is ws or wss
+	Header  http.Header   // sent with every handshake
+	TLS     *tls.Config   // nil: the system's roots
+	Profile rules.Profile // the limits by which the server is judged
 
-	// Commands for sh -c that make the server's application close the connection
-	// that was opened with ?finwait=TOKEN, and all connections. {token}, {code}
-	// and {reason} stand for single words, quoted, empty where there is none. Exit
-	// status 127: not supported. Empty: the peer asks by the control contract.
+	// CloseExec and KickExec are commands for sh -c that make the server's application close
+	// the connection that was opened with ?finwait=TOKEN, and all connections. {token}, {code}
+	// and {reason} are replaced by one quoted word each, which may be empty. Exit status 127
+	// says that the server does not support this. An empty command: the peer asks by the
+	// control contract.
 	CloseExec, KickExec string
 
-	// Hooks carry out commands of the contract in this process, instead of messages
-	// and commands.
+	// Hooks carry out commands of the contract by functions of this process, instead of
+	// messages and command lines.
 	Hooks Hooks
 
-	// Process starts the server; URL then is a template with {port}. Nil: it runs
-	// already, and StopExec, if any, is a command for sh -c that makes it stop;
-	// something else starts it again.
+	// Process starts the server; URL is then a template with {port}. If Process is nil, the
+	// server runs already: StopExec, if any, is a command for sh -c that makes it stop, and
+	// something other than finwait starts it again.
 	Process  *Process
 	StopExec string
 }
@@ -56,8 +57,8 @@ type Hooks struct {
 // the function is called again until it knows it, for as long as the response limit.
 var ErrNoConnection = errors.New("the application knows no connection with this token")
 
-// String is the target's name for a reader, without what looks like a secret: the one
-// that it was given, its URL, or what starts the server.
+// String returns the name that reports show, without what looks like a secret: Name, the URL,
+// or the command that starts the server.
 func (t *Target) String() string {
 	name := t.Name
 	switch {
