@@ -15,35 +15,34 @@ import (
 	"github.com/finwait/finwait/servers"
 )
 
-// Client asks the application of one server for what the scenarios need: by the
-// control contract, or by the command lines that the user gave for that server.
+// Client asks the application of one server for what the scenarios need, by the control
+// contract or by the command lines that the user gave for that server.
 type Client struct {
-	Server    *servers.Target   // as it is reached
-	Commands  *process.Commands // runs its command lines
-	Limits    rules.Profile     // with its defaults
-	Echo      bool              // it answers a text with the same text
-	SameClock bool              // its clock is this host's
+	Server    *servers.Target   // has the URL and the commands of the running server
+	Commands  *process.Commands // runs the command lines
+	Limits    rules.Profile     // has its defaults filled in
+	Echo      bool              // the server answers a text with the same text
+	SameClock bool              // the server runs on this host, and so has its clock
 
-	mu    sync.Mutex
-	short error // the first [peers.Shortage] of a trial
+	mu            sync.Mutex
+	firstShortage error // the first [peers.Shortage] of a trial
 }
 
-// Hello is the command that asks which commands the server obeys, and greeting what
-// the answer begins with.
+// Hello is the command that asks which commands the server obeys. The answer begins with
+// greeting.
 const (
 	Hello    = "hello"
 	greeting = "finwait:v1 "
 )
 
-// How much finwait reads of an answer to [Hello], and of one to the events command,
-// bytes.
+// finwait reads so many bytes, at most, of an answer to [Hello] and to the events command.
 const (
 	HelloBytes  = 64 << 10
 	eventsBytes = 1 << 20
 )
 
-// Claims are the commands that a message claims as the answer to [Hello]; false:
-// it is not the answer.
+// Claims returns the commands that the server claims to obey, if the message is the answer to
+// [Hello]; false: it is another message.
 func Claims(m peers.Message) ([]string, bool) {
 	claims, ok := strings.CutPrefix(string(m.Payload), greeting)
 	if !ok {
@@ -52,10 +51,10 @@ func Claims(m peers.Message) ([]string, bool) {
 	return strings.Fields(claims), true
 }
 
-// What a server that echoes sends back.
+// A server that echoes sends these messages back.
 const (
 	ProbeText  = "are you there? asks finwait"
-	probeBytes = "\x00\xff" // a binary message, which is not UTF-8
+	probeBytes = "\x00\xff" // as a binary message: it is not UTF-8
 )
 
 // ByUser tells whether a command line or a function of the user carries out this
@@ -79,30 +78,30 @@ func (c *Client) byLine(command evidence.Capability) bool {
 	return command == evidence.CanClose && c.Server.CloseExec != "" || command == evidence.CanKickAll && c.Server.KickExec != ""
 }
 
-// Chosen tells whether what closes the server's connections takes the code and the
-// reason that are to stand in the Close frame: always by the contract, by a command
-// line where it has the placeholder.
+// Chosen tells whether finwait chooses the code and the reason of the server's Close frames.
+// By the contract it does; a command line must have the placeholder for it.
 func (c *Client) Chosen() (code, reason bool) {
-	lines := []string{c.Server.CloseExec, c.Server.KickExec}
-	code = !slices.ContainsFunc(lines, func(line string) bool { return line != "" && !strings.Contains(line, string(evidence.ChosenCode)) })
-	return code, c.Server.CloseExec == "" || strings.Contains(c.Server.CloseExec, string(evidence.ChosenReason)) // no kick has a reason
+	lacksCode := func(line string) bool { return line != "" && !strings.Contains(line, string(evidence.ChosenCode)) }
+	code = !slices.ContainsFunc([]string{c.Server.CloseExec, c.Server.KickExec}, lacksCode)
+	reason = c.Server.CloseExec == "" || strings.Contains(c.Server.CloseExec, string(evidence.ChosenReason))
+	return code, reason // kick-all has no reason
 }
 
 func (c *Client) options(setup, patience time.Duration) peers.Options {
 	return peers.Options{URL: c.Server.URL, Header: c.Server.Header, TLS: c.Server.TLS, Setup: setup, Patience: patience}
 }
 
-// note keeps the first failure of a script for want of what this host lacks.
-func (c *Client) note(r *peers.Record) {
+// keepShortage remembers the first failure of a script that is a [peers.Shortage].
+func (c *Client) keepShortage(r *peers.Record) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.short == nil && errors.As(r.Failure, new(*peers.Shortage)) {
-		c.short = r.Failure
+	if c.firstShortage == nil && errors.As(r.Failure, new(*peers.Shortage)) {
+		c.firstShortage = r.Failure
 	}
 }
 
 func (c *Client) shortage() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.short
+	return c.firstShortage
 }

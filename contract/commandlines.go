@@ -15,9 +15,8 @@ import (
 	"github.com/finwait/finwait/peers"
 )
 
-// unsupported is the exit status by which a command of the user's says that
-// the server cannot do this: what a shell says of a command that it does not
-// find (POSIX, XCU 2.8.2).
+// unsupported is the exit status by which a command of the user says that the server cannot
+// do this. It is the status of a shell that does not find a command (POSIX, XCU 2.8.2).
 const unsupported = 127
 
 // CommandLines carry out commands of the contract by the server's Hooks, CloseExec and
@@ -25,18 +24,18 @@ const unsupported = 127
 type CommandLines struct {
 	client  *Client
 	token   string
-	stop    func(context.Context) error // stops the server; nil: nothing does
-	refused atomic.Bool                 // one exited with 127, or failed with ErrUnsupported
+	stop    func(context.Context) error // carries out the command "stop"; nil: nothing does
+	refused atomic.Bool                 // a command exited with 127, or a function failed with ErrUnsupported
 }
 
-// CommandLines are those for the connection with this token; empty: it has none.
-// stop carries out the command "stop"; it may be nil.
+// CommandLines returns the command lines for the connection with this token, which may be
+// empty. stop carries out the command "stop"; it may be nil.
 func (c *Client) CommandLines(token string, stop func(context.Context) error) *CommandLines {
 	return &CommandLines{client: c, token: token, stop: stop}
 }
 
-// Into lets the peer's commands be carried out by what the user gave, where there is
-// anything.
+// Into sets the options so that what the user gave carries out the peer's commands, if there
+// is anything.
 func (l *CommandLines) Into(opt *peers.Options) {
 	given := slices.ContainsFunc([]evidence.Capability{evidence.CanClose, evidence.CanTerminate, evidence.CanKickAll}, l.client.ByUser)
 	if given || l.stop != nil {
@@ -48,7 +47,8 @@ func (l *CommandLines) Into(opt *peers.Options) {
 // [errors.ErrUnsupported]: the server cannot do it.
 func (l *CommandLines) Unsupported() bool { return l.refused.Load() }
 
-// command gives what carries out a command; nil where the peer has to ask.
+// command returns a function that carries out a command; nil: the peer must send it as a
+// message.
 func (l *CommandLines) command(line string) func(context.Context) error {
 	name, rest, _ := strings.Cut(line, " ")
 	if call := l.client.hook(name, rest, l.token); call != nil {
@@ -73,7 +73,8 @@ func (l *CommandLines) command(line string) func(context.Context) error {
 		return nil
 	}
 	code, reason, _ := strings.Cut(rest, " ")
-	filled := strings.NewReplacer("{token}", quote(l.token), "{code}", quote(code), "{reason}", quote(reason)).Replace(template)
+	words := strings.NewReplacer("{token}", quote(l.token), "{code}", quote(code), "{reason}", quote(reason))
+	filled := words.Replace(template)
 	return func(ctx context.Context) error {
 		secrets := secret.Sent(l.client.Server.URL, l.client.Server.Header)
 		out, err := l.client.Commands.Run(process.Shell(ctx, filled))
@@ -90,5 +91,5 @@ func (l *CommandLines) command(line string) func(context.Context) error {
 	}
 }
 
-// quote makes s one word of a shell command.
+// quote returns s as one word of a shell command.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

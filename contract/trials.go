@@ -15,14 +15,14 @@ import (
 	"github.com/finwait/finwait/servers"
 )
 
-// Check is what became of one command of the contract on trial.
+// Check is the outcome of the trial of one command of the contract.
 type Check struct {
 	Command evidence.Capability
-	Claimed bool   // hello named it; ?finwait-open is not named there and is always tried
-	Works   bool   // it was obeyed
-	Refused bool   // its command line exits with 127: not supported
-	HasCode bool   // of finwait:events: the event of a peer that closed with a code has one
-	Got     string // what was seen
+	Claimed bool   // the answer to hello names the command; ?finwait-open is never named there, and always tried
+	Works   bool   // the server obeyed the command
+	Refused bool   // the command line exits with 127: the server does not support the command
+	HasCode bool   // for finwait:events: the event of a peer that closed with a code has that code
+	Got     string // what was seen, for the reader
 }
 
 // Try tries every command that is wanted and that the server claims, or for which
@@ -35,7 +35,9 @@ func (c *Client) Try(ctx context.Context, claimed []string, wanted func(evidence
 		command evidence.Capability
 		try     func(context.Context, *Check)
 	}{
-		{evidence.CanClose, c.tryClose}, {evidence.CanTerminate, c.tryTerminate}, {evidence.CanFill, c.tryFill}, {evidence.CanEvents, c.tryEvents}, {evidence.CanOpen, c.tryOpen}, {evidence.CanKickAll, c.tryKickAll},
+		{evidence.CanClose, c.checkClose}, {evidence.CanTerminate, c.checkTerminate},
+		{evidence.CanFill, c.checkFill}, {evidence.CanEvents, c.checkEvents},
+		{evidence.CanOpen, c.checkOpen}, {evidence.CanKickAll, c.checkKickAll},
 	}
 	var checks []*Check
 	var trying sync.WaitGroup
@@ -58,39 +60,41 @@ func (c *Client) Try(ctx context.Context, claimed []string, wanted func(evidence
 	return checks, c.shortage()
 }
 
-// trial runs a script with short patience on a connection with the token and,
-// if any, a command on opening.
-func (c *Client) trial(ctx context.Context, token, open string, steps ...peers.Step) *evidence.Record {
-	return c.trialHeard(ctx, token, open, nil, steps...)
+// runTrial opens a connection with the token, runs the steps, and waits for the close timeout
+// at most. onOpen is the command of ?finwait-open; it may be empty.
+func (c *Client) runTrial(ctx context.Context, token, onOpen string, steps ...peers.Step) *evidence.Record {
+	return c.runTrialReceiving(ctx, token, onOpen, nil, steps...)
 }
 
-// trialHeard is a trial that hands each message of the server to received.
-func (c *Client) trialHeard(ctx context.Context, token, open string, received func(peers.Message), steps ...peers.Step) *evidence.Record {
+// runTrialReceiving is runTrial with a function that gets each message of the server.
+func (c *Client) runTrialReceiving(
+	ctx context.Context, token, onOpen string, received func(peers.Message), steps ...peers.Step,
+) *evidence.Record {
 	opt := c.options(0, c.Limits.CloseTimeout)
 	opt.Query, opt.MessageBytes, opt.Received = "finwait="+token, HelloBytes, received
-	if open != "" {
-		opt.Query += "&finwait-open=" + url.PathEscape(open)
+	if onOpen != "" {
+		opt.Query += "&finwait-open=" + url.PathEscape(onOpen)
 	}
 	lines := c.CommandLines(token, nil)
 	lines.Into(&opt)
 	r := &evidence.Record{Record: peers.Run(ctx, peers.Opened(append([]peers.Step{peers.Trigger{}}, steps...)...), opt)}
 	r.Unsupported = lines.Unsupported()
-	c.note(r.Record)
+	c.keepShortage(r.Record)
 	return r
 }
 
-// brief are the steps of a trial that is over with the closing handshake. TCP has little
-// time to end, first by the server and then by the peer's FIN: how long a server
-// holds it is for the scenarios, and no trial is to wait for that.
-func brief(steps ...peers.Step) []peers.Step {
-	return append(steps, soon{peers.AwaitEnd{}}, soon{peers.Finish{}})
+// thenEndBriefly appends the end of a trial that shows all it has to show in the closing
+// handshake. The server, and then the peer's FIN, may take [servers.ProbePatience] each to end
+// TCP: the scenarios measure how long a server needs, and no trial waits for that.
+func thenEndBriefly(steps ...peers.Step) []peers.Step {
+	return append(steps, briefStep{peers.AwaitEnd{}}, briefStep{peers.Finish{}})
 }
 
-// soon is a step that waits for [ProbePatience] at most.
-type soon struct{ peers.Step }
+// briefStep is a step that waits for [servers.ProbePatience] at most.
+type briefStep struct{ peers.Step }
 
-// Do implements [peers.Step].
-func (s soon) Do(ctx context.Context, p *peers.Peer) error {
+// Do implements [peers.Step]. It is no error that the time was too short.
+func (s briefStep) Do(ctx context.Context, p *peers.Peer) error {
 	timed, cancel := context.WithTimeout(ctx, servers.ProbePatience)
 	defer cancel()
 	err := s.Step.Do(timed, p)
@@ -100,19 +104,26 @@ func (s soon) Do(ctx context.Context, p *peers.Peer) error {
 	return err
 }
 
-func (c *Client) tryClose(ctx context.Context, check *Check) {
-	r := c.trial(ctx, NewToken(), "", brief(peers.Ask{Command: "close 4321 finwait"}, peers.AwaitClose{}, peers.AnswerClose{})...)
-	check.closed(c, r)
-	check.Works = check.Works || check.Claimed && ended(r) // a close without a Close frame is for the rules
+// closeAnswered are the steps of a peer that answers the server's Close frame.
+func closeAnswered(before ...peers.Step) []peers.Step {
+	return thenEndBriefly(append(before, peers.AwaitClose{}, peers.AnswerClose{})...)
 }
 
-// ended tells whether TCP ended where the script itself did not fail.
-func ended(r *evidence.Record) bool {
+// checkClose and the five checks below are short trials before a run. A command works if the
+// server does roughly what it asks for; how well it does it is for the rules of the scenarios.
+func (c *Client) checkClose(ctx context.Context, check *Check) {
+	r := c.runTrial(ctx, NewToken(), "", closeAnswered(peers.Ask{Command: "close 4321 finwait"})...)
+	check.addCloseFrame(c, r)
+	check.Works = check.Works || check.Claimed && tcpEnded(r) // the rules judge a close without a Close frame
+}
+
+// tcpEnded tells whether the script did not fail and TCP ended.
+func tcpEnded(r *evidence.Record) bool {
 	return r.Err == "" && (r.Ending == peers.FIN || r.Ending == peers.RST)
 }
 
-// closed takes over whether the server sent a Close frame.
-func (check *Check) closed(c *Client, r *evidence.Record) {
+// addCloseFrame sets the check by whether the server sent a Close frame.
+func (check *Check) addCloseFrame(c *Client, r *evidence.Record) {
 	switch {
 	case len(r.Closes) > 0:
 		check.Works, check.Got = true, r.Closes[0].String()
@@ -120,36 +131,38 @@ func (check *Check) closed(c *Client, r *evidence.Record) {
 		check.Claimed, check.Refused, check.Got = false, true, r.Err
 	case r.Err != "":
 		check.Got = r.Err
-	case ended(r):
+	case tcpEnded(r):
 		check.Got = "no Close frame; " + strings.ToUpper(string(r.Ending)) + " at " + figures.Format(r.EndedAt)
 	default:
 		check.Got = "no Close frame within " + figures.Format(c.Limits.CloseTimeout)
 	}
 }
 
-func (c *Client) tryTerminate(ctx context.Context, check *Check) {
-	r := c.trial(ctx, NewToken(), "", peers.Ask{Command: "terminate"}, peers.AwaitEnd{})
+func (c *Client) checkTerminate(ctx context.Context, check *Check) {
+	r := c.runTrial(ctx, NewToken(), "", peers.Ask{Command: "terminate"}, peers.AwaitEnd{})
 	seen := strings.ToUpper(string(r.Ending)) + " at " + figures.Format(r.EndedAt)
 	switch {
 	case r.Ending != peers.FIN && r.Ending != peers.RST:
-		check.judge(false, "", "TCP still open after "+figures.Format(c.Limits.CloseTimeout))
+		check.addFinding(false, "", "TCP still open after "+figures.Format(c.Limits.CloseTimeout))
 	case len(r.Closes) > 0:
-		check.judge(false, "", r.Closes[0].String()+" was sent: a hard kill sends no Close frame; "+seen)
+		check.addFinding(false, "", r.Closes[0].String()+" was sent: a hard kill sends no Close frame; "+seen)
 	default:
-		check.judge(true, seen, "")
+		check.addFinding(true, seen, "")
 	}
 }
 
-func (c *Client) tryFill(ctx context.Context, check *Check) {
+func (c *Client) checkFill(ctx context.Context, check *Check) {
 	const bytes = 200_000
-	r := c.trial(ctx, NewToken(), "", append(c.greeted(), peers.Ask{Command: fmt.Sprintf("fill %d", bytes)}, peers.AwaitBytes{N: bytes}, peers.Reset{})...)
+	steps := append(c.awaitEcho(),
+		peers.Ask{Command: fmt.Sprintf("fill %d", bytes)}, peers.AwaitBytes{N: bytes}, peers.Reset{})
+	r := c.runTrial(ctx, NewToken(), "", steps...)
 	check.Works, check.Got = r.PeerRST != nil, fmt.Sprintf("asked for %d bytes: %d came", bytes, r.BytesRead)
 }
 
-func (c *Client) tryOpen(ctx context.Context, check *Check) {
-	check.closed(c, c.trial(ctx, NewToken(), "close 4321", brief(peers.AwaitClose{}, peers.AnswerClose{})...))
+func (c *Client) checkOpen(ctx context.Context, check *Check) {
+	check.addCloseFrame(c, c.runTrial(ctx, NewToken(), "close 4321", closeAnswered()...))
 }
 
-func (c *Client) tryKickAll(ctx context.Context, check *Check) {
-	check.closed(c, c.trial(ctx, NewToken(), "", brief(peers.Ask{Command: "kick-all 4321"}, peers.AwaitClose{}, peers.AnswerClose{})...))
+func (c *Client) checkKickAll(ctx context.Context, check *Check) {
+	check.addCloseFrame(c, c.runTrial(ctx, NewToken(), "", closeAnswered(peers.Ask{Command: "kick-all 4321"})...))
 }
