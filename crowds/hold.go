@@ -19,44 +19,44 @@ import (
 	"github.com/finwait/finwait/sockets"
 )
 
-// End is what a held crowd waits for.
+// End says how the connections of a crowd end.
 type End string
 
 // The ends of a crowd.
 const (
-	PeersClose  End = "close"    // each peer closes, in its way
-	ServerKicks End = "kick-all" // the server's application closes all, with 4001
+	PeersClose  End = "close"    // each peer closes its connection, in its way
+	ServerKicks End = "kick-all" // the server's application closes all connections, with code 4001
 	ServerStops End = "stop"     // the server is stopped
 )
 
 // Options say what a crowd is and does.
 type Options struct {
-	Peers    []peers.Kind
-	Then     End
-	AtOnce   int           // how many connections are being opened at the same time; default 64
-	Hold     time.Duration // how long all are held before the end
-	Progress func(opened, failed int)
+	Peers    []peers.Kind             // one for each connection
+	Then     End                      // how the connections end
+	AtOnce   int                      // how many connections are being opened at the same time; default 64
+	Hold     time.Duration            // how long all connections are held open before the end
+	Progress func(opened, failed int) // is called while the connections are opened; may be nil
 }
 
-// Run is what became of a crowd.
+// Run is the outcome of one crowd.
 type Run struct {
 	Target   string
 	Then     End
 	Started  time.Time
-	Opening  time.Duration // from the first dialing until the last connection was open, or had failed
-	Took     time.Duration // all of it
-	Patience time.Duration
+	Opening  time.Duration // from the first dialing until every connection was open or had failed
+	Took     time.Duration // from Started until the last peer and the server had ended
+	Patience time.Duration // how long each peer was followed after its trigger, at most
 	Members  []peers.Member
-	Observed bool           // the server's sockets were seen; else only the wire
-	Exit     *evidence.Exit // of a server that finwait started and stopped
-	Output   string         // the last that it wrote
-	Notes    []string
-	Stopped  string // why it ended before its time
+	Observed bool           // the server's sockets were observed; false: only the wire was
+	Exit     *evidence.Exit // how a server exited that finwait started and stopped; else nil
+	Output   string         // what a server that finwait started wrote last
+	Notes    []string       // what the reader of the report must know
+	Stopped  string         // why the run ended early; empty: it did not
 }
 
-// Hold opens a crowd, holds it, ends it, and follows each peer until it was let
-// go or the patience is over. The error is one line: nothing could be measured.
-// A cancelled ctx ends it with what was measured.
+// Hold opens the connections of a crowd, holds them, ends them, and follows each until the
+// server has released its socket or the patience is over; it blocks until then. The error is
+// one line: nothing could be measured. A cancelled ctx ends the run with what was measured.
 func Hold(ctx context.Context, t *servers.Target, o Options) (*Run, error) {
 	patience := cmp.Or(t.Profile.Patience, 35*time.Second)
 	swarm := &peers.Swarm{Peers: o.Peers, AtOnce: o.AtOnce, Hold: o.Hold}
@@ -81,58 +81,34 @@ func Hold(ctx context.Context, t *servers.Target, o Options) (*Run, error) {
 	}
 	swarm.Options = peers.Options{URL: target.URL, Header: t.Header, Setup: t.Profile.CloseTimeout, Patience: patience}
 	client := &contract.Client{Server: target, Commands: commands}
-	if err := meet(ctx, client, o.Then, swarm, run); err != nil {
+	if err := preflight(ctx, client, o.Then, swarm, run); err != nil {
 		return nil, err
 	}
-	var began time.Time // the trigger
-	switch stop := stopper(t, server, commands); o.Then {
+	var stopped time.Time // when the server was asked to stop
+	switch stop := stopFunc(t, server, commands); o.Then {
 	case ServerStops:
-		swarm.Trigger = func(ctx context.Context) (time.Time, error) { began = time.Now(); return began, stop(ctx) }
+		swarm.Trigger = func(ctx context.Context) (time.Time, error) {
+			stopped = time.Now()
+			return stopped, stop(ctx)
+		}
 	case ServerKicks:
 		swarm.Trigger = func(ctx context.Context) (time.Time, error) { return kickAll(ctx, client) }
 	}
-	var census *sockets.Census
+	var watch socketWatch
 	if run.Observed {
-		swarm.Started = func(released func(netip.AddrPort, time.Time, time.Duration), lost func()) {
-			census, err = sockets.TakeCensus(swarm.Server, func(d sockets.Departure) { released(d.Peer, d.At, d.Bound) }, lost)
-			if err != nil {
-				lost()
-				run.lostSight(run.Started, err)
-			}
-		}
-		swarm.Joined = func(peer netip.AddrPort) {
-			if census != nil {
-				census.Add(peer)
-			}
-		}
-		swarm.LastLook = func() {
-			if census != nil {
-				census.Look()
-			}
-		}
-		defer func() {
-			if census != nil {
-				_ = census.Close()
-			}
-		}()
+		watch.attach(swarm, run)
+		defer watch.end()
 	}
 	run.Started = time.Now()
-	swarm.Progress = func(opened, failed int) {
-		if opened+failed == len(o.Peers) {
-			run.Opening = time.Since(run.Started)
-		}
-		if o.Progress != nil {
-			o.Progress(opened, failed)
-		}
-	}
-	reached := ctx
+	swarm.Progress = run.timeOpening(o)
+	reached := ctx // is cancelled too when the stop signal did not reach the server
 	if server != nil {
 		var done context.CancelCauseFunc
 		reached, done = server.Reached(ctx)
 		defer done(nil)
 	}
 	members, failure := swarm.Run(reached)
-	run.Opening = cmp.Or(run.Opening, time.Since(run.Started)) // where it was interrupted
+	run.Opening = cmp.Or(run.Opening, time.Since(run.Started)) // the opening was interrupted
 	switch missed := (servers.SignalMissed)(""); {
 	case ctx.Err() != nil:
 		run.Stopped = context.Cause(ctx).Error()
@@ -142,15 +118,15 @@ func Hold(ctx context.Context, t *servers.Target, o Options) (*Run, error) {
 		return nil, failure
 	}
 	run.Members = members
-	if census != nil {
-		run.lostSight(census.Failed())
+	if watch.census != nil {
+		run.censorAt(watch.census.Failed())
 	}
 	if server != nil {
 		if o.Then == ServerStops && run.Stopped == "" {
-			if run.Exit, err = server.Exit(ctx, began, patience); err != nil {
+			if run.Exit, err = server.Exit(ctx, stopped, patience); err != nil {
 				return nil, err
 			}
-			run.clip()
+			run.clipToExit()
 		}
 		server.Kill()
 		run.Output = server.Written()
@@ -159,16 +135,63 @@ func Hold(ctx context.Context, t *servers.Target, o Options) (*Run, error) {
 	return run, nil
 }
 
-// meet opens one connection: a dead target is one clear error. It finds out
-// where the target is, and whether its sockets can be seen.
-func meet(ctx context.Context, client *contract.Client, then End, swarm *peers.Swarm, run *Run) error {
+// timeOpening returns the function that is told of the progress of the opening: it notes how
+// long that took, and passes the progress on.
+func (run *Run) timeOpening(o Options) func(opened, failed int) {
+	return func(opened, failed int) {
+		if opened+failed == len(o.Peers) {
+			run.Opening = time.Since(run.Started)
+		}
+		if o.Progress != nil {
+			o.Progress(opened, failed)
+		}
+	}
+}
+
+// socketWatch observes the server's sockets while a crowd runs.
+type socketWatch struct {
+	census *sockets.Census // nil before the first connection, and where it could not be taken
+}
+
+// attach makes the swarm take a census when it starts, and report its connections to it.
+func (w *socketWatch) attach(swarm *peers.Swarm, run *Run) {
+	swarm.Started = func(released func(netip.AddrPort, time.Time, time.Duration), lost func()) {
+		onDeparture := func(d sockets.Departure) { released(d.Peer, d.At, d.Bound) }
+		var err error
+		if w.census, err = sockets.TakeCensus(swarm.Server, onDeparture, lost); err != nil {
+			lost()
+			run.censorAt(run.Started, err)
+		}
+	}
+	swarm.Joined = func(peer netip.AddrPort) {
+		if w.census != nil {
+			w.census.Add(peer)
+		}
+	}
+	swarm.LastLook = func() {
+		if w.census != nil {
+			w.census.Look()
+		}
+	}
+}
+
+// end ends the census, if there is one.
+func (w *socketWatch) end() {
+	if w.census != nil {
+		_ = w.census.Close()
+	}
+}
+
+// preflight opens one connection, so that a target that does not answer is one clear error.
+// It finds the address of the target, and finds out whether its sockets can be observed.
+func preflight(ctx context.Context, client *contract.Client, then End, swarm *peers.Swarm, run *Run) error {
 	opt := swarm.Options
 	opt.Patience = servers.ProbePatience
-	observer, unseen := sockets.Open()
-	if unseen == nil {
+	observer, notObserved := sockets.Open()
+	if notObserved == nil {
 		defer func() { _ = observer.Close() }()
 		opt.Connected = func(peer, server netip.AddrPort) peers.ServerSocket {
-			_, run.Observed, unseen = observer.Find(server, peer)
+			_, run.Observed, notObserved = observer.Find(server, peer)
 			return peers.ServerSocket{}
 		}
 	}
@@ -183,48 +206,54 @@ func meet(ctx context.Context, client *contract.Client, then End, swarm *peers.S
 		commands, _ := contract.Claims(m)
 		claims = claims || slices.Contains(commands, "kick-all")
 	}
-	rec := peers.Run(ctx, peers.Opened(append(ask, peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})...), opt)
+	steps := append(ask, peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
+	rec := peers.Run(ctx, peers.Opened(steps...), opt)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case kicks && !claims:
-		return errors.New("the server does not claim to obey finwait:kick-all (docs/contract.md): give --kick-exec, or --then close")
+		return errors.New("the server does not claim to obey finwait:kick-all (docs/contract.md): " +
+			"give --kick-exec, or --then close")
 	case rec.Failure != nil:
 		return rec.Failure
 	}
 	switch {
-	case unseen != nil:
-		run.Notes = append(run.Notes, "server sockets are not observed: "+unseen.Error())
+	case notObserved != nil:
+		run.Notes = append(run.Notes, "server sockets are not observed: "+notObserved.Error())
 	case !run.Observed:
-		run.Notes = append(run.Notes, "server sockets are not observed: the target's end of the connection is not in this host's kernel (or network namespace)")
+		run.Notes = append(run.Notes, "server sockets are not observed: "+
+			"the target's end of the connection is not in this host's kernel (or network namespace)")
 	}
 	var err error
 	swarm.Server, err = netip.ParseAddrPort(rec.Server)
 	return err
 }
 
-// lostSight ends the lives of the sockets that were held when the census failed:
-// what became of them is not known. Where no peer had been triggered, the wire is
-// what is left to tell.
-func (run *Run) lostSight(since time.Time, err error) {
+// censorAt censors the sockets that the server held when the census failed, because nothing
+// is known of them afterwards. If no peer had been triggered by then, the run counts as not
+// observed. Without an error, censorAt does nothing.
+func (run *Run) censorAt(failed time.Time, err error) {
 	if err == nil {
 		return
 	}
-	if !slices.ContainsFunc(run.Members, func(m peers.Member) bool { return m.Trigger > 0 && m.Trigger <= since.Sub(run.Started) }) {
+	until := failed.Sub(run.Started)
+	if !slices.ContainsFunc(run.Members, func(m peers.Member) bool { return m.Trigger > 0 && m.Trigger <= until }) {
 		run.Observed = false
 		run.Notes = append(run.Notes, "server sockets are not observed: "+err.Error())
 		return
 	}
-	run.Notes = append(run.Notes, fmt.Sprintf("server sockets were followed until %s after the beginning only: %v", figures.Format(since.Sub(run.Started)), err))
+	run.Notes = append(run.Notes,
+		fmt.Sprintf("server sockets were followed until %s after the beginning only: %v", figures.Format(until), err))
 	for i := range run.Members {
 		if m := &run.Members[i]; m.Released == 0 {
-			m.StoppedAt = min(m.StoppedAt, max(m.Trigger, since.Sub(run.Started)))
+			m.StoppedAt = min(m.StoppedAt, max(m.Trigger, until))
 		}
 	}
 }
 
-// clip dates the ends of sockets at the exit where they were seen later.
-func (run *Run) clip() {
+// clipToExit dates a release at the exit of the server if it was seen later and may have
+// happened by then: the kernel closes the descriptors of a process that exits (_exit(2)).
+func (run *Run) clipToExit() {
 	if run.Exit.Killed || run.Exit.Left {
 		return
 	}
@@ -237,20 +266,22 @@ func (run *Run) clip() {
 	}
 }
 
-// stopper is what stops the server: its process, or the user's command.
-func stopper(t *servers.Target, s *servers.Server, commands *process.Commands) func(context.Context) error {
+// stopFunc returns the function that stops the server: by its process s, or, if that is nil,
+// by the user's command.
+func stopFunc(t *servers.Target, s *servers.Server, commands *process.Commands) func(context.Context) error {
 	if s != nil {
 		return s.Stop
 	}
 	return servers.RunLine(commands, t.StopExec, secret.Sent(t.URL, t.Header))
 }
 
-// kickAll makes the server's application close all connections, from one that
-// does not belong to the crowd.
+// kickAll asks the server's application, on a connection that does not belong to the crowd, to
+// close all connections. It returns when it asked.
 func kickAll(ctx context.Context, client *contract.Client) (time.Time, error) {
 	opt := peers.Options{URL: client.Server.URL, Header: client.Server.Header, Patience: servers.ProbePatience}
 	client.CommandLines("", nil).Into(&opt)
-	rec := peers.Run(ctx, peers.Opened(peers.Trigger{}, peers.Ask{Command: "kick-all 4001"}, peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}), opt)
+	rec := peers.Run(ctx, peers.Opened(peers.Trigger{}, peers.Ask{Command: "kick-all 4001"},
+		peers.AwaitClose{}, peers.AnswerClose{}, peers.AwaitEnd{}, peers.Finish{}), opt)
 	if rec.Failure != nil {
 		return time.Time{}, fmt.Errorf("kick-all: %w", rec.Failure)
 	}
