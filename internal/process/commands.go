@@ -6,42 +6,43 @@ import (
 	"time"
 )
 
-// Commands runs short commands of the user's, until End.
+// Commands runs short commands of the user. End ends what they leave behind.
 type Commands struct {
 	mark     mark
 	guarding sync.Once
 	guardian *exec.Cmd
 
-	mu   sync.Mutex
-	left []*Server // whose output something that they left behind holds open
+	mu             sync.Mutex
+	withOpenOutput []*Server // commands that have exited and left a process that holds their output open
 }
 
-// NewCommands has run none yet.
+// NewCommands returns Commands that have run nothing yet. The caller must call End.
 func NewCommands() *Commands { return &Commands{mark: newMark()} }
 
-// lastOutput is how long what a command wrote before its exit may take to be read where
-// something that it left behind holds its output open.
-const lastOutput = 100 * time.Millisecond
+// outputGrace is how long Run reads the output of a command that has exited, if a process that
+// the command left behind holds the output open.
+const outputGrace = 100 * time.Millisecond
 
-// Run runs cmd, which [Command] or [Shell] made, and gives the last that it wrote. The
-// error is an [*exec.ExitError] where it did not exit with 0. What it has left behind
-// does not delay that, and runs on until End.
+// Run runs cmd, which [Command] or [Shell] made, blocks until it has exited, and returns what
+// it wrote last. The error is an [*exec.ExitError] if the exit status is not 0. Processes that
+// the command leaves behind do not delay Run; they run on until End.
 func (c *Commands) Run(cmd *exec.Cmd) (output string, err error) {
-	c.guarding.Do(func() { c.guardian = guard("", c.mark) })
+	c.guarding.Do(func() { c.guardian = startGuardian("", c.mark) })
 	s, err := start(cmd, c.mark, func(int) {})
 	if err != nil {
 		return "", err
 	}
 	<-s.exited
-	if !s.readAll(lastOutput) {
+	if !s.readAll(outputGrace) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.left = append(c.left, s)
+		c.withOpenOutput = append(c.withOpenOutput, s)
 	}
-	return s.Output.String(), s.err
+	return s.Output.String(), s.exitErr
 }
 
-// End ends what the commands have left behind, where there is a proc(5); none may run.
+// End kills the processes that the commands have left behind, on systems with proc(5). No
+// command may be running.
 func (c *Commands) End() {
 	c.guarding.Do(func() {})
 	if c.guardian == nil {
@@ -49,7 +50,7 @@ func (c *Commands) End() {
 	}
 	c.mark.killStrays()
 	stop(c.guardian)
-	for _, s := range c.left {
+	for _, s := range c.withOpenOutput {
 		s.readAll(time.Second)
 		_ = s.output.Close()
 	}

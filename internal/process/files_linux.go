@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Files tells how many files the program has open, and how many it may
-// (getrlimit(2)); false: that is not known, or it has children, over which what it
-// opens may be spread.
+// Files returns how many files the program has open, and how many it may have open
+// (getrlimit(2)). False: that is not known, or the program has children, which may share its
+// work.
 func (s *Server) Files() (open, limit uint64, ok bool) {
 	proc := fmt.Sprintf("/proc/%d/", s.Pid)
 	children, err := filepath.Glob(proc + "task/*/children")
@@ -24,15 +24,15 @@ func (s *Server) Files() (open, limit uint64, ok bool) {
 		}
 	}
 	files, err := os.ReadDir(proc + "fd")
-	var most unix.Rlimit
-	if err != nil || unix.Prlimit(s.Pid, unix.RLIMIT_NOFILE, nil, &most) != nil {
+	var allowed unix.Rlimit
+	if err != nil || unix.Prlimit(s.Pid, unix.RLIMIT_NOFILE, nil, &allowed) != nil {
 		return 0, 0, false
 	}
-	return uint64(len(files)), most.Cur, true
+	return uint64(len(files)), allowed.Cur, true
 }
 
-// AsStarted tells whether the process still is the program that it was started as:
-// it has taken up no other one by exec(2). False: it has, or that is not known.
+// AsStarted tells whether the process still runs the program that it was started with. False:
+// it has replaced that program by another (execve(2)), or it is not known.
 func (s *Server) AsStarted() bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.Pid))
 	return err == nil && string(b) == strings.Join(s.args, "\x00")+"\x00"

@@ -7,14 +7,14 @@ import (
 	"syscall"
 )
 
-// group changes nothing here: Cancel kills the program alone.
-func group(*exec.Cmd) {}
+// ownGroup changes nothing here: Cancel kills the program alone.
+func ownGroup(*exec.Cmd) {}
 
-func alive(int, mark, string) (string, bool) { return "", false }
+func findRunning(int, mark, string) (string, bool) { return "", false }
 
-func hold(int) *exec.Cmd { return nil }
+func reserveGroup(int) *exec.Cmd { return nil }
 
-func guard(string, mark) *exec.Cmd { return nil }
+func startGuardian(string, mark) *exec.Cmd { return nil }
 
 // EndedBy is not known here.
 func (s *Server) EndedBy() (signal syscall.Signal, name string) { return 0, "" }

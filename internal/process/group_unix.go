@@ -12,20 +12,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// group makes cmd the leader of a process group of its own, and lets Cancel
-// kill the group (kill(2)), also when its leader has ended.
-func group(cmd *exec.Cmd) {
+// ownGroup makes cmd the leader of a process group of its own, and makes Cancel kill the whole
+// group (kill(2)), even if its leader has ended.
+func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
 
-// alive tells whether a process of the group, or one with the mark, runs, and which one:
-// last is what alive told at the look before, or empty. A process that has ended and that
-// its parent has not waited for takes signals; /proc, where there is one, tells it from
-// those that run.
-func alive(leader int, m mark, last string) (dir string, some bool) {
+// findRunning finds a process that is running and that is of the group or has the mark, and
+// returns its /proc/PID. last is the result of the call before, which is tried first, or empty.
+// A zombie accepts signals as well; /proc, on systems that have it, tells it from a process
+// that is running.
+func findRunning(leader int, m mark, last string) (dir string, some bool) {
 	group := syscall.Kill(-leader, 0) == nil
-	ours := func(dir string) bool { return group && member(leader, dir) || m.marks(dir) }
+	ours := func(dir string) bool { return group && runsInGroup(leader, dir) || m.isOn(dir) }
 	if last != "" && ours(last) {
 		return last, true
 	}
@@ -41,19 +41,20 @@ func alive(leader int, m mark, last string) (dir string, some bool) {
 	return "", false
 }
 
-// member tells whether the process of that /proc/PID is of the group, and runs.
-func member(leader int, dir string) bool {
+// runsInGroup tells whether the process of that /proc/PID is running and is of the group.
+func runsInGroup(leader int, dir string) bool {
 	b, err := os.ReadFile(filepath.Join(dir, "stat"))
-	if err != nil || !runs(b) {
+	if err != nil || !isRunning(b) {
 		return false
 	}
-	return status(b)[2] == strconv.Itoa(leader)
+	return statFields(b)[2] == strconv.Itoa(leader)
 }
 
-// hold starts a process of the group that ends at once. As long as nobody has waited
-// for it, the group's number is given to nobody else, though all others have ended.
-// Nil where it cannot be told from them.
-func hold(leader int) *exec.Cmd {
+// reserveGroup starts a process of the group that exits at once and is not waited for. While
+// this zombie exists, the kernel does not give the number of the group to another one, even if
+// all other processes of the group have ended. Without /proc nothing tells it from those, and
+// reserveGroup returns nil.
+func reserveGroup(leader int) *exec.Cmd {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
 		return nil
 	}
@@ -65,9 +66,9 @@ func hold(leader int) *exec.Cmd {
 	return cmd
 }
 
-// guardianScript waits for the end of a pipe that only finwait holds, and then kills
-// the group $1, if any, and who has the variable $2 or the limit $3: again, as one may start
-// another before it ends.
+// guardianScript waits for the end of a pipe that only finwait holds. Then it kills the group
+// $1, if any, and all processes that have the variable $2 or the limit $3. It looks for them
+// three times, because a process may start another one before it ends.
 const guardianScript = `read -r _
 [ "$1" ] && kill -s KILL -- "-$1"
 for _ in 1 2 3; do
@@ -76,11 +77,11 @@ for _ in 1 2 3; do
 	[ "$found" ] || break
 done`
 
-// guard starts the process that does that when finwait has gone. Nil where it cannot
-// be had.
-func guard(leader string, m mark) *exec.Cmd {
+// startGuardian starts guardianScript, which kills the processes when finwait has ended. It
+// returns nil if it cannot be started.
+func startGuardian(leader string, m mark) *exec.Cmd {
 	cmd := exec.Command("sh", "-c", guardianScript, "sh", leader, m.variable, m.limit.String())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's interrupt is not for it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that an interrupt of the terminal does not end it
 	if _, err := cmd.StdinPipe(); err != nil {
 		return nil
 	}
@@ -90,8 +91,8 @@ func guard(leader string, m mark) *exec.Cmd {
 	return cmd
 }
 
-// EndedBy is the signal that killed the program, once it has ended, and its name,
-// such as SIGTERM; empty: none did.
+// EndedBy returns the signal that killed the program and its name, such as SIGTERM. The name is
+// empty if no signal did. The program must have ended.
 func (s *Server) EndedBy() (signal syscall.Signal, name string) {
 	status, ok := s.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	if !ok || !status.Signaled() {

@@ -40,7 +40,8 @@ func TestListener(t *testing.T) {
 		case l == nil || l.Name != "sleep" || !strings.HasPrefix("process.test", l.Wrapper):
 			t.Fatalf("got %+v", l)
 		case !l.Runs() || !l.Listens() || !l.Dies(syscall.SIGTERM) || l.WrapperDies(syscall.SIGTERM): // Go handles signals
-			t.Errorf("runs %t, listens %t, dies %t, its wrapper %t", l.Runs(), l.Listens(), l.Dies(syscall.SIGTERM), l.WrapperDies(syscall.SIGTERM))
+			t.Errorf("runs %t, listens %t, dies %t, its wrapper %t",
+				l.Runs(), l.Listens(), l.Dies(syscall.SIGTERM), l.WrapperDies(syscall.SIGTERM))
 		}
 		if s.Listener(1) != nil {
 			t.Error("somebody listens on port 1")

@@ -4,11 +4,11 @@ package process
 
 import "os/exec"
 
-// start starts cmd, which has the mark in its environment alone.
-func (m mark) start(cmd *exec.Cmd, hold func(pid int)) error {
+// start starts cmd, which has the mark in its environment alone, and calls prepare.
+func (m mark) start(cmd *exec.Cmd, prepare func(pid int)) error {
 	err := cmd.Start()
 	if err == nil {
-		hold(cmd.Process.Pid)
+		prepare(cmd.Process.Pid)
 	}
 	return err
 }

@@ -1,5 +1,5 @@
-// Package process runs the commands of users: each in a process group of its
-// own, so that what it starts ends with it.
+// Package process runs the commands of users, each in a process group of its own, so that all
+// that a command starts ends with it.
 package process
 
 import (
@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Shell is a command line for sh -c that ends, with all that it started, when
-// ctx does. It is not started yet.
+// Shell returns a command line for sh -c, which is not started yet. When ctx is done, it is
+// killed with all that it started.
 func Shell(ctx context.Context, line string) *exec.Cmd { return Command(ctx, "sh", "-c", line) }
 
-// Command is a program that ends, with all that it started, when ctx does. It
-// is not started yet. After its end, its pipes are read for a second at most.
+// Command returns a program, which is not started yet. When ctx is done, it is killed with all
+// that it started. Its pipes are read for a second at most after its end.
 func Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.WaitDelay = time.Second
-	group(cmd)
+	ownGroup(cmd)
 	return cmd
 }

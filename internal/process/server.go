@@ -11,42 +11,47 @@ import (
 	"time"
 )
 
-// Server is a program under way, with all that it starts.
+// Server is a started program, with all that it starts itself.
 type Server struct {
 	Pid    int
-	Output *Tail // of its standard output and standard error
+	Output *Tail // the standard output and standard error of all these processes
 
-	cmd     *exec.Cmd
-	args    []string // of the program
-	mark    mark
-	helpers []*exec.Cmd // that hold the group and guard it
-	killed  sync.Once
-	exited  chan struct{}
-	at      time.Time
-	err     error // of the exit
-	output  *os.File
-	read    chan struct{} // closed when nobody can write to output any more
+	cmd        *exec.Cmd
+	args       []string // the program and its arguments; cmd.Args may begin with a shell
+	mark       mark
+	helpers    []*exec.Cmd // processes that reserve the group and guard it; may be nil
+	killed     sync.Once
+	exited     chan struct{} // closed when the program has exited
+	exitedAt   time.Time     // valid once exited is closed
+	exitErr    error         // the error of cmd.Wait; valid once exited is closed
+	output     *os.File      // the pipe that Output is read from
+	outputRead chan struct{} // closed when output has been read to its end
 }
 
-// Start starts cmd, which [Command] or [Shell] made. Where finwait itself is
-// killed, a guardian ends what it started.
+// Start starts cmd, which [Command] or [Shell] made. If finwait itself is killed, a guardian
+// process kills what Start started.
 func Start(cmd *exec.Cmd) (*Server, error) {
 	var helpers []*exec.Cmd
 	m := newMark()
-	s, err := start(cmd, m, func(pid int) { helpers = []*exec.Cmd{hold(pid), guard(strconv.Itoa(pid), m)} })
+	s, err := start(cmd, m, func(pid int) {
+		helpers = []*exec.Cmd{reserveGroup(pid), startGuardian(strconv.Itoa(pid), m)}
+	})
 	if err == nil {
 		s.helpers = helpers
 	}
 	return s, err
 }
 
-// start starts cmd with the mark, when prepare is over.
+// start starts cmd with the mark. prepare gets the process id before the program begins.
 func start(cmd *exec.Cmd, m mark, prepare func(pid int)) (*Server, error) {
-	output, w, err := os.Pipe() // of its own: Wait must not wait for what the program started and left behind
+	output, w, err := os.Pipe() // cmd's own pipe would make Wait wait for processes that the program leaves behind
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cmd: cmd, args: cmd.Args, mark: m, Output: &Tail{}, exited: make(chan struct{}), output: output, read: make(chan struct{})}
+	s := &Server{
+		cmd: cmd, args: cmd.Args, mark: m, exited: make(chan struct{}),
+		Output: &Tail{}, output: output, outputRead: make(chan struct{}),
+	}
 	cmd.Stdout, cmd.Stderr, cmd.Env = w, w, append(cmd.Environ(), s.mark.variable)
 	err = m.start(cmd, prepare)
 	_ = w.Close()
@@ -57,31 +62,32 @@ func start(cmd *exec.Cmd, m mark, prepare func(pid int)) (*Server, error) {
 	s.Pid = cmd.Process.Pid
 	go func() {
 		_, _ = io.Copy(s.Output, output)
-		close(s.read)
+		close(s.outputRead)
 	}()
 	go func() {
-		s.err = cmd.Wait()
-		s.at = time.Now()
+		s.exitErr = cmd.Wait()
+		s.exitedAt = time.Now()
 		close(s.exited)
 	}()
 	return s, nil
 }
 
-// Exited is closed when the program has ended; At, Status and Gone may be asked
-// then. What it started may run on.
+// Exited returns a channel that is closed when the program has ended. What the program started
+// may run on. At, Status and EndedBy may be called only after that.
 func (s *Server) Exited() <-chan struct{} { return s.exited }
 
-// At is when the program was seen to have ended.
-func (s *Server) At() time.Time { return s.at }
+// At returns when the program was seen to have ended.
+func (s *Server) At() time.Time { return s.exitedAt }
 
-// Status is the exit status: of a program that was killed by a signal, -1 and
-// the signal in words.
+// Status returns the exit status in a number and in words. If a signal killed the program, the
+// number is -1, and the words name the signal.
 func (s *Server) Status() (code int, words string) {
 	state := s.cmd.ProcessState
 	return state.ExitCode(), state.String()
 }
 
-// Signal signals the program alone, not what it started.
+// Signal sends the signal to the program alone, not to what it started. The error wraps
+// [os.ErrProcessDone] if the program has ended.
 func (s *Server) Signal(signal os.Signal) error {
 	select {
 	case <-s.exited:
@@ -91,16 +97,17 @@ func (s *Server) Signal(signal os.Signal) error {
 	}
 }
 
-// Gone waits until also what the program started has ended, after its own end, and tells
-// when that was seen; a process that left the program's group counts too, where there is a proc(5). false: it runs on when ctx is done. There is no
-// event for that: it looks at growing intervals of 1 to 10 ms.
+// Gone blocks until the program and all that it started have ended, or ctx is done, and returns
+// when that was seen; false: something was still running when ctx was done. On systems with
+// proc(5), processes that have left the program's group count too. The kernel has no event for
+// this, so Gone looks at growing intervals of 1 to 10 ms.
 func (s *Server) Gone(ctx context.Context) (at time.Time, ok bool) {
 	<-s.exited
-	at = s.at
-	who := ""
+	at = s.exitedAt
+	found := ""
 	for pause := time.Millisecond; ; pause = min(2*pause, 10*time.Millisecond) {
 		var runs bool
-		if who, runs = alive(s.Pid, s.mark, who); !runs {
+		if found, runs = findRunning(s.Pid, s.mark, found); !runs {
 			return at, true
 		}
 		timer := time.NewTimer(pause)
@@ -114,9 +121,9 @@ func (s *Server) Gone(ctx context.Context) (at time.Time, ok bool) {
 	}
 }
 
-// Kill ends the program and all that it started, and returns when it has
-// ended, and its output has been read. Who has left the program's group and is not
-// found may hold that open: it is read for a second at most.
+// Kill kills the program and all that it started, and returns when the program has ended and
+// its output has been read. A process that has left the group and was not found may hold the
+// output open: it is read for a second at most.
 func (s *Server) Kill() {
 	s.killed.Do(func() {
 		_ = s.cmd.Cancel()
@@ -131,12 +138,13 @@ func (s *Server) Kill() {
 	})
 }
 
-// readAll waits until the output has been read to its end, and closes it then.
-func (s *Server) readAll(most time.Duration) bool {
-	timer := time.NewTimer(most)
+// readAll waits until the output has been read to its end, and closes it. False: it has not
+// been within the limit, and is still open.
+func (s *Server) readAll(limit time.Duration) bool {
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
-	case <-s.read:
+	case <-s.outputRead:
 		_ = s.output.Close()
 		return true
 	case <-timer.C:
@@ -144,7 +152,7 @@ func (s *Server) readAll(most time.Duration) bool {
 	}
 }
 
-// stop ends a helper, if there is one.
+// stop kills a helper, which may be nil.
 func stop(helper *exec.Cmd) {
 	if helper != nil {
 		_ = helper.Process.Kill()
@@ -152,32 +160,32 @@ func stop(helper *exec.Cmd) {
 	}
 }
 
-// Tail keeps the last of what is written to it.
+// Tail keeps the last tailSize bytes of what is written to it.
 type Tail struct {
-	mu   sync.Mutex
-	last []byte
-	cut  bool
+	mu        sync.Mutex
+	last      []byte
+	truncated bool
 }
 
 // tailSize is how many bytes of a program's output are kept.
 const tailSize = 16 << 10
 
-// Write implements io.Writer.
+// Write implements [io.Writer]. It never fails.
 func (t *Tail) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.last = append(t.last, b...)
 	if over := len(t.last) - tailSize; over > 0 {
-		t.last, t.cut = append([]byte(nil), t.last[over:]...), true
+		t.last, t.truncated = append([]byte(nil), t.last[over:]...), true
 	}
 	return len(b), nil
 }
 
-// String is what was written last; where it is not all, it begins with "…".
+// String returns what was written last. It begins with "…" if more was written.
 func (t *Tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.cut {
+	if t.truncated {
 		return "…" + string(t.last)
 	}
 	return string(t.last)
