@@ -1,6 +1,6 @@
-// Package survival estimates how long things live when some are still alive at
-// the end of the observation: the Kaplan-Meier estimator (E. L. Kaplan, P. Meier,
-// Nonparametric Estimation from Incomplete Observations, JASA 53, 1958).
+// Package survival estimates how long things live if some are still alive when their
+// observation ends, by the Kaplan-Meier estimator (E. L. Kaplan, P. Meier, Nonparametric
+// Estimation from Incomplete Observations, JASA 53, 1958).
 package survival
 
 import (
@@ -8,37 +8,36 @@ import (
 	"slices"
 )
 
-// Observation is one lifetime. Censored: still alive at Time, when it was last
-// seen.
+// Observation is one lifetime.
 type Observation struct {
-	Time     float64 // not negative, in any unit
-	Censored bool
+	Time     float64 // when it died or was last seen alive; not negative, in any unit
+	Censored bool    // it was still alive at Time
 }
 
-// Step is the curve from Time on, until the next step.
+// Step is the value of the curve from Time until the next step.
 type Step struct {
 	Time     float64
-	AtRisk   int     // alive and observed just before Time
-	Deaths   int     // at Time
-	Survival float64 // share that lives longer than Time
-	Low      float64 // bounds of the confidence interval of Survival
-	High     float64
+	AtRisk   int     // how many were alive and observed just before Time
+	Deaths   int     // how many died at Time
+	Survival float64 // the share that lives longer than Time
+	Low      float64 // the lower confidence bound of Survival
+	High     float64 // the upper confidence bound of Survival
 }
 
-// Curve is the estimated survival function: 1 until the first step.
+// Curve is an estimated survival function. It is 1 until the first step.
 type Curve struct {
-	N        int     // observations
-	Censored int     // of them
+	N        int     // how many observations there are
+	Censored int     // how many observations are censored
 	Last     float64 // the longest time that was observed
 	Steps    []Step  // one for each time at which something died, ascending
 }
 
-// Estimate gives the curve with pointwise confidence bounds of the given level,
-// such as 0.95: Greenwood's variance on the log(-log) scale, as in J. D.
-// Kalbfleisch, R. L. Prentice, The Statistical Analysis of Failure Time Data,
-// 1.4, so that bounds stay within 0 and 1. At a survival of 0 the variance is not
-// defined: Low is 0, and High stays what it was before. Where a death and a censoring have the same time the death comes
-// first. Times that are negative or not numbers count as 0.
+// Estimate returns the curve with pointwise confidence bounds of the given level, such as 0.95.
+// It uses Greenwood's variance on the log(-log) scale, so that the bounds stay within 0 and 1
+// (J. D. Kalbfleisch, R. L. Prentice, The Statistical Analysis of Failure Time Data, 1.4). At a
+// survival of 0 the variance is not defined: Low is 0, and High stays what it was before. A
+// death comes before a censoring of the same time. A time that is negative or not a number
+// counts as 0.
 func Estimate(observations []Observation, level float64) *Curve {
 	list := slices.Clone(observations)
 	for i, o := range list {
@@ -85,7 +84,7 @@ func Estimate(observations []Observation, level float64) *Curve {
 	return c
 }
 
-// At is the share that lives longer than t.
+// At returns the share that lives longer than t.
 func (c *Curve) At(t float64) float64 {
 	survival := 1.0
 	for _, s := range c.Steps {
@@ -97,10 +96,9 @@ func (c *Curve) At(t float64) float64 {
 	return survival
 }
 
-// Quantile is the time by which the share q has died, 0 < q < 1, with its
-// confidence bounds (R. Brookmeyer, J. Crowley, A Confidence Interval for the
-// Median Survival Time, Biometrics 38, 1982). A time that was not reached is
-// infinite.
+// Quantile returns the time by which the share q has died, 0 < q < 1, with its confidence
+// bounds (R. Brookmeyer, J. Crowley, A Confidence Interval for the Median Survival Time,
+// Biometrics 38, 1982). A time that was not reached is infinite.
 func (c *Curve) Quantile(q float64) (at, low, high float64) {
 	first := func(below func(Step) bool) float64 {
 		for _, s := range c.Steps {
@@ -117,5 +115,5 @@ func (c *Curve) Quantile(q float64) (at, low, high float64) {
 		first(func(s Step) bool { return s.High <= target })
 }
 
-// Median is Quantile(0.5).
+// Median returns Quantile(0.5).
 func (c *Curve) Median() (at, low, high float64) { return c.Quantile(0.5) }

@@ -11,18 +11,19 @@ import (
 	"strings"
 )
 
-// Known are secrets that are known word for word.
+// Known are secrets whose text is known, longest first.
 type Known []string
 
-// Bounds of what is hidden wherever it stands, bytes: shorter text is also part of other words.
+// A secret is hidden wherever it stands only if it has so many bytes: a shorter one would also
+// be found within other words.
 const (
 	shortestKnown    = 4
-	shortestProtocol = 16 // a subprotocol so long is a token rather than a name
+	shortestProtocol = 16 // a subprotocol of this length is a token rather than a name
 )
 
-// Sent are the secrets of a handshake request: the password of the URL and what its query
-// calls secret, the headers that hold credentials, and long subprotocols, by which browsers
-// send tokens.
+// Sent returns the secrets of a handshake request: the password of the URL, the parameters
+// whose names say that they are secret, the headers that hold credentials, and long
+// subprotocols, by which browsers send tokens.
 func Sent(u *url.URL, h http.Header) (known Known) {
 	password, _ := u.User.Password()
 	values := []string{password}
@@ -30,7 +31,7 @@ func Sent(u *url.URL, h http.Header) (known Known) {
 		values = append(values, base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
 	}
 	for name, given := range u.Query() {
-		if tells(name) || code.MatchString(name) {
+		if namesSecret(name) || codeName.MatchString(name) {
 			values = append(values, given...)
 		}
 	}
@@ -49,8 +50,8 @@ func Sent(u *url.URL, h http.Header) (known Known) {
 					_, value, _ := strings.Cut(cookie, "=")
 					values = append(values, value)
 				}
-			case header.MatchString(name) || tells(name):
-				_, credential, _ := strings.Cut(line, " ") // behind the scheme
+			case credentialHeader.MatchString(name) || namesSecret(name):
+				_, credential, _ := strings.Cut(line, " ") // the part after the authentication scheme
 				values = append(values, line, credential)
 			}
 		}
@@ -60,11 +61,12 @@ func Sent(u *url.URL, h http.Header) (known Known) {
 			known = append(known, value)
 		}
 	}
-	slices.SortFunc(known, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // one may be part of another
+	slices.SortFunc(known, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // a secret may contain another
 	return known
 }
 
-// Mask hides the known secrets, also as a URL or JSON writes them, and what [Mask] hides.
+// Mask hides the known secrets, also in the forms in which a URL or JSON writes them, and what
+// the function [Mask] hides.
 func (k Known) Mask(text string) string {
 	if len(k) > 0 {
 		forms := make([]string, len(k))
@@ -76,8 +78,9 @@ func (k Known) Mask(text string) string {
 	return Mask(text)
 }
 
-// spellings is a pattern of the value in which each character may be escaped: by its bytes in
-// hexadecimal (RFC 3986, 2.1), a space as + too, by a backslash, or by its number (RFC 8259, 7).
+// spellings returns a pattern that matches the value even if characters of it are escaped: by
+// their bytes in hexadecimal (RFC 3986, 2.1), a space also as +, by a backslash, or by their
+// number (RFC 8259, 7).
 func spellings(value string) string {
 	var out strings.Builder
 	for _, r := range value {

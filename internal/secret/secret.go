@@ -11,37 +11,43 @@ import (
 const hidden = "xxxxx"
 
 var (
-	// user:password@ behind a scheme, or a user alone, which may be a token. A password
-	// has no slash, which url.Parse takes for the beginning of the path.
+	// userinfo matches user:password@ after a scheme, or a user alone, which may be a token. A
+	// password has no slash, because url.Parse takes it for the beginning of the path.
 	userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)(?:([^\s/?#"':@]*:)[^\s/"]*|[^\s/?#"':@]+)@`)
-	// A name, what stands before it, and what parts it from its value: = in a query, an
-	// option or an assignment, a colon in a header or an object, or a space behind an option.
-	named = regexp.MustCompile(`(^|[?&#;,{(\[\s"'])([^?&#;,{(\[\s"'=:]+)(=|["']?[ \t]*:[ \t]*|)`)
-	// A JSON Web Token (RFC 7519) begins with the base64 of {".
+	// nameAndSeparator matches the character before a name, the name, and what separates it from
+	// its value: = in a query, an option or an assignment, a colon in a header or an object,
+	// nothing after an option, whose value follows a space.
+	nameAndSeparator = regexp.MustCompile(`(^|[?&#;,{(\[\s"'])([^?&#;,{(\[\s"'=:]+)(=|["']?[ \t]*:[ \t]*|)`)
+	// jwt matches a JSON Web Token (RFC 7519), which begins with the base64 of {".
 	jwt    = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{10,}(\.[A-Za-z0-9_-]*)*`)
 	bearer = regexp.MustCompile(`(?i)\b(bearer(?:\s|%20|\+)+)[A-Za-z0-9._~+/=%-]{6,}`)
-	header = regexp.MustCompile(`(?i)^((proxy-)?authorization|(set-)?cookie|x-[a-z-]*(token|key|secret|auth|session)[a-z-]*)$`)
-	// telling are parts of a name that says that its value is a secret, once what is
-	// ordinary has been left out.
-	telling = regexp.MustCompile(`(?i)token|key|secret|passw|passphrase|pwd|auth|signature|session|jwt|credential|ticket` +
-		`|(^|[^a-z]|db)(pass|pw|sig)($|[^a-z])|(?-i:[a-z](Pass|Pw|Sig)($|[^a-z]))`)
-	ordinary = regexp.MustCompile(`(?i)tokeni[sz]|monkey|turkey|hotkey|keyboard|keyword|authors?($|[^a-z])`)
-	// code is the one of OAuth 2.0 (RFC 6749, 4.1.2), and only in a query: a log has others.
-	code = regexp.MustCompile(`(?i)(^|[_.-])(code|sid)$`)
-	// strong are parts of a name that mean nothing but a secret; plain is a word that looks like one.
-	strong = regexp.MustCompile(`(?i)passw|passphrase|pwd|secret|credential|api[_-]?key|(access|private)[_-]?key`)
-	plain  = regexp.MustCompile(`^[A-Za-z0-9_+-][A-Za-z0-9_+/=.~-]{7,}$`)
-	digit  = regexp.MustCompile(`[0-9]`)
-	letter = regexp.MustCompile(`[A-Za-z]`)
-	// login is an option of curl whose value is user:password.
-	login = regexp.MustCompile(`^(-[uU]|--(proxy-)?user)$`)
+	// credentialHeader matches the name of a header that holds credentials.
+	credentialHeader = regexp.MustCompile(`(?i)^((proxy-)?authorization|(set-)?cookie|` +
+		`x-[a-z-]*(token|key|secret|auth|session)[a-z-]*)$`)
+	// secretName matches a part of a name that says that its value is a secret, after
+	// harmlessName has been removed from the name.
+	secretName = regexp.MustCompile(`(?i)token|key|secret|passw|passphrase|pwd|auth|signature|session|jwt|credential` +
+		`|ticket|(^|[^a-z]|db)(pass|pw|sig)($|[^a-z])|(?-i:[a-z](Pass|Pw|Sig)($|[^a-z]))`)
+	harmlessName = regexp.MustCompile(`(?i)tokeni[sz]|monkey|turkey|hotkey|keyboard|keyword|authors?($|[^a-z])`)
+	// codeName matches the code of OAuth 2.0 (RFC 6749, 4.1.2) and session ids. It applies to a
+	// query only: the text of a log has other codes.
+	codeName = regexp.MustCompile(`(?i)(^|[_.-])(code|sid)$`)
+	// unmistakableName matches a part of a name that means nothing but a secret.
+	unmistakableName = regexp.MustCompile(
+		`(?i)passw|passphrase|pwd|secret|credential|api[_-]?key|(access|private)[_-]?key`)
+	// tokenLike matches a word that may be a token if it has both a digit and a letter.
+	tokenLike = regexp.MustCompile(`^[A-Za-z0-9_+-][A-Za-z0-9_+/=.~-]{7,}$`)
+	digit     = regexp.MustCompile(`[0-9]`)
+	letter    = regexp.MustCompile(`[A-Za-z]`)
+	// curlUser matches the options of curl whose value is user:password.
+	curlUser = regexp.MustCompile(`^(-[uU]|--(proxy-)?user)$`)
 )
 
 // Mask hides the passwords of URLs, the values of queries, options, assignments and
 // objects whose names say that they are secret, the headers that hold credentials, and
 // what looks like a JSON Web Token or a bearer token. The text may hold anything else.
 func Mask(text string) string {
-	for range 4 { // where one secret is hidden, what surrounds it may look like another
+	for range 4 { // once a secret is hidden, the text around it may look like another one
 		before := text
 		text = userinfo.ReplaceAllString(text, "${1}${2}"+hidden+"@")
 		text = bearer.ReplaceAllString(text, "${1}"+hidden)
@@ -58,13 +64,13 @@ func Mask(text string) string {
 func maskNamed(text string) string {
 	var out strings.Builder
 	for {
-		m := named.FindStringSubmatchIndex(text)
+		m := nameAndSeparator.FindStringSubmatchIndex(text)
 		if m == nil {
 			return out.String() + text
 		}
 		start, end := 0, 0
-		if !strings.HasPrefix(text[m[1]:], hidden) { // it was masked before, and what follows is no secret
-			start, end = value(text[m[2]:m[3]], text[m[4]:m[5]], text[m[6]:m[7]], text[m[1]:])
+		if !strings.HasPrefix(text[m[1]:], hidden) { // else it is hidden already
+			start, end = secretSpan(text[m[2]:m[3]], text[m[4]:m[5]], text[m[6]:m[7]], text[m[1]:])
 		}
 		out.WriteString(text[:m[1]+start])
 		text = text[m[1]+start:]
@@ -75,42 +81,45 @@ func maskNamed(text string) string {
 	}
 }
 
-// value tells where in rest, which follows a name and what parts it from its value, the
-// secret stands. There is none where end is not behind start.
-func value(before, name, parting, rest string) (start, end int) {
-	name = strings.TrimRight(name, `\`) // of an object within a string
+// secretSpan returns where in rest the secret stands; none stands there unless start < end. rest
+// is the text after a name and its separator, and before is the character before the name.
+func secretSpan(before, name, separator, rest string) (start, end int) {
+	name = strings.TrimRight(name, `\`) // the backslash escapes the closing quote: the object stands in a string
 	if plain, err := url.QueryUnescape(name); err == nil {
 		name = plain
 	}
-	tells := tells(name)
+	isSecret := namesSecret(name)
 	switch {
-	case parting == "":
-		if strings.HasPrefix(name, "-") && strings.TrimLeft(name, "-") != "key" { // which names a file, as finwait's own
-			return argument(name, rest, tells)
+	case separator == "":
+		// An option --key names a file, as that of finwait does.
+		if strings.HasPrefix(name, "-") && strings.TrimLeft(name, "-") != "key" {
+			return argumentSpan(name, rest, isSecret)
 		}
-	case parting != "=":
-		return 0, field(before, name, parting, rest, tells)
+	case separator != "=":
+		return 0, fieldLength(before, name, separator, rest, isSecret)
 	case strings.ContainsAny(before, "?&#"):
-		if tells || code.MatchString(name) {
-			return 0, len(strings.TrimRight(rest[:until(rest, " \t\r\n&#")], `"')`))
+		if isSecret || codeName.MatchString(name) {
+			return 0, len(strings.TrimRight(rest[:lengthUntil(rest, " \t\r\n&#")], `"')`))
 		}
-	case tells:
-		return 0, word(rest, before, ";&#")
+	case isSecret:
+		return 0, wordLength(rest, before, ";&#")
 	}
 	return 0, 0
 }
 
-// tells tells whether a name says that its value is a secret.
-func tells(name string) bool { return telling.MatchString(ordinary.ReplaceAllString(name, "")) }
+// namesSecret tells whether the name says that its value is a secret.
+func namesSecret(name string) bool {
+	return secretName.MatchString(harmlessName.ReplaceAllString(name, ""))
+}
 
-// argument tells where the secret of an option stands whose value is a word of its own.
-func argument(name, rest string, tells bool) (start, end int) {
+// argumentSpan returns where in rest the secret of an option stands whose value is the next word.
+func argumentSpan(name, rest string, isSecret bool) (start, end int) {
 	start = len(rest) - len(strings.TrimLeft(rest, " \t"))
-	login := login.MatchString(name)
-	if start == 0 || !login && !tells || strings.HasPrefix(rest[start:], "-") {
+	login := curlUser.MatchString(name)
+	if start == 0 || !login && !isSecret || strings.HasPrefix(rest[start:], "-") {
 		return 0, 0
 	}
-	end = start + word(rest[start:], "", ";&#")
+	end = start + wordLength(rest[start:], "", ";&#")
 	if login {
 		user, _, ok := strings.Cut(rest[start:end], ":")
 		switch {
@@ -123,41 +132,44 @@ func argument(name, rest string, tells bool) (start, end int) {
 	return start, end
 }
 
-// field is the length of the secret in a header's or an object's value.
-func field(before, name, parting, rest string, tells bool) int {
+// fieldLength returns the length of the secret at the beginning of the value of a header or of a
+// member of an object; 0: there is none.
+func fieldLength(before, name, separator, rest string, isSecret bool) int {
 	const ends = ",;)}]"
-	credential := header.MatchString(name)
-	quotedName := strings.ContainsAny(parting, `"'`)
+	credential := credentialHeader.MatchString(name)
+	quotedName := strings.ContainsAny(separator, `"'`)
 	quoted := rest != "" && strings.ContainsAny(rest[:1], `"'`)
 	switch {
-	case !credential && tells && !quotedName && !quoted: // as in YAML, or in a sentence
-		if strings.HasSuffix(parting, ":") { // a file and a line
+	case !credential && isSecret && !quotedName && !quoted: // as in YAML, or in a sentence
+		if strings.HasSuffix(separator, ":") { // a file and a line
 			return 0
 		}
-		n := word(rest, "", ends)
-		if strong.MatchString(name) || plain.MatchString(rest[:n]) && digit.MatchString(rest[:n]) && letter.MatchString(rest[:n]) {
+		n := wordLength(rest, "", ends)
+		value := rest[:n]
+		if unmistakableName.MatchString(name) ||
+			tokenLike.MatchString(value) && digit.MatchString(value) && letter.MatchString(value) {
 			return n
 		}
 		return 0
-	case !credential && !tells, quotedName && !quoted && strings.HasPrefix(rest, "{"):
+	case !credential && !isSecret, quotedName && !quoted && strings.HasPrefix(rest, "{"):
 		return 0
 	case credential && strings.HasPrefix(rest, "["):
-		return until(rest, "]\n")
+		return lengthUntil(rest, "]\n")
 	case quotedName, !credential:
-		return word(rest, "", ends)
+		return wordLength(rest, "", ends)
 	case before == `"` || before == "'":
-		return until(rest, before+"\n")
+		return lengthUntil(rest, before+"\n")
 	case quoted:
-		if n := word(rest, "", ends); n == len(rest) || strings.Contains(",)}]\n", rest[n:n+1]) {
+		if n := wordLength(rest, "", ends); n == len(rest) || strings.Contains(",)}]\n", rest[n:n+1]) {
 			return n
 		}
 	}
-	return until(rest, "\n")
+	return lengthUntil(rest, "\n")
 }
 
-// word is the length of the word that text begins with, with what it holds in quotes. It
-// ends at white space, at one of ends, and where the quote closes that it stands in.
-func word(text, outer, ends string) int {
+// wordLength returns the length of the word at the beginning of text, with its quoted parts. The
+// word ends at white space, at a byte of ends, and at outer, the quote in which text stands.
+func wordLength(text, outer, ends string) int {
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		switch {
@@ -183,8 +195,8 @@ func word(text, outer, ends string) int {
 	return len(text)
 }
 
-// until is the length of text up to one of ends.
-func until(text, ends string) int {
+// lengthUntil returns the length of text before the first byte of ends, or of all of it.
+func lengthUntil(text, ends string) int {
 	if i := strings.IndexAny(text, ends); i >= 0 {
 		return i
 	}

@@ -31,7 +31,9 @@ func TestIndex(t *testing.T) {
 		t.Skip("no interface", err)
 	}
 	index := uint32(all[0].Index)
-	for name, want := range map[string]uint32{all[0].Name: index, strconv.Itoa(all[0].Index): index, "": 0, "no such interface": 0} {
+	for name, want := range map[string]uint32{
+		all[0].Name: index, strconv.Itoa(all[0].Index): index, "": 0, "no such interface": 0,
+	} {
 		if got := zone.Index(name); got != want {
 			t.Errorf("%q: %d, want %d", name, got, want)
 		}
