@@ -9,18 +9,18 @@ import (
 	"github.com/finwait/finwait/evidence"
 )
 
-// askedAtOnce is how many connections ask for events again at the same time:
-// each may wait for the server to end TCP, see ProbePatience.
-const askedAtOnce = 32
+// So many queries for close events run at the same time. A query may take a
+// [servers.ProbePatience], because it waits for the server to end TCP.
+const (
+	correctionQueries  = 32 // when all scenarios have been played
+	queriesPerScenario = 8  // of one scenario, while others are measured
+)
 
-// askedMeanwhile is the same for one scenario while others are measured.
-const askedMeanwhile = 8
-
-// askEach lets ask ask for the events of everyone of the record: some at the same
-// time, as each may take a [ProbePatience], which a crowd would add up to seconds.
-func askEach(r *evidence.Record, ask func(i int, one *evidence.Record)) {
+// forEachPeer calls ask for every peer of the record, for some at the same time: one after
+// another, the queries for a crowd would take seconds. It blocks until all are done.
+func forEachPeer(r *evidence.Record, ask func(i int, one *evidence.Record)) {
 	var asking sync.WaitGroup
-	gate := make(chan struct{}, askedMeanwhile)
+	gate := make(chan struct{}, queriesPerScenario)
 	for i, one := range r.Everyone() {
 		gate <- struct{}{}
 		asking.Go(func() {
@@ -31,53 +31,56 @@ func askEach(r *evidence.Record, ask func(i int, one *evidence.Record)) {
 	asking.Wait()
 }
 
-// askAgain asks for the close events of every connection once more, before the
-// server is left or stopped: a second one may have come long after the first.
-// What was given out stays as it is; a corrected result comes behind it.
-func (p *player) askAgain(ctx context.Context, b *board, scenarios []*Scenario) {
+// correctForLateEvents asks for the close events of every connection once more, at the end of
+// the run: a second event may have come long after the first. A result that was given out does
+// not change; a corrected result follows it.
+func (p *player) correctForLateEvents(ctx context.Context, b *board, scenarios []*Scenario) {
 	if !p.shared.has[evidence.CanEvents] {
 		return
 	}
 	var asking sync.WaitGroup
-	gate := make(chan struct{}, askedAtOnce)
+	gate := make(chan struct{}, correctionQueries)
 	for _, s := range scenarios {
-		if p.fleet.has(s) {
-			continue // its server has ended
+		if p.pool.hasOwnServers(s) {
+			continue // its servers have ended
 		}
 		asking.Go(func() {
-			plays, late := b.plays(s.ID), false
+			plays, changed := b.plays(s.ID), false
 			corrected := make([]*Result, len(plays))
 			var correcting sync.WaitGroup
 			for n, play := range plays {
-				correcting.Go(func() { corrected[n] = p.correct(ctx, play, gate) })
+				correcting.Go(func() { corrected[n] = p.correctedPlay(ctx, play, gate) })
 			}
 			correcting.Wait()
-			for n, again := range corrected {
-				if again != nil {
-					plays[n], late = again, true
+			for n, result := range corrected {
+				if result != nil {
+					plays[n], changed = result, true
 				}
 			}
-			if late {
-				b.replay(s.ID, plays)
+			if changed {
+				b.replacePlays(s.ID, plays)
 			}
 		})
 	}
 	asking.Wait()
 }
 
-// correct judges a play again by the second events that came since; nil: none did.
-func (p *player) correct(ctx context.Context, was *Result, gate chan struct{}) *Result {
+// correctedPlay judges a play again if a second event has come for one of its connections;
+// nil: none has. gate bounds the number of queries.
+func (p *player) correctedPlay(ctx context.Context, was *Result, gate chan struct{}) *Result {
 	if len(was.Findings) == 0 {
-		return nil // it was not carried out
+		return nil // the play was not carried out
 	}
-	record, late := *was.Record, false
+	record, changed := *was.Record, false
 	record.Crowd = slices.Clone(record.Crowd)
 	everyone := record.Everyone()
 	answers := make([]evidence.AppEvents, len(everyone))
 	var asking sync.WaitGroup
 	for n, one := range everyone {
+		// If finwait gave up, its RST may have caused an event. If no event came while one was
+		// due, that is the finding.
 		if one.GaveUp || len(one.Events.List) == 0 {
-			continue // finwait's RST may bring one about; or none came while it was due, and that is the finding
+			continue
 		}
 		asking.Go(func() {
 			gate <- struct{}{}
@@ -87,23 +90,23 @@ func (p *player) correct(ctx context.Context, was *Result, gate chan struct{}) *
 	}
 	asking.Wait()
 	for n, one := range everyone {
-		again := answers[n]
-		if len(again.List) <= len(one.Events.List) {
+		events := answers[n]
+		if len(events.List) <= len(one.Events.List) {
 			continue
 		}
-		late = true
+		changed = true
 		if n == 0 {
-			record.Events = again
+			record.Events = events
 			continue
 		}
 		peer := *one
-		peer.Events = again
+		peer.Events = events
 		record.Crowd[n-1] = &peer
 	}
-	if !late {
+	if !changed {
 		return nil
 	}
 	out := &Result{Scenario: was.Scenario, Record: &record, Started: was.Started, Took: was.Took}
-	p.judge(out, was.Scenario.judgedBy())
+	p.judge(out, was.Scenario.rulesWithAlive())
 	return out
 }

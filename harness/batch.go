@@ -15,12 +15,12 @@ import (
 
 // Options say how a batch runs.
 type Options struct {
-	AtOnce int // how many plays of scenarios run at the same time; 0: all
-	Repeat int // how often each scenario is played; 0: once
-	Known  []*rules.KnownFailure
+	AtOnce int                   // how many plays run at the same time; 0: all
+	Repeat int                   // how often each scenario is played; 0: once
+	Known  []*rules.KnownFailure // breaches that are expected, and excused
 }
 
-// Batch is a run under way.
+// Batch is a handle on a run that was started.
 type Batch struct {
 	run   *Run
 	board *board
@@ -29,12 +29,13 @@ type Batch struct {
 	correctable bool // another result may take the place of one, until the run is complete
 }
 
-// Start checks the target with one connection, finds out what it and this host
-// can do, and starts all scenarios at the same time. It blocks for the check
-// only; its error is one line: the target is not reachable, or not a WebSocket
-// server. A cancelled ctx ends every scenario with what was measured.
+// Start starts the servers that the run needs, checks the target with one connection, finds out
+// what the target and this host can do, and starts to play the scenarios. It blocks until then,
+// and does not wait for results. The error is one line: the target is not reachable, or is no
+// WebSocket server, or the run is not possible as it was asked for. If ctx is cancelled, every
+// scenario ends with what was measured.
 func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Options) (*Batch, error) {
-	profile, err := check(t, scenarios)
+	profile, err := checkSelection(t, scenarios)
 	if err != nil {
 		return nil, err
 	}
@@ -50,11 +51,11 @@ func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Opti
 	if err != nil {
 		return nil, err
 	}
-	if err := capacity(t, scenarios, o); err != nil {
+	if err := checkCapacity(t, scenarios, o); err != nil {
 		return nil, err
 	}
 	commands := process.NewCommands()
-	f, err := startFleet(ctx, t, commands, scenarios, o)
+	f, err := startServerPool(ctx, t, commands, scenarios, o)
 	if err != nil {
 		return nil, err
 	}
@@ -65,10 +66,11 @@ func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Opti
 		e.end()
 	}
 	notes, err := e.preflight(ctx, func(c evidence.Capability) bool {
-		return c == evidence.CanEvents || slices.ContainsFunc(scenarios, func(s *Scenario) bool { return slices.Contains(s.Needs, c) })
+		needs := func(s *Scenario) bool { return slices.Contains(s.Needs, c) }
+		return c == evidence.CanEvents || slices.ContainsFunc(scenarios, needs)
 	})
 	if err != nil {
-		if ended := f.sharedEnded(); ended != nil && ctx.Err() == nil {
+		if ended := f.sharedExitError(); ended != nil && ctx.Err() == nil {
 			err = ended
 		}
 		end()
@@ -77,17 +79,17 @@ func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Opti
 	run.Notes, run.Has = append(run.Notes, notes...), e.has
 	b := &Batch{run: run, board: board, ended: make(chan struct{}), correctable: e.has[evidence.CanEvents] || len(o.Known) > 0}
 	ctx, endRun := context.WithCancelCause(ctx)
-	p := &player{shared: e, fleet: f, known: o.Known, atOnce: o.AtOnce, endRun: endRun}
-	s := newSchedule(scenarios, f.has)
+	p := &player{shared: e, pool: f, known: o.Known, atOnce: o.AtOnce, endRun: endRun}
+	s := newSchedule(scenarios, f.hasOwnServers)
 	s.repeat, s.atOnce = o.Repeat, o.AtOnce
 	s.play = func(i, n int, undisturbed func()) { board.add(p.play(ctx, scenarios[i], n, undisturbed)) }
-	s.beforeLast = func() { p.askAgain(ctx, board, scenarios) }
+	s.beforeStopping = func() { p.correctForLateEvents(ctx, board, scenarios) }
 	go func() {
 		s.run()
 		if err := context.Cause(ctx); err != nil {
 			run.Stopped = err.Error()
 		} else {
-			disprove(board, o.Known)
+			failStaleEntries(board, o.Known)
 		}
 		endRun(nil)
 		end()
@@ -98,8 +100,9 @@ func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Opti
 	return b, nil
 }
 
-// check tells, in one line, what is wrong with what is to be run.
-func check(t *servers.Target, scenarios []*Scenario) (rules.Profile, error) {
+// checkSelection returns the profile with its defaults, or an error of one line if the target,
+// its limits and the scenarios cannot be run.
+func checkSelection(t *servers.Target, scenarios []*Scenario) (rules.Profile, error) {
 	profile, err := t.Profile.WithDefaults()
 	switch {
 	case err != nil:
@@ -111,28 +114,31 @@ func check(t *servers.Target, scenarios []*Scenario) (rules.Profile, error) {
 	}
 	stops := slices.ContainsFunc(scenarios, func(s *Scenario) bool { return s.Stops })
 	if stops && t.Process != nil && profile.StopLimit() >= profile.Patience {
-		return profile, fmt.Errorf("patience %s does not reach past the stop timeout with its tolerance (%s): raise --patience or lower --stop-timeout", profile.Patience, profile.StopLimit())
+		const reason = "patience %s does not reach past the stop timeout with its tolerance (%s): " +
+			"raise --patience or lower --stop-timeout"
+		return profile, fmt.Errorf(reason, profile.Patience, profile.StopLimit())
 	}
 	return profile, nil
 }
 
-// Target is the target's name, see [Target.String].
+// Target returns the target's name, see [servers.Target.String].
 func (b *Batch) Target() string { return b.run.Target }
 
-// Notes are what the reader of the results must know beforehand.
+// Notes returns what the reader of the results must know beforehand.
 func (b *Batch) Notes() []string { return b.run.Notes }
 
-// Results delivers every result as it is there, at the end those again that are
-// [Result.Corrected], and is closed after the last. It is buffered: nobody has to
-// read it.
+// Results returns a channel of every result, in the order in which they come. Results that are
+// [Result.Corrected] follow at the end, and then the channel is closed. It is buffered for all
+// of them, so that nobody has to read it.
 func (b *Batch) Results() <-chan *Result { return b.board.results }
 
-// Await blocks until the scenario's result is there, or ctx is done.
+// Await blocks until the scenario has a result, or ctx is done. It fails if the scenario is not
+// part of the run.
 func (b *Batch) Await(ctx context.Context, id string) (*Result, error) { return b.board.await(ctx, id) }
 
-// AwaitFinal blocks until the scenario's result is there and no other can take its
-// place, or ctx is done: where the application tells close events, or known failures
-// are given, that is when the run is over, see [Result.Corrected].
+// AwaitFinal blocks until the scenario has a result whose place no other can take, or ctx is
+// done. If the application tells close events, or if known failures are given, that is when the
+// run is complete, see [Result.Corrected].
 func (b *Batch) AwaitFinal(ctx context.Context, id string) (*Result, error) {
 	if b.correctable {
 		select {
@@ -144,7 +150,7 @@ func (b *Batch) AwaitFinal(ctx context.Context, id string) (*Result, error) {
 	return b.Await(ctx, id)
 }
 
-// Wait blocks until every scenario has its result.
+// Wait blocks until the run is complete: every scenario has its final result.
 func (b *Batch) Wait() *Run {
 	<-b.ended
 	return b.run

@@ -7,28 +7,28 @@ import (
 	"sync"
 )
 
-// board is where results come to stand while a run is under way.
+// board holds the results of a run while it is under way.
 type board struct {
 	run    *Run
 	repeat int              // plays of each scenario
 	slots  map[string]*slot // by scenario id
 
-	// results delivers each result, and again each that was corrected: at most
-	// twice. It is never full.
+	// results delivers each result, and a corrected result again, at most twice. It has room
+	// for all of them, so that sending never blocks.
 	results chan *Result
 }
 
-// slot is where one scenario's result comes to stand.
+// slot holds the result of one scenario.
 type slot struct {
-	index int           // in the run's results
-	done  chan struct{} // closed when the result is there
+	index int           // of the result in Run.Results
+	done  chan struct{} // closed when there is a result
 
 	mu     sync.Mutex
-	plays  []*Result
-	result *Result
+	plays  []*Result // one for each play so far
+	result *Result   // nil until all plays are over
 }
 
-// newBoard has a slot for each scenario, none of which may stand there twice.
+// newBoard returns a board with a slot for each scenario. It fails if a scenario occurs twice.
 func newBoard(run *Run, scenarios []*Scenario, repeat int) (*board, error) {
 	b := &board{run: run, repeat: repeat, slots: map[string]*slot{}, results: make(chan *Result, 3*len(scenarios))}
 	run.Results = make([]*Result, len(scenarios))
@@ -41,7 +41,8 @@ func newBoard(run *Run, scenarios []*Scenario, repeat int) (*board, error) {
 	return b, nil
 }
 
-// add takes the result of one play; the last play of a scenario makes its result.
+// add takes the result of one play. When it is the last play of a scenario, the scenario has
+// its result.
 func (b *board) add(r *Result) {
 	s := b.slots[r.Scenario.ID]
 	s.mu.Lock()
@@ -54,7 +55,7 @@ func (b *board) add(r *Result) {
 	b.publish(s)
 }
 
-// plays are the results of all plays of a scenario so far.
+// plays returns the results of all plays of a scenario so far.
 func (b *board) plays(id string) []*Result {
 	s := b.slots[id]
 	s.mu.Lock()
@@ -62,8 +63,8 @@ func (b *board) plays(id string) []*Result {
 	return slices.Clone(s.plays)
 }
 
-// replay puts other results in the place of a scenario's plays.
-func (b *board) replay(id string, plays []*Result) {
+// replacePlays replaces the results of a scenario's plays, and publishes its corrected result.
+func (b *board) replacePlays(id string, plays []*Result) {
 	s := b.slots[id]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,8 +74,8 @@ func (b *board) replay(id string, plays []*Result) {
 	b.publish(s)
 }
 
-// correct puts another result in the place of a scenario's.
-func (b *board) correct(r *Result) {
+// replaceResult replaces the result of a scenario, and publishes it.
+func (b *board) replaceResult(r *Result) {
 	s := b.slots[r.Scenario.ID]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,13 +84,13 @@ func (b *board) correct(r *Result) {
 	b.publish(s)
 }
 
-// publish gives the slot's result out; s.mu is held.
+// publish puts the slot's result into the run and sends it to the channel; s.mu is held.
 func (b *board) publish(s *slot) {
 	b.run.Results[s.index] = s.result
 	b.results <- s.result
 }
 
-// await blocks until the scenario's result is there, or ctx is done.
+// await blocks until the scenario has a result, or ctx is done.
 func (b *board) await(ctx context.Context, id string) (*Result, error) {
 	s := b.slots[id]
 	if s == nil {

@@ -9,28 +9,28 @@ import (
 	"github.com/finwait/finwait/servers"
 )
 
-// How many files finwait opens itself: besides those of peers, its connections
-// that probe and ask, its observers and its reports; and for each server process,
-// its output, what watches over it, and the commands that stop it or make it close.
+// A run opens so many files besides the connections of peers.
 const (
-	filesOfRun    = 64
-	filesOfServer = 8
+	filesOfRun    = 64 // connections that probe and ask, observers, reports
+	filesOfServer = 8  // for each server process: its output, its guardian, commands that stop it or make it close
 )
 
-// capacity tells, in one line, whether this host has the files and ports for the
-// plays of the scenarios that may be under way at the same time.
-func capacity(t *servers.Target, scenarios []*Scenario, o Options) error {
-	var shared, own []int // plays on the shared server, and on servers of their own: in peers
-	keepers := 0          // peers that keep their ports
+// checkCapacity returns an error of one line if this host has not the files and ports for the
+// plays that may be under way at the same time.
+func checkCapacity(t *servers.Target, scenarios []*Scenario, o Options) error {
+	// For each play on the shared server, and on a server of its own: how many peers it has.
+	var shared, own []int
+	keptPorts := 0 // how many peers keep their ports
 	for _, s := range scenarios {
-		plays := slices.Repeat([]int{s.others() + 1}, o.Repeat)
-		if t.Process != nil && s.ownsServer() {
+		plays := slices.Repeat([]int{s.crowdSize() + 1}, o.Repeat)
+		if t.Process != nil && s.needsOwnServer() {
 			own = append(own, plays...)
 		} else {
 			shared = append(shared, plays...)
 		}
-		if slices.ContainsFunc(s.Script, func(step peers.Step) bool { c, ok := step.(peers.Connect); return ok && c.KeepPort }) {
-			keepers += o.Repeat
+		keepsPort := func(step peers.Step) bool { c, ok := step.(peers.Connect); return ok && c.KeepPort }
+		if slices.ContainsFunc(s.Script, keepsPort) {
+			keptPorts += o.Repeat
 		}
 	}
 	largest := func(sizes []int, n int) []int {
@@ -46,8 +46,9 @@ func capacity(t *servers.Target, scenarios []*Scenario, o Options) error {
 		processes = 1 + min(len(own), o.AtOnce)
 	}
 	what := fmt.Sprintf("%d plays at once, with %d peers and %d server processes,", o.AtOnce, connections, processes)
+	files := connections + keptPorts + filesOfRun + filesOfServer*processes // a second socket keeps a port
 	err := cmp.Or(
-		peers.CheckFiles(what, connections+keepers+filesOfRun+filesOfServer*processes), // a port is kept by another socket
+		peers.CheckFiles(what, files),
 		peers.CheckPorts(what, connections+filesOfRun, 1))
 	if err != nil && o.AtOnce > 1 {
 		return fmt.Errorf("%w, or run fewer at once (--at-once)", err)

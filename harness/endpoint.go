@@ -20,27 +20,27 @@ import (
 	"github.com/finwait/finwait/sockets"
 )
 
-// common is what the endpoints of a run have in common. The preflight fills in what
-// it finds; afterwards nothing of it changes.
+// common is what all endpoints of a run share. The preflight fills in what it finds out, and
+// nothing changes afterwards.
 type common struct {
 	profile  rules.Profile
 	commands *process.Commands // runs the user's command lines
 	turns    turns
-	crowds   sync.Mutex // one crowd at a time opens its connections
+	crowds   sync.Mutex // held while a crowd opens its connections
 
 	has         map[evidence.Capability]bool
-	falseClaims map[evidence.Capability]string // commands of the contract that are claimed and not obeyed, and what was seen
-	unsupported map[evidence.Capability]string // those whose command line exits with 127, and what it wrote
-	observer    *sockets.Observer              // nil: sockets are not observed, unseen says why
-	unseen      string
+	falseClaims map[evidence.Capability]string // for each command that is claimed and not obeyed: what was seen
+	unsupported map[evidence.Capability]string // for each command line that exits with 127: its error
+	observer    *sockets.Observer              // nil: sockets cannot be observed
+	notObserved string
 }
 
-// endpoint is one server as it is reached, and how it is stopped.
+// endpoint is one server: how scenarios reach it, ask its application, and stop it.
 type endpoint struct {
 	*common
 	server   *servers.Target
 	contract *contract.Client
-	stop     func(context.Context) error // how a scenario stops it; nil: none does
+	stop     func(context.Context) error // stops the server; nil: no scenario may do that
 }
 
 func newEndpoint(c *common, server *servers.Target) *endpoint {
@@ -49,14 +49,14 @@ func newEndpoint(c *common, server *servers.Target) *endpoint {
 	}}
 }
 
-// play runs the scenario's script, and its crowd at the same time; token gives
-// each peer the name of its connection, if any. disturbed ends...
+// play runs the scenario's script and those of its crowd at the same time, and blocks until all
+// are over. token returns the name of a connection for each peer, which may be empty.
 func (e *endpoint) play(ctx context.Context, s *Scenario, token func() string, barrier *peers.Barrier) *evidence.Record {
 	var members []Crowd
 	for _, c := range s.Crowd {
 		members = append(members, slices.Repeat([]Crowd{c}, c.Count)...)
 	}
-	if len(members) > 0 { // a server may not wait long for what the first of them began
+	if len(members) > 0 { // the server may close a peer that waits long for the others of its crowd
 		e.crowds.Lock()
 		go func() { barrier.WaitComplete(); e.crowds.Unlock() }()
 	}
@@ -71,7 +71,7 @@ func (e *endpoint) play(ctx context.Context, s *Scenario, token func() string, b
 	rec := e.peer(ctx, s.Script, s.Query, token(), barrier)
 	running.Wait()
 	rec.Crowd = crowd
-	for _, r := range crowd {
+	for _, r := range crowd { // the first failure of the crowd counts as that of the scenario
 		if r.Err != "" && rec.Err == "" {
 			rec.Failure = fmt.Errorf("a peer of the crowd: %w", r.Failure)
 			rec.Err = rec.Failure.Error()
@@ -90,39 +90,40 @@ func (e *endpoint) peer(ctx context.Context, script peers.Script, query, token s
 	opt.Query, opt.Barrier = query, barrier
 	lines := e.contract.CommandLines(token, e.stop)
 	lines.Into(&opt)
-	var before evidence.AppEvents // the RST with which the peer gives up
+	var eventsBeforeRST evidence.AppEvents // those that came before the RST with which the peer gives up
 	if token != "" {
-		opt.GivingUp = func(ctx context.Context, until time.Time) { before = e.events(ctx, token, until) }
+		opt.GivingUp = func(ctx context.Context, until time.Time) { eventsBeforeRST = e.events(ctx, token, until) }
 	}
 	if token != "" && (e.has[evidence.CanEvents] || opt.Command != nil) {
 		opt.Query = strings.TrimPrefix(query+"&finwait="+token, "&")
 	}
 	opt.Connected = func(peer, server netip.AddrPort) peers.ServerSocket {
 		if !e.has[evidence.Local] {
-			return peers.ServerSocket{NotObserved: errors.New(e.unseen)}
+			return peers.ServerSocket{NotObserved: errors.New(e.notObserved)}
 		}
 		watch = e.observer.Watch(server, peer)
-		sight := peers.ServerSocket{Accepted: watch.Accepted(), Gone: watch.Released(), LastLook: watch.Look}
+		socket := peers.ServerSocket{Accepted: watch.Accepted(), Gone: watch.Released(), LastLook: watch.Look}
 		if e.profile.Orphans {
-			sight.Gone = watch.Freed()
+			socket.Gone = watch.Freed()
 		}
-		return sight
+		return socket
 	}
 	opt.Waiting = done
 	opt.Triggered = func() {
-		time.AfterFunc(reactions, done)
+		time.AfterFunc(reactionTime, done)
 		if watch != nil {
 			watch.Urgent()
 		}
 	}
 	rec := &evidence.Record{Record: peers.Run(ctx, script, opt), Has: e.has, Token: token}
 	rec.Unsupported = lines.Unsupported()
-	rec.Socket = e.socket(watch, rec.Record)
-	rec.Events = before
+	rec.Socket = e.socketEvidence(watch, rec.Record)
+	rec.Events = eventsBeforeRST
 	return rec
 }
 
-// probe opens a connection, lets it echo where the server echoes, and closes it.
+// probe finds out whether the server is alive: it opens a connection, sends a text if the server
+// echoes, and closes it.
 func (e *endpoint) probe(ctx context.Context) evidence.Liveness {
 	var steps []peers.Step
 	if e.has[evidence.Echo] {
@@ -137,15 +138,16 @@ func (e *endpoint) probe(ctx context.Context) evidence.Liveness {
 		took = rec.Trigger.Sub(start)
 	}
 	short := errors.As(rec.Failure, new(*peers.Shortage))
-	return evidence.Liveness{Tried: ctx.Err() == nil && !short, Short: short, OK: rec.Err == "", Took: took, Err: rec.Err}
+	tried := ctx.Err() == nil && !short
+	return evidence.Liveness{Tried: tried, Short: short, OK: rec.Err == "", Took: took, Err: rec.Err}
 }
 
 func (e *endpoint) options(setup, patience time.Duration) peers.Options {
 	return peers.Options{URL: e.server.URL, Header: e.server.Header, TLS: e.server.TLS, Setup: setup, Patience: patience}
 }
 
-// events asks for the application's close events of a connection until there is
-// one, or the limit has passed.
+// events asks for the application's close events of a connection, and blocks until there is one
+// or the limit has passed. It does not ask if the application does not tell them.
 func (e *endpoint) events(ctx context.Context, token string, limit time.Time) evidence.AppEvents {
 	if !e.has[evidence.CanEvents] || ctx.Err() != nil {
 		return evidence.AppEvents{}
@@ -153,10 +155,10 @@ func (e *endpoint) events(ctx context.Context, token string, limit time.Time) ev
 	return e.contract.Events(ctx, token, limit)
 }
 
-// eventsAfter asks for the close events of a connection that has ended: until the
-// patience is over, so that a late event is a figure, or once where none is due,
-// because the handshake was never complete. Where finwait's own RST ended it, those
-// that came before that stand: see [peers.Options.GivingUp].
+// eventsAfter asks for the close events of a connection that has ended. It blocks until there is
+// one or the patience is over, so that a late event is measured. If the handshake was never
+// complete, no event is due, and it asks once. If finwait's own RST ended the connection, only
+// the events before it count: see [peers.Options.GivingUp].
 func (e *endpoint) eventsAfter(ctx context.Context, r *evidence.Record) evidence.AppEvents {
 	switch {
 	case r.GaveUp:
@@ -167,24 +169,25 @@ func (e *endpoint) eventsAfter(ctx context.Context, r *evidence.Record) evidence
 	return e.events(ctx, r.Token, time.Now())
 }
 
-// Nearly all of a scenario's time is waiting. What is not is rationed, because times
-// are only as true as the CPUs are free: a few peers at a time have their turn, from
-// dialing until the first reactions to the trigger have had their time; and so have
-// probes. A server that is slow to connect, or to end a probe, must not hold up the
-// rest. (A listen backlog that overflows would also delay a SYN by a second, tcp(7).)
+// A scenario waits for nearly all of its time. Peers take turns for the rest, because times are
+// exact only while CPUs are free: a few peers or probes at a time have a turn. The turn of a
+// peer begins when it dials and ends when the server has had time to react to the trigger. It
+// ends earlier if the server is slow to connect, so that the server does not hold up other
+// peers. Turns also keep the listen backlog from overflowing, which would delay a SYN by a
+// second (tcp(7)).
 const (
-	turnsAtOnce = 3
-	opening     = 25 * time.Millisecond // from dialing until the turn ends without a trigger
-	reactions   = 8 * time.Millisecond  // from the trigger; a server on loopback answers within one
+	turnsAtOnce  = 3
+	openingTime  = 25 * time.Millisecond // a turn ends so long after dialing, unless it ended earlier
+	reactionTime = 8 * time.Millisecond  // a turn ends so long after the trigger; loopback needs less than 1 ms
 )
 
-// turns are those that are taken.
+// turns has one element for each turn that is taken.
 type turns chan struct{}
 
-// wait waits for a turn, which ends by done, or after the time for opening.
+// wait waits for a turn. The turn ends when done is called, or after openingTime.
 func (t turns) wait() (done func()) {
 	t <- struct{}{}
 	done = sync.OnceFunc(func() { <-t })
-	time.AfterFunc(opening, done)
+	time.AfterFunc(openingTime, done)
 	return done
 }

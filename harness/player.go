@@ -18,22 +18,22 @@ import (
 
 // player plays scenarios on the servers of a run, and judges what was seen.
 type player struct {
-	shared  *endpoint // the server that scenarios share
-	fleet   *fleet    // of the servers that finwait started
+	shared  *endpoint   // the server that scenarios share
+	pool    *serverPool // the servers that finwait started
 	known   []*rules.KnownFailure
-	atOnce  int // plays under way at the same time
+	atOnce  int // how many plays are under way at the same time
 	endRun  context.CancelCauseFunc
-	looking sync.Mutex // whether the shared server is dead is asked once
+	probing sync.Mutex // held while a second probe finds out whether a server is dead
 }
 
 // play plays a scenario for the n-th time, probes its server, and judges the
 // record. It calls undisturbed when others may be played beside it.
 func (p *player) play(ctx context.Context, s *Scenario, n int, undisturbed func()) *Result {
 	r := &Result{Scenario: s, Started: time.Now()}
-	own := p.fleet.place(s, n)
-	defer p.fleet.leave(own)
-	defer r.date()
-	if p.cannot(r) {
+	own := p.pool.ownServerOf(s, n)
+	defer p.pool.release(own)
+	defer r.setTimes()
+	if p.lacksCapability(r) {
 		return r
 	}
 	e, err := p.endpoint(ctx, s, own)
@@ -41,7 +41,7 @@ func (p *player) play(ctx context.Context, s *Scenario, n int, undisturbed func(
 		r.Verdict, r.Err = Errored, err.Error()
 		return r
 	}
-	barrier, over := peers.NewBarrier(s.others()), make(chan struct{})
+	barrier, over := peers.NewBarrier(s.crowdSize()), make(chan struct{})
 	defer close(over)
 	go func() {
 		select {
@@ -51,16 +51,16 @@ func (p *player) play(ctx context.Context, s *Scenario, n int, undisturbed func(
 		}
 	}()
 	if s.Stops {
-		p.stopped(ctx, e, own, r, barrier)
+		p.playAndAwaitExit(ctx, e, own, r, barrier)
 	} else {
-		p.left(ctx, e, r, barrier)
+		p.playAndProbe(ctx, e, r, barrier)
 	}
 	return r
 }
 
-// cannot tells whether a capability is missing that the scenario needs, or claimed
-// falsely; the result says so.
-func (p *player) cannot(r *Result) bool {
+// lacksCapability tells whether a capability that the scenario needs is missing or claimed
+// falsely, and sets the verdict of the result then.
+func (p *player) lacksCapability(r *Result) bool {
 	for _, c := range r.Scenario.Needs {
 		if claim, ok := p.shared.falseClaims[c]; ok {
 			r.Verdict, r.Err, r.Missing = Errored, claim, nil
@@ -74,16 +74,16 @@ func (p *player) cannot(r *Result) bool {
 	return len(r.Missing) > 0
 }
 
-// endpoint is the server that a play of the scenario has: the shared one, or its own,
-// which is started when there is room for it. It blocks until the server is there.
-func (p *player) endpoint(ctx context.Context, s *Scenario, own *place) (*endpoint, error) {
+// endpoint returns the server for a play of the scenario: the shared one, or its own, which it
+// starts. It blocks until the server is ready.
+func (p *player) endpoint(ctx context.Context, s *Scenario, own *ownServer) (*endpoint, error) {
 	switch {
 	case own != nil:
-		server, err := p.fleet.start(ctx, own)
+		server, err := p.pool.start(ctx, own)
 		if err != nil {
 			return nil, err
 		}
-		e := newEndpoint(p.shared.common, server.Target(p.fleet.target))
+		e := newEndpoint(p.shared.common, server.Target(p.pool.target))
 		if s.Stops {
 			e.stop = server.Stop
 		}
@@ -91,7 +91,7 @@ func (p *player) endpoint(ctx context.Context, s *Scenario, own *place) (*endpoi
 	case !s.Stops:
 		return p.shared, nil
 	}
-	// Something else starts the server again after the scenario before.
+	// Something other than finwait starts the server again after the last scenario stopped it.
 	limit := time.Now().Add(servers.ReadyDefault)
 	for alive := p.shared.probe(ctx); !alive.OK; alive = p.shared.probe(ctx) {
 		if ctx.Err() != nil || time.Now().After(limit) {
@@ -105,22 +105,25 @@ func (p *player) endpoint(ctx context.Context, s *Scenario, own *place) (*endpoi
 	return &e, nil
 }
 
-// left plays a scenario that leaves the server to others.
-func (p *player) left(ctx context.Context, e *endpoint, r *Result, barrier *peers.Barrier) {
+// playAndProbe plays a scenario that does not stop its server, asks for the close events, and
+// finds out whether the server is alive afterwards.
+func (p *player) playAndProbe(ctx context.Context, e *endpoint, r *Result, barrier *peers.Barrier) {
 	r.Record = e.play(ctx, r.Scenario, contract.NewToken, barrier)
-	askEach(r.Record, func(_ int, one *evidence.Record) { one.Events = e.eventsAfter(ctx, one) })
+	forEachPeer(r.Record, func(_ int, one *evidence.Record) { one.Events = e.eventsAfter(ctx, one) })
 	if ctx.Err() == nil {
 		r.Record.Alive = e.probe(ctx)
 	}
-	askEach(r.Record, func(i int, one *evidence.Record) {
+	forEachPeer(r.Record, func(i int, one *evidence.Record) {
+		// If finwait gave up, its RST may have caused an event. When a peer of a crowd is asked
+		// depends on the size of the crowd, so that its first event must have come before.
 		if one.GaveUp || i > 0 && len(one.Events.List) == 0 {
-			return // finwait's RST may bring one about; or when it would be asked depends on the size of the crowd
+			return
 		}
-		if again := e.events(ctx, one.Token, time.Now()); len(again.List) > len(one.Events.List) {
-			one.Events = again // a second event came later
+		if events := e.events(ctx, one.Token, time.Now()); len(events.List) > len(one.Events.List) {
+			one.Events = events // a second event has come
 		}
 	})
-	dead := r.Record.Alive.Tried && !r.Record.Alive.OK && p.dead(ctx, e)
+	dead := r.Record.Alive.Tried && !r.Record.Alive.OK && p.serverIsDead(ctx, e)
 	switch {
 	case r.Record.Unsupported:
 		r.Verdict, r.Err = Skip, r.Record.Err
@@ -131,20 +134,20 @@ func (p *player) left(ctx context.Context, e *endpoint, r *Result, barrier *peer
 		}
 	case r.Record.Err != "":
 		r.Verdict, r.Err = Errored, r.Record.Err
-	case r.cutShort():
+	case r.skipIfCutShort():
 	case !dead && r.Record.Events.Err != "":
 		r.Verdict, r.Err = Errored, r.Record.Events.Err
-	case dead && p.atOnce > 1: // another scenario may have killed it, and this record may show its death
+	case dead && p.atOnce > 1: // another scenario may have killed the server while this one was played
 		r.Verdict, r.Err = Errored, fmt.Sprint(context.Cause(ctx))
 	default:
-		p.judge(r, r.Scenario.judgedBy())
-		p.doubt(r)
+		p.judge(r, r.Scenario.rulesWithAlive())
+		p.withdrawUnfounded(r)
 	}
 }
 
-// doubt takes a verdict back that rests on what could not be asked, or on a false
-// claim of the server. A failure stands.
-func (p *player) doubt(r *Result) {
+// withdrawUnfounded makes the verdict an error if the server could not be probed, or if a rule
+// needs what the server claims falsely. A failure stays.
+func (p *player) withdrawUnfounded(r *Result) {
 	if alive := r.Record.Alive; alive.Short && r.Verdict != Fail {
 		r.Verdict, r.Missing, r.Err = Errored, nil, "whether the server is still alive could not be asked: "+alive.Err
 	}
@@ -155,9 +158,9 @@ func (p *player) doubt(r *Result) {
 	}
 }
 
-// stopped plays a scenario that stops its server, and waits for the end of the
-// process. It ends at once where the signal did not reach the server.
-func (p *player) stopped(ctx context.Context, e *endpoint, own *place, r *Result, barrier *peers.Barrier) {
+// playAndAwaitExit plays a scenario that stops its server, and waits for the process to exit. It
+// ends at once with an error if the stop signal did not reach the server.
+func (p *player) playAndAwaitExit(ctx context.Context, e *endpoint, own *ownServer, r *Result, barrier *peers.Barrier) {
 	reached := ctx
 	if own != nil {
 		var done context.CancelCauseFunc
@@ -173,7 +176,7 @@ func (p *player) stopped(ctx context.Context, e *endpoint, own *place, r *Result
 		r.Verdict, r.Err = Errored, r.Record.Err
 		return
 	}
-	if r.cutShort() {
+	if r.skipIfCutShort() {
 		return
 	}
 	r.Record.Exit = &evidence.Exit{}
@@ -188,22 +191,22 @@ func (p *player) stopped(ctx context.Context, e *endpoint, own *place, r *Result
 	p.judge(r, r.Scenario.Rules)
 }
 
-// judge checks the rules on the record.
+// judge checks the rules on the record of the result.
 func (p *player) judge(r *Result, list []rules.Rule) { r.judge(list, p.shared.profile, p.known) }
 
-// dead tells, after a probe has failed, whether the server answers nobody any
-// more: a second one fails too. It then ends the run.
-func (p *player) dead(ctx context.Context, e *endpoint) bool {
-	p.looking.Lock()
-	defer p.looking.Unlock()
+// serverIsDead is called after a probe has failed. It tells whether a second probe fails too, and
+// ends the run then. If the run has ended, it returns true and probes nothing.
+func (p *player) serverIsDead(ctx context.Context, e *endpoint) bool {
+	p.probing.Lock()
+	defer p.probing.Unlock()
 	if ctx.Err() != nil {
 		return true
 	}
-	again := e.probe(ctx)
-	if again.Tried && !again.OK {
-		why, advice := errors.New(again.Err), ""
+	alive := e.probe(ctx)
+	if alive.Tried && !alive.OK {
+		why, advice := errors.New(alive.Err), ""
 		if e == p.shared {
-			why = cmp.Or(p.fleet.sharedEnded(), why)
+			why = cmp.Or(p.pool.sharedExitError(), why)
 		}
 		if p.atOnce > 1 {
 			advice = "; what killed it shows when the scenarios run one at a time"

@@ -15,32 +15,36 @@ import (
 )
 
 func newCommon(p rules.Profile, commands *process.Commands) *common {
-	c := &common{profile: p, commands: commands, turns: make(turns, turnsAtOnce),
-		has: map[evidence.Capability]bool{}, falseClaims: map[evidence.Capability]string{}, unsupported: map[evidence.Capability]string{}}
+	c := &common{
+		profile: p, commands: commands, turns: make(turns, turnsAtOnce),
+		has:         map[evidence.Capability]bool{},
+		falseClaims: map[evidence.Capability]string{}, unsupported: map[evidence.Capability]string{},
+	}
 	var err error
 	if c.observer, err = sockets.Open(); err != nil {
-		c.unseen = err.Error()
+		c.notObserved = err.Error()
 	}
 	return c
 }
 
-// end stops observing.
+// end closes the observer, if there is one.
 func (c *common) end() {
 	if c.observer != nil {
 		_ = c.observer.Close()
 	}
 }
 
-// preflight opens one connection: a dead target is one clear error. It finds
-// out whether the target echoes, whether it obeys the control contract, and
-// whether this host shows its sockets. The notes are for the reader of the results.
+// preflight opens one connection, so that a target that does not answer is one clear error. It
+// finds out whether the target echoes, whether it obeys the control contract as far as that is
+// wanted, and whether its sockets can be observed on this host. The notes are for the reader of
+// the results.
 func (e *endpoint) preflight(ctx context.Context, wanted func(evidence.Capability) bool) (notes []string, err error) {
 	e.has[evidence.Dark] = peers.Dark() == nil
 	e.has[evidence.TLS] = e.server.URL.Scheme == "wss"
 	e.has[evidence.NetAdmin] = peers.NetAdmin() == nil
 	e.has[evidence.CanStop] = e.server.Process != nil || e.server.StopExec != ""
 	e.has[evidence.ChosenCode], e.has[evidence.ChosenReason] = e.contract.Chosen()
-	watch, claimed, err := e.meet(ctx)
+	watch, claimed, err := e.connectOnce(ctx)
 	if watch != nil {
 		defer watch.Stop()
 	}
@@ -49,9 +53,10 @@ func (e *endpoint) preflight(ctx context.Context, wanted func(evidence.Capabilit
 	}
 	switch {
 	case watch == nil:
-		e.unseen = "server sockets are not observed: " + e.unseen
+		e.notObserved = "server sockets are not observed: " + e.notObserved
 	case watch.Lifetime().Accepted.IsZero():
-		e.unseen = "server sockets are not observed: the target's end of the connection is not in this host's kernel (or network namespace)"
+		e.notObserved = "server sockets are not observed: " +
+			"the target's end of the connection is not in this host's kernel (or network namespace)"
 	default:
 		e.has[evidence.Local] = true
 	}
@@ -60,21 +65,24 @@ func (e *endpoint) preflight(ctx context.Context, wanted func(evidence.Capabilit
 	if err != nil {
 		return nil, err
 	}
-	notes = e.believe(checks)
+	notes = e.recordChecks(checks)
 	if !e.has[evidence.Echo] {
-		notes = append(notes, fmt.Sprintf("the target did not echo a text within %s: what needs an echo is skipped", figures.Format(e.profile.Response)))
+		notes = append(notes, fmt.Sprintf("the target did not echo a text within %s: what needs an echo is skipped",
+			figures.Format(e.profile.Response)))
 	}
-	if e.unseen != "" {
-		notes = append(notes, e.unseen)
+	if e.notObserved != "" {
+		notes = append(notes, e.notObserved)
 	}
 	return notes, nil
 }
 
-// meet plays the connection of the preflight, twice where its echo did not come: an
-// answer may be lost once. It returns the watch on the server's socket, and the
-// commands that the server claims to obey; nil: it did not answer hello.
-func (e *endpoint) meet(ctx context.Context) (watch *sockets.Watch, claimed []string, err error) {
-	script := peers.Opened(peers.Trigger{}, peers.Send{peers.Text(contract.ProbeText), peers.Command(contract.Hello)}, peers.AwaitText{Text: contract.ProbeText}, peers.AwaitAnswer{Prefix: "finwait:"},
+// connectOnce plays the connection of the preflight, and once more if no echo came, because an
+// answer may be lost. It returns the watch on the server's socket, which is nil if sockets cannot
+// be observed, and the commands that the server claims to obey; nil: it did not answer hello.
+func (e *endpoint) connectOnce(ctx context.Context) (watch *sockets.Watch, claimed []string, err error) {
+	script := peers.Opened(peers.Trigger{},
+		peers.Send{peers.Text(contract.ProbeText), peers.Command(contract.Hello)},
+		peers.AwaitText{Text: contract.ProbeText}, peers.AwaitAnswer{Prefix: "finwait:"},
 		peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
 	opt := e.options(0, e.profile.Response)
 	opt.Connected = func(peer, server netip.AddrPort) peers.ServerSocket {
@@ -109,9 +117,9 @@ func (e *endpoint) meet(ctx context.Context) (watch *sockets.Watch, claimed []st
 	return watch, claimed, nil
 }
 
-// believe takes over what the contract's trials showed. The notes are of claims
-// that are false.
-func (e *endpoint) believe(checks []*contract.Check) (notes []string) {
+// recordChecks takes over what the trials of the contract showed. The notes name the claims that
+// are false.
+func (e *endpoint) recordChecks(checks []*contract.Check) (notes []string) {
 	for _, c := range checks {
 		e.has[c.Command] = c.Works
 		if c.Command == evidence.CanEvents && c.Works {

@@ -7,20 +7,20 @@ import (
 	"github.com/finwait/finwait/rules"
 )
 
-// Run is a whole batch with its results: what every report is made from.
+// Run is a complete run with its results. Every report is made from it.
 type Run struct {
-	Target  string // URL, credentials removed
-	Profile rules.Profile
-	Has     map[evidence.Capability]bool // capabilities found by the preflight
-	Notes   []string                     // what the reader must know, e.g. why sockets were not observed
+	Target  string                       // the target's name, without secrets
+	Profile rules.Profile                // the limits by which the server was judged
+	Has     map[evidence.Capability]bool // the capabilities that the preflight found
+	Notes   []string                     // what the reader must know, such as why sockets were not observed
 	Started time.Time
 	Took    time.Duration
-	Results []*Result // in the order of the catalogue; every selected scenario is here
-	Output  string    // the last that the server wrote, where finwait started it
-	Stopped string    // why the run ended early ("interrupted", "the target is gone: …"); empty if it did not
+	Results []*Result // one for each selected scenario, in the order of the selection
+	Output  string    // what a shared server that finwait started wrote last
+	Stopped string    // why the run ended early ("interrupted", "the target is gone: …"); empty: it did not
 }
 
-// Count tells how many results have each verdict.
+// Count returns how many results have each verdict.
 func (r *Run) Count() map[Verdict]int {
 	n := map[Verdict]int{}
 	for _, res := range r.Results {

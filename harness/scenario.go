@@ -9,35 +9,35 @@ import (
 	"github.com/finwait/finwait/rules"
 )
 
-// Scenario is one case of the catalogue: data, never changed by a run.
+// Scenario is one case of the catalogue. It is data that no run changes.
 type Scenario struct {
-	ID     string // family/name, stable for ever
-	Title  string // one sentence: what the peer does
-	Needs  []evidence.Capability
+	ID     string                // family/name; it never changes
+	Title  string                // one sentence that says what the peer does
+	Needs  []evidence.Capability // without one of these it is skipped
 	Labels []string
-	Query  string // added to the URL's query
+	Query  string // is added to the query of the URL
 	Script peers.Script
-	Crowd  []Crowd // peers besides the one that Script plays; a peers.JoinBarrier of each starts them at the same time
-	Alone  bool    // it disturbs others: they start when its peers have left the barrier
-	Stops  bool    // it stops the server, and so has one of its own or comes last
-	Rules  []rules.Rule
-	Asks   string // id of the rule without which it is no pass: where that is moot, it is measured; empty: any rule makes it one
+	Crowd  []Crowd      // further peers; a peers.JoinBarrier in each script starts them at the same time
+	Alone  bool         // it disturbs others, which start when its peers have left the barrier
+	Stops  bool         // it stops the server, and so has a server of its own or comes last
+	Rules  []rules.Rule // those that it is judged by
+	Asks   string       // id of the rule that must be kept for a pass; empty: any rule will do
 }
 
-// Crowd is a number of peers that do the same.
+// Crowd is a number of peers that play the same script.
 type Crowd struct {
-	Kind   string // in a word, such as "polite"; empty where nobody asks
+	Kind   string // one word for the peers, such as "polite"; empty: no report needs it
 	Count  int
 	Script peers.Script
 }
 
-// Family is the part of the id before the first slash.
+// Family returns the part of the id before the first slash.
 func (s *Scenario) Family() string {
 	family, _, _ := strings.Cut(s.ID, "/")
 	return family
 }
 
-// Clauses lists where the scenario's rules come from, each once, in order.
+// Clauses returns the clauses of the scenario's rules, each once, in their order.
 func (s *Scenario) Clauses() []string {
 	var out []string
 	seen := map[string]bool{}
@@ -50,14 +50,15 @@ func (s *Scenario) Clauses() []string {
 	return out
 }
 
-// ownsServer tells whether each play gets a server of its own, where finwait starts it.
-func (s *Scenario) ownsServer() bool { return s.Alone || s.Stops }
+// needsOwnServer tells whether each play gets a server of its own if finwait starts the server.
+func (s *Scenario) needsOwnServer() bool { return s.Alone || s.Stops }
 
-// judgedBy are the rules of a scenario that leaves the server to others.
-func (s *Scenario) judgedBy() []rules.Rule { return append(slices.Clone(s.Rules), rules.Alive) }
+// rulesWithAlive returns the rules for a scenario that does not stop its server: its own, and
+// that the server is alive afterwards.
+func (s *Scenario) rulesWithAlive() []rules.Rule { return append(slices.Clone(s.Rules), rules.Alive) }
 
-// others is the size of the crowd.
-func (s *Scenario) others() int {
+// crowdSize returns how many peers the scenario has besides the one that plays Script.
+func (s *Scenario) crowdSize() int {
 	n := 0
 	for _, c := range s.Crowd {
 		n += c.Count

@@ -2,25 +2,25 @@ package harness
 
 import "sync"
 
-// schedule is the order in which scenarios are played, each by its index. It knows
-// nothing of servers and connections.
+// schedule decides in which order scenarios are played. It knows scenarios by their index, and
+// nothing of servers and connections. It plays first alone, then together, then stopping.
 type schedule struct {
-	first    []int // they disturb others: one after another, until their disturbance is over
-	together []int // all at the same time
-	last     []int // they stop the server that the others share: one after another
+	alone    []int // they disturb others: each begins when the disturbance of the one before is over
+	together []int // all are played at the same time
+	stopping []int // they stop the server that the others share: one after another
 
-	repeat int // how often each is played
-	atOnce int // how many plays are under way at the same time
+	repeat int // how often each scenario is played
+	atOnce int // how many plays are under way at the same time, at most
 
-	// play plays a scenario for the n-th time, and returns when it has its result.
+	// play plays a scenario for the n-th time, and returns when the play has its result.
 	// It calls undisturbed when others may be played beside it.
 	play func(scenario, n int, undisturbed func())
-	// beforeLast is called when all plays but the last have their results.
-	beforeLast func()
+	// beforeStopping is called when all plays but the stopping ones have their results.
+	beforeStopping func()
 }
 
-// newSchedule sorts the scenarios; ownServer tells which of them have a server of
-// their own, and so disturb nobody.
+// newSchedule sorts the scenarios. ownServer tells whether a scenario has servers of its own, and
+// so does not disturb others.
 func newSchedule(scenarios []*Scenario, ownServer func(*Scenario) bool) *schedule {
 	s := &schedule{}
 	for i, one := range scenarios {
@@ -28,9 +28,9 @@ func newSchedule(scenarios []*Scenario, ownServer func(*Scenario) bool) *schedul
 		case ownServer(one):
 			s.together = append(s.together, i)
 		case one.Stops:
-			s.last = append(s.last, i)
+			s.stopping = append(s.stopping, i)
 		case one.Alone:
-			s.first = append(s.first, i)
+			s.alone = append(s.alone, i)
 		default:
 			s.together = append(s.together, i)
 		}
@@ -38,7 +38,7 @@ func newSchedule(scenarios []*Scenario, ownServer func(*Scenario) bool) *schedul
 	return s
 }
 
-// run plays all scenarios, and returns when each has its result.
+// run plays all scenarios, and returns when each play has its result.
 func (s *schedule) run() {
 	var playing sync.WaitGroup
 	free := make(chan struct{}, s.atOnce)
@@ -52,7 +52,7 @@ func (s *schedule) run() {
 		return calm, done
 	}
 	for n := range s.repeat {
-		for _, i := range s.first {
+		for _, i := range s.alone {
 			undisturbed, over := start(i, n)
 			select {
 			case <-undisturbed:
@@ -66,9 +66,9 @@ func (s *schedule) run() {
 		}
 	}
 	playing.Wait()
-	s.beforeLast()
+	s.beforeStopping()
 	for n := range s.repeat {
-		for _, i := range s.last {
+		for _, i := range s.stopping {
 			_, over := start(i, n)
 			<-over
 		}

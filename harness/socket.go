@@ -8,15 +8,15 @@ import (
 	"github.com/finwait/finwait/sockets"
 )
 
-// socket turns what the kernel told into times since the trigger, and ends the
-// watch. What came after the peer had stopped looking does not count: the
-// peer's own end was closed by then.
-func (c *common) socket(w *sockets.Watch, r *peers.Record) evidence.Socket {
+// socketEvidence turns what the watch saw into times since the trigger, and ends the watch. What
+// happened after the peer stopped looking is left out, and lifetimes are censored at that moment,
+// because finwait closed the peer's end then.
+func (c *common) socketEvidence(w *sockets.Watch, r *peers.Record) evidence.Socket {
 	switch {
 	case r.NotObserved != nil:
 		return evidence.Socket{Why: r.NotObserved.Error()}
 	case w == nil: // the peer was never connected
-		return evidence.Socket{Why: c.unseen}
+		return evidence.Socket{Why: c.notObserved}
 	}
 	l := w.Lifetime()
 	w.Stop()
@@ -30,7 +30,10 @@ func (c *common) socket(w *sockets.Watch, r *peers.Record) evidence.Socket {
 		}
 		return evidence.Survival{Until: end.Sub(r.Trigger), Bound: bound}
 	}
-	s := evidence.Socket{Observed: true, Accepted: true, TimeWait: l.TimeWait, State: l.State, Lost: l.Lost, Held: survival(l.Released, l.ReleasedBound)}
+	s := evidence.Socket{
+		Observed: true, Accepted: true, TimeWait: l.TimeWait, State: l.State, Lost: l.Lost,
+		Held: survival(l.Released, l.ReleasedBound),
+	}
 	for _, t := range l.Transitions {
 		if !t.At.After(stopped) {
 			s.States = append(s.States, evidence.State{At: t.At.Sub(r.Trigger), Name: t.State, Held: t.Held})

@@ -9,37 +9,41 @@ import (
 	"github.com/finwait/finwait/rules"
 )
 
-// Verdict is a scenario's result in one word.
+// Verdict is the result of a scenario in one word.
 type Verdict string
 
 // The verdicts.
 const (
 	Pass    Verdict = "pass"
-	Fail    Verdict = "fail"  // a rule is breached that fails: a MUST or a BUDGET, see Weight
-	Warn    Verdict = "warn"  // a rule is breached that warns: a SHOULD
-	Info    Verdict = "info"  // measured, nothing to judge
-	Skip    Verdict = "skip"  // a capability is missing: Result.Missing
-	Errored Verdict = "error" // the scenario could not be carried out: Result.Err
-	Known   Verdict = "known" // each breach that would fail it is excused: Finding.Known
+	Fail    Verdict = "fail"  // a rule that fails is breached: a MUST or a BUDGET, see rules.Weight
+	Warn    Verdict = "warn"  // a rule that warns is breached: a SHOULD
+	Info    Verdict = "info"  // figures were measured, and there was nothing to judge
+	Skip    Verdict = "skip"  // a capability is missing, see Result.Missing
+	Errored Verdict = "error" // the scenario could not be carried out, see Result.Err
+	Known   Verdict = "known" // every breach that would fail the scenario is excused, see Finding.Known
 )
 
-// Result is one scenario's outcome.
+// Result is the outcome of one scenario.
 type Result struct {
 	Scenario *Scenario
 	Verdict  Verdict
-	Findings []rules.Finding  // in the order of the scenario's rules
-	Record   *evidence.Record // nil for most skips, and for an error before the connection was tried
-	Missing  []evidence.Capability
-	Err      string // why it could not be carried out; of a skip: what the command said that is not supported
+	Findings []rules.Finding       // in the order of the scenario's rules
+	Record   *evidence.Record      // nil for most skips, and if the connection was never tried
+	Missing  []evidence.Capability // those that a skipped scenario lacked
+	Err      string                // why it could not be carried out; if a command says that it is not supported: its output
 	Started  time.Time
 	Took     time.Duration
 
-	Corrected bool // it takes the place of one that was given out before a second close event came, or before a known failure was disproved
+	// Corrected says that the result replaces one that was given out before: a second close event
+	// came later, or a known failure turned out to be stale.
+	Corrected bool
 
-	Plays []*Result // all of them where the scenario was played more than once; this is the worst
+	// Plays are the results of all plays if there were several. The fields above are then those
+	// of the worst.
+	Plays []*Result
 }
 
-// judge checks the rules on the record; known are the failures that are known.
+// judge checks the rules on the record, excuses known failures, and sets the verdict.
 func (r *Result) judge(list []rules.Rule, p rules.Profile, known []*rules.KnownFailure) {
 	for _, rule := range list {
 		f := rule.Judge(r.Record, p)
@@ -49,10 +53,9 @@ func (r *Result) judge(list []rules.Rule, p rules.Profile, known []*rules.KnownF
 	r.Verdict, r.Missing = verdict(r.Findings, r.Scenario.Asks)
 }
 
-// date gives the result the time of its peer, from dialing until it stopped
-// looking, or until the server that it stopped had exited: not of what waited
-// for its turn before.
-func (r *Result) date() {
+// setTimes sets Started and Took to the time of the peer: from dialing until it stopped looking,
+// or until the server that it stopped had exited. The wait for a turn does not count.
+func (r *Result) setTimes() {
 	if r.Record == nil || r.Record.Start.IsZero() {
 		r.Took = time.Since(r.Started)
 		return
@@ -64,12 +67,12 @@ func (r *Result) date() {
 	r.Started, r.Took = r.Record.Start, r.Record.Trigger.Add(end).Sub(r.Record.Start)
 }
 
-// cutShort tells whether the patience was over before a script was played to its
-// end; the result then is that this was not carried out.
-func (r *Result) cutShort() bool {
+// skipIfCutShort tells whether the patience was over before a script had been played to its end,
+// and makes the result a skip then.
+func (r *Result) skipIfCutShort() bool {
 	for _, one := range r.Record.Everyone() {
 		if len(one.CutShort) == 0 || one.Kind == evidence.Connecting {
-			continue // whether a newcomer came in time, its rules tell
+			continue // the rules judge whether a peer that connects late came in time
 		}
 		r.Verdict, r.Missing = Skip, []evidence.Capability{evidence.Patience}
 		r.Err = fmt.Sprintf("the patience was over in %q", one.CutShort[0])
@@ -82,16 +85,15 @@ func (r *Result) cutShort() bool {
 	return false
 }
 
-// plays are all of them, also of a scenario that was played once.
-func (r *Result) plays() []*Result {
+// allPlays returns the results of all plays, even if there was only one.
+func (r *Result) allPlays() []*Result {
 	if r.Plays == nil {
 		return []*Result{r}
 	}
 	return r.Plays
 }
 
-// worst is the result that a scenario has after several plays: the first of the
-// gravest.
+// worst returns the result of a scenario after all its plays: the first with the gravest verdict.
 func worst(plays []*Result) *Result {
 	if len(plays) == 1 {
 		return plays[0]
@@ -104,8 +106,8 @@ func worst(plays []*Result) *Result {
 	return &out
 }
 
-// verdict sums up findings. asks is the rule that has to be judged for a pass; empty:
-// any.
+// verdict sums up the findings, and returns the capabilities that a skip lacked. asks is the rule
+// that must be kept for a pass; empty: any rule will do.
 func verdict(findings []rules.Finding, asks string) (Verdict, []evidence.Capability) {
 	asked := asks == ""
 	var judged, measured, unmeasured, warned, known bool

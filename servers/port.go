@@ -61,7 +61,7 @@ func canListen(address string, port int) bool {
 // Loopback is where a server listens that is started, where no URL says otherwise: {port}
 // at the loopback address of IPv4, or of IPv6 on a host that has that alone.
 func Loopback() string {
-	if free("127.0.0.1", 0) {
+	if canListen("127.0.0.1", 0) {
 		return "127.0.0.1:{port}"
 	}
 	return "[::1]:{port}"
