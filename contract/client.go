@@ -78,9 +78,9 @@ func (c *Client) byLine(command evidence.Capability) bool {
 	return command == evidence.CanClose && c.Server.CloseExec != "" || command == evidence.CanKickAll && c.Server.KickExec != ""
 }
 
-// Chosen tells whether finwait chooses the code and the reason of the server's Close frames.
+// CanChoose tells whether finwait chooses the code and the reason of the server's Close frames.
 // By the contract it does; a command line must have the placeholder for it.
-func (c *Client) Chosen() (code, reason bool) {
+func (c *Client) CanChoose() (code, reason bool) {
 	lacksCode := func(line string) bool { return line != "" && !strings.Contains(line, string(evidence.ChosenCode)) }
 	code = !slices.ContainsFunc([]string{c.Server.CloseExec, c.Server.KickExec}, lacksCode)
 	reason = c.Server.CloseExec == "" || strings.Contains(c.Server.CloseExec, string(evidence.ChosenReason))

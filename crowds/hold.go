@@ -74,7 +74,7 @@ func Hold(ctx context.Context, t *servers.Target, o Options) (*Run, error) {
 			return nil, err
 		}
 		defer server.Kill()
-		if err := server.Holds(len(o.Peers)); err != nil {
+		if err := server.CheckFiles(len(o.Peers)); err != nil {
 			return nil, err
 		}
 		target = server.Target(t)
@@ -104,12 +104,12 @@ func Hold(ctx context.Context, t *servers.Target, o Options) (*Run, error) {
 	reached := ctx // is cancelled too when the stop signal did not reach the server
 	if server != nil {
 		var done context.CancelCauseFunc
-		reached, done = server.Reached(ctx)
+		reached, done = server.CancelIfNotDelivered(ctx)
 		defer done(nil)
 	}
 	members, failure := swarm.Run(reached)
 	run.Opening = cmp.Or(run.Opening, time.Since(run.Started)) // the opening was interrupted
-	switch missed := (servers.SignalMissed)(""); {
+	switch missed := (servers.SignalNotDelivered)(""); {
 	case ctx.Err() != nil:
 		run.Stopped = context.Cause(ctx).Error()
 	case errors.As(context.Cause(reached), &missed):

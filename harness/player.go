@@ -164,11 +164,11 @@ func (p *player) playAndAwaitExit(ctx context.Context, e *endpoint, own *ownServ
 	reached := ctx
 	if own != nil {
 		var done context.CancelCauseFunc
-		reached, done = own.server.Reached(ctx)
+		reached, done = own.server.CancelIfNotDelivered(ctx)
 		defer done(nil)
 	}
 	r.Record = e.play(reached, r.Scenario, func() string { return "" }, barrier)
-	if missed := (servers.SignalMissed)(""); errors.As(context.Cause(reached), &missed) {
+	if missed := (servers.SignalNotDelivered)(""); errors.As(context.Cause(reached), &missed) {
 		r.Verdict, r.Err, r.Record = Errored, missed.Error(), nil
 		return
 	}

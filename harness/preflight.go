@@ -43,7 +43,7 @@ func (e *endpoint) preflight(ctx context.Context, wanted func(evidence.Capabilit
 	e.has[evidence.TLS] = e.server.URL.Scheme == "wss"
 	e.has[evidence.NetAdmin] = peers.NetAdmin() == nil
 	e.has[evidence.CanStop] = e.server.Process != nil || e.server.StopExec != ""
-	e.has[evidence.ChosenCode], e.has[evidence.ChosenReason] = e.contract.Chosen()
+	e.has[evidence.ChosenCode], e.has[evidence.ChosenReason] = e.contract.CanChoose()
 	watch, claimed, err := e.connectOnce(ctx)
 	if watch != nil {
 		defer watch.Stop()

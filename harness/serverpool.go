@@ -133,7 +133,7 @@ func (f *serverPool) sharedExitError() error {
 		return nil
 	}
 	_, words := f.shared.Status()
-	return fmt.Errorf("the server ended (%s)%s", words, f.shared.LastWords())
+	return fmt.Errorf("the server ended (%s)%s", words, f.shared.FailureLine())
 }
 
 // end kills all servers and what the user's commands have left behind, and returns what the

@@ -112,7 +112,7 @@ func Start(ctx context.Context, t *Target, commands *process.Commands) (*Server,
 		if ctx.Err() != nil { // its end killed the server
 			err = fmt.Errorf("was not ready: %w", context.Cause(ctx))
 		}
-		return nil, fmt.Errorf("the server %w%s", err, s.LastWords())
+		return nil, fmt.Errorf("the server %w%s", err, s.FailureLine())
 	}
 	if own, err := strconv.Atoi(s.URL.Port()); err == nil {
 		s.listener = s.Listener(own)
@@ -176,7 +176,7 @@ func refusesForGood(status int) bool {
 func (s *Server) Stop(ctx context.Context) error {
 	s.signalledShell.Store(s.config.Line != "" && s.AsStarted())
 	if signal, ok := s.config.stopSignal().(syscall.Signal); ok && s.listener != nil {
-		s.signalKillsWrapper.Store(s.listener.WrapperDies(signal))
+		s.signalKillsWrapper.Store(s.listener.WrapperWouldDie(signal))
 	}
 	if s.config.StopExec != "" {
 		return RunLine(s.commands, s.fill(s.config.StopExec), s.secrets)(ctx)
@@ -195,16 +195,16 @@ func (p *Process) stopSignal() os.Signal {
 	return p.StopSignal
 }
 
-// SignalMissed is the error that the stop signal did not reach the server.
-type SignalMissed string
+// SignalNotDelivered is the error that the stop signal did not reach the server.
+type SignalNotDelivered string
 
 // Error implements error.
-func (e SignalMissed) Error() string { return string(e) }
+func (e SignalNotDelivered) Error() string { return string(e) }
 
-// Reached returns a context that is cancelled, with a [SignalMissed] as its cause, when the
-// stop signal ends a wrapper while the server runs on. The caller must call the function to
-// release its resources.
-func (s *Server) Reached(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+// CancelIfNotDelivered returns a context that is cancelled, with a [SignalNotDelivered] as its
+// cause, when the stop signal ends a wrapper while the server runs on. The caller must call the
+// function to release its resources.
+func (s *Server) CancelIfNotDelivered(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		select {
@@ -219,7 +219,7 @@ func (s *Server) Reached(ctx context.Context) (context.Context, context.CancelCa
 }
 
 // wrapperDiedAlone is called right after the started process has ended. It returns a
-// [SignalMissed] if that process was a shell or another wrapper, and the stop signal ended it
+// [SignalNotDelivered] if that process was a shell or another wrapper, and the stop signal ended it
 // while the server that it had started runs on. A server that the signal ends while its
 // children run on was reached.
 func (s *Server) wrapperDiedAlone() error {
@@ -240,11 +240,11 @@ func (s *Server) wrapperDiedAlone() error {
 	default:
 		return nil
 	}
-	return SignalMissed(name + " ended " + wrapper + " and never reached the server, which still runs: " +
+	return SignalNotDelivered(name + " ended " + wrapper + " and never reached the server, which still runs: " +
 		s.advice())
 }
 
-// signalStoppedAtWrapper is called when the patience is over. It returns a [SignalMissed] if
+// signalStoppedAtWrapper is called when the patience is over. It returns a [SignalNotDelivered] if
 // a wrapper did not pass the stop signal on: the signal would have ended the server, which
 // still runs, or the wrapper has exited, and the server still listens.
 func (s *Server) signalStoppedAtWrapper(wrapperExited bool) error {
@@ -253,12 +253,12 @@ func (s *Server) signalStoppedAtWrapper(wrapperExited bool) error {
 		return nil
 	}
 	switch {
-	case s.listener.Dies(signal):
-		return SignalMissed(fmt.Sprintf("%+q did not pass the signal (%s) on to the server, %+q, which still runs: %s",
+	case s.listener.WouldDie(signal):
+		return SignalNotDelivered(fmt.Sprintf("%+q did not pass the signal (%s) on to the server, %+q, which still runs: %s",
 			s.listener.Wrapper, signal, s.listener.Name, s.advice()))
 	case wrapperExited && s.listener.Listens():
 		const reason = "%+q ended, and the server, %+q, still listens: the signal (%s) did not reach it, or it ignores that: %s"
-		return SignalMissed(fmt.Sprintf(reason, s.listener.Wrapper, s.listener.Name, signal, s.advice()))
+		return SignalNotDelivered(fmt.Sprintf(reason, s.listener.Wrapper, s.listener.Name, signal, s.advice()))
 	}
 	return nil
 }
@@ -293,10 +293,10 @@ var causeWords = regexp.MustCompile(`(?i)error|cannot|not found|refused|in use|p
 // goPanic matches the line before a Go stack trace, whose lines may have causeWords too.
 var goPanic = regexp.MustCompile(`^(panic|fatal error): `)
 
-// LastWords returns, for the end of an error message, the line of the output that says why
+// FailureLine returns, for the end of an error message, the line of the output that says why
 // the process failed: the last line that has causeWords, but none of a stack trace, or else
 // the last line. It is empty if the process wrote nothing.
-func (s *Server) LastWords() string {
+func (s *Server) FailureLine() string {
 	lines := strings.Split(strings.TrimSpace(s.Written()), "\n")
 	cause := lines[len(lines)-1]
 	for _, line := range lines {
@@ -315,7 +315,7 @@ func (s *Server) LastWords() string {
 
 // Exit blocks until the process and all that it started have ended, and kills what still runs
 // when the patience, which begins at the trigger, is over or ctx is done. The error is a
-// [SignalMissed].
+// [SignalNotDelivered].
 func (s *Server) Exit(ctx context.Context, trigger time.Time, patience time.Duration) (*evidence.Exit, error) {
 	ctx, cancel := context.WithDeadline(ctx, trigger.Add(patience))
 	defer cancel()
@@ -343,9 +343,9 @@ func (s *Server) Exit(ctx context.Context, trigger time.Time, patience time.Dura
 	return e, missed
 }
 
-// Holds returns an error of one line if the server may not open as many files as n peers
+// CheckFiles returns an error of one line if the server may not open as many files as n peers
 // need. It returns nil if the limit of the server is not known.
-func (s *Server) Holds(n int) error {
+func (s *Server) CheckFiles(n int) error {
 	open, limit, ok := s.Files()
 	if need := open + uint64(n); ok && need > limit {
 		const reason = "%d peers need %d open files in the server, its limit is %d: " +

@@ -14,7 +14,7 @@ import (
 	"github.com/finwait/finwait/internal/process"
 )
 
-func TestLastWords(t *testing.T) {
+func TestFailureLine(t *testing.T) {
 	for output, want := range map[string]string{
 		"":                    "",
 		"starting\nthe end\n": `: it wrote "the end"`,
@@ -30,7 +30,7 @@ func TestLastWords(t *testing.T) {
 	} {
 		s := &Server{Server: &process.Server{Output: &process.Tail{}}}
 		_, _ = s.Output.Write([]byte(output))
-		if got := s.LastWords(); got != want {
+		if got := s.FailureLine(); got != want {
 			t.Errorf("of %q: %q", output, got)
 		}
 	}

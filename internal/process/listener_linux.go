@@ -87,12 +87,12 @@ func (l *Listener) Listens() bool {
 	return l.Runs() && hasDescriptorOf(l.dir, listeningSockets(l.dir, l.port))
 }
 
-// Dies tells whether that process is running and the signal would end it. If it would, nobody
+// WouldDie tells whether that process is running and the signal would end it. If it would, nobody
 // has sent the signal to it.
-func (l *Listener) Dies(signal syscall.Signal) bool { return l.Runs() && wouldDie(l.dir, signal) }
+func (l *Listener) WouldDie(signal syscall.Signal) bool { return l.Runs() && wouldDie(l.dir, signal) }
 
-// WrapperDies tells whether the signal would end the wrapper, which then could not pass it on.
-func (l *Listener) WrapperDies(signal syscall.Signal) bool { return wouldDie(l.wrapperDir, signal) }
+// WrapperWouldDie tells whether the signal would end the wrapper, which then could not pass it on.
+func (l *Listener) WrapperWouldDie(signal syscall.Signal) bool { return wouldDie(l.wrapperDir, signal) }
 
 // wouldDie tells whether the signal would end the process of that /proc/PID. False: the process
 // handles, ignores or blocks the signal, or has it pending, or it is not known.

@@ -39,14 +39,14 @@ func TestListener(t *testing.T) {
 		case keeps:
 		case l == nil || l.Name != "sleep" || !strings.HasPrefix("process.test", l.Wrapper):
 			t.Fatalf("got %+v", l)
-		case !l.Runs() || !l.Listens() || !l.Dies(syscall.SIGTERM) || l.WrapperDies(syscall.SIGTERM): // Go handles signals
+		case !l.Runs() || !l.Listens() || !l.WouldDie(syscall.SIGTERM) || l.WrapperWouldDie(syscall.SIGTERM): // Go handles signals
 			t.Errorf("runs %t, listens %t, dies %t, its wrapper %t",
-				l.Runs(), l.Listens(), l.Dies(syscall.SIGTERM), l.WrapperDies(syscall.SIGTERM))
+				l.Runs(), l.Listens(), l.WouldDie(syscall.SIGTERM), l.WrapperWouldDie(syscall.SIGTERM))
 		}
 		if s.Listener(1) != nil {
 			t.Error("somebody listens on port 1")
 		}
-		if s.Kill(); l != nil && (l.Runs() || l.Listens() || l.Dies(syscall.SIGTERM)) {
+		if s.Kill(); l != nil && (l.Runs() || l.Listens() || l.WouldDie(syscall.SIGTERM)) {
 			t.Error("it runs on")
 		}
 	}

@@ -13,11 +13,11 @@ func (s *Server) Listener(int) *Listener { return nil }
 // Runs is not known here.
 func (l *Listener) Runs() bool { return false }
 
-// Dies is not known here.
-func (l *Listener) Dies(syscall.Signal) bool { return false }
+// WouldDie is not known here.
+func (l *Listener) WouldDie(syscall.Signal) bool { return false }
 
 // Listens is not known here.
 func (l *Listener) Listens() bool { return false }
 
-// WrapperDies is not known here.
-func (l *Listener) WrapperDies(syscall.Signal) bool { return false }
+// WrapperWouldDie is not known here.
+func (l *Listener) WrapperWouldDie(syscall.Signal) bool { return false }
