@@ -36,7 +36,8 @@ func TestCapacity(t *testing.T) {
 	before := setFiles(t, 64)
 	_, err := harness.Start(t.Context(), target, scenarios.All(), harness.Options{})
 	setFiles(t, before)
-	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "open files, the limit is 64: raise it with ulimit -n") {
+	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(),
+		"open files, the limit is 64: raise it with ulimit -n") {
 		t.Errorf("%v", err)
 	}
 }
@@ -83,7 +84,8 @@ func TestShortageIsNoDeath(t *testing.T) {
 	run := batch.Wait()
 	setFiles(t, before)
 	r := run.Results[0]
-	if run.Stopped != "" || r.Verdict != harness.Errored || !strings.Contains(r.Err, "too many open files, on finwait's side and not the server's") || r.Record.Alive.Tried {
+	if run.Stopped != "" || r.Verdict != harness.Errored || !strings.Contains(r.Err,
+		"too many open files, on finwait's side and not the server's") || r.Record.Alive.Tried {
 		t.Errorf("stopped %q, %s %q", run.Stopped, r.Verdict, r.Err)
 	}
 }

@@ -33,8 +33,10 @@ func TestLyingTargets(t *testing.T) {
 		err      string
 		check    string // what check-target says of it
 	}{
-		{"close", silent("close"), "server-close/polite", "claims finwait:close, but it is not obeyed: no Close frame within", "no Close frame within"},
-		{"terminate", silent("terminate"), "terminate/polite", "claims finwait:terminate, but it is not obeyed: TCP still open", "TCP still open"},
+		{"close", silent("close"), "server-close/polite",
+			"claims finwait:close, but it is not obeyed: no Close frame within", "no Close frame within"},
+		{"terminate", silent("terminate"), "terminate/polite",
+			"claims finwait:terminate, but it is not obeyed: TCP still open", "TCP still open"},
 		{"terminate says goodbye", func(_ *contractServer, c net.Conn, name, _ string) bool {
 			if name != "terminate" {
 				return false
@@ -42,17 +44,28 @@ func TestLyingTargets(t *testing.T) {
 			closeWith(c, "1000")
 			return c.Close() == nil
 		}, "terminate/polite", "close 1000 was sent: a hard kill sends no Close frame", "a hard kill sends no Close frame"},
-		{"fill", silent("fill"), "terminate/stops-reading", "claims finwait:fill, but it is not obeyed: asked for 200000 bytes", "asked for 200000 bytes"},
-		{"kick-all", silent("kick-all"), "kick/all", "claims finwait:kick-all, but it is not obeyed", "the connection that asked"},
-		{"events says nothing", silent("events"), "peer-close/code-1000", "claims finwait:events, but it is not obeyed: finwait:events: await the events", "await the events"},
-		{"events is no JSON", answers(1, "[\x1b]0;gotcha\x07"), "peer-close/code-1000", "not with a JSON array", "not with a JSON array"},
-		{"events of other types", answers(1, `[{"code":"1000"}]`), "peer-close/code-1000", "not with a JSON array", "not with a JSON array"},
-		{"events is of null", answers(1, `[null]`), "peer-close/code-1000", "each with a code or null", "each with a code or null"},
-		{"events has no code", answers(1, `[{"reason":"finwait"}]`), "peer-close/code-1000", "each with a code or null", "each with a code or null"},
-		{"events of 1970", answersKnown(`[{"code":null,"at":"1970-01-01T00:00:00Z"}]`), "peer-close/code-1000", "malformed: its time is 1970", "malformed: its time is 1970"},
-		{"events of another token", answersKnown(`[{"code":4567}]`), "peer-close/code-1000", "answers for another token", "answers for another token"},
-		{"events is an object", answers(1, `{"code":1000}`), "peer-close/code-1000", "claims finwait:events, but it is not obeyed", "await the events"},
-		{"events of no token", answers(1, `[{"code":null,"reason":"finwait"}]`), "peer-close/code-1000", "a token that was never used", "a token that was never used"},
+		{"fill", silent("fill"), "terminate/stops-reading",
+			"claims finwait:fill, but it is not obeyed: asked for 200000 bytes", "asked for 200000 bytes"},
+		{"kick-all", silent("kick-all"), "kick/all", "claims finwait:kick-all, but it is not obeyed",
+			"the connection that asked"},
+		{"events says nothing", silent("events"), "peer-close/code-1000",
+			"claims finwait:events, but it is not obeyed: finwait:events: await the events", "await the events"},
+		{"events is no JSON", answers(1, "[\x1b]0;gotcha\x07"), "peer-close/code-1000", "not with a JSON array",
+			"not with a JSON array"},
+		{"events of other types", answers(1, `[{"code":"1000"}]`), "peer-close/code-1000", "not with a JSON array",
+			"not with a JSON array"},
+		{"events is of null", answers(1, `[null]`), "peer-close/code-1000", "each with a code or null",
+			"each with a code or null"},
+		{"events has no code", answers(1, `[{"reason":"finwait"}]`), "peer-close/code-1000",
+			"each with a code or null", "each with a code or null"},
+		{"events of 1970", answersKnown(`[{"code":null,"at":"1970-01-01T00:00:00Z"}]`), "peer-close/code-1000",
+			"malformed: its time is 1970", "malformed: its time is 1970"},
+		{"events of another token", answersKnown(`[{"code":4567}]`), "peer-close/code-1000",
+			"answers for another token", "answers for another token"},
+		{"events is an object", answers(1, `{"code":1000}`), "peer-close/code-1000",
+			"claims finwait:events, but it is not obeyed", "await the events"},
+		{"events of no token", answers(1, `[{"code":null,"reason":"finwait"}]`), "peer-close/code-1000",
+			"a token that was never used", "a token that was never used"},
 		{"events become malformed", answers(4, `[{]`), "peer-close/code-1000", "not with a JSON array", ""},
 	}
 	for _, test := range tests {
@@ -70,7 +83,8 @@ func TestLyingTargets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			wrong := slices.DeleteFunc(slices.Clone(c.Checks), func(c *contract.Check) bool { return c.Works || !c.Claimed })
+			wrong := slices.DeleteFunc(slices.Clone(c.Checks),
+				func(c *contract.Check) bool { return c.Works || !c.Claimed })
 			if len(wrong) == 0 || !strings.Contains(wrong[0].Got, test.check) {
 				for _, c := range wrong {
 					t.Errorf("wrong: %+v", c)
@@ -97,22 +111,24 @@ func startOne(t *testing.T, target *servers.Target, id string) *harness.Batch {
 // A second close event that comes once the result was given out corrects it.
 func TestLateSecondEvent(t *testing.T) {
 	asked := map[string]int{}
-	target := serveContract(t, &contractServer{hello: everything, lie: func(s *contractServer, c net.Conn, name, args string) bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		asked[args]++ // after the scenario, after the probe, and at the end
-		if name != "events" || asked[args] < 3 || len(s.events[args]) == 0 {
-			return false
-		}
-		_ = wsutil.WriteServerText(c, []byte(`[{"code":1000},{"code":1006}]`))
-		return true
-	}})
+	target := serveContract(t, &contractServer{hello: everything,
+		lie: func(s *contractServer, c net.Conn, name, args string) bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			asked[args]++ // after the scenario, after the probe, and at the end
+			if name != "events" || asked[args] < 3 || len(s.events[args]) == 0 {
+				return false
+			}
+			_ = wsutil.WriteServerText(c, []byte(`[{"code":1000},{"code":1006}]`))
+			return true
+		}})
 	batch := startOne(t, target, "peer-close/code-1000")
 	var given []*harness.Result
 	for r := range batch.Results() {
 		given = append(given, r)
 	}
-	if len(given) != 2 || given[0].Verdict == harness.Fail || given[0].Corrected || given[1].Verdict != harness.Fail || !given[1].Corrected {
+	if len(given) != 2 || given[0].Verdict == harness.Fail || given[0].Corrected ||
+		given[1].Verdict != harness.Fail || !given[1].Corrected {
 		t.Fatalf("%d results", len(given))
 	}
 	awaited, err := batch.Await(t.Context(), "peer-close/code-1000")
@@ -126,9 +142,10 @@ func TestLateSecondEvent(t *testing.T) {
 
 // A close that only ends TCP is no lie: it is carried out, and R14 fails.
 func TestCloseWithoutCloseFrame(t *testing.T) {
-	target := serveContract(t, &contractServer{hello: everything, lie: func(_ *contractServer, c net.Conn, name, _ string) bool {
-		return name == "close" && c.Close() == nil
-	}})
+	target := serveContract(t, &contractServer{hello: everything,
+		lie: func(_ *contractServer, c net.Conn, name, _ string) bool {
+			return name == "close" && c.Close() == nil
+		}})
 	if r := startOne(t, target, "server-close/polite").Wait().Results[0]; r.Verdict != harness.Fail {
 		t.Errorf("%s: %s", r.Verdict, r.Err)
 	}
@@ -153,10 +170,13 @@ func TestCheckTarget(t *testing.T) {
 		work, absent int
 	}{
 		{name: "right", hello: everything, work: 9},
-		{name: "an echo server", hello: "finwait:hello", wrong: "finwait:hello", says: "no text that begins with", work: 3, absent: 5},
+		{name: "an echo server", hello: "finwait:hello", wrong: "finwait:hello", says: "no text that begins with",
+			work: 3, absent: 5},
 		{name: "two commands", hello: "finwait:v1 close events", work: 6, absent: 3},
-		{name: "another command", hello: everything + " explode", wrong: "finwait:hello", says: `names "explode"`, work: 8},
-		{name: "another code", hello: everything, lie: text("1000"), wrong: evidence.CanClose, says: "sent close 1000", work: 8},
+		{name: "another command", hello: everything + " explode", wrong: "finwait:hello", says: `names "explode"`,
+			work: 8},
+		{name: "another code", hello: everything, lie: text("1000"), wrong: evidence.CanClose,
+			says: "sent close 1000", work: 8},
 		{name: "a polite kill", hello: everything, wrong: evidence.CanTerminate, says: "close 1001 was sent", work: 8,
 			lie: func(_ *contractServer, c net.Conn, name, _ string) bool {
 				if name == "terminate" {
@@ -165,7 +185,8 @@ func TestCheckTarget(t *testing.T) {
 				}
 				return name == "terminate"
 			}},
-		{name: "kicks the one that asks", hello: everything, wrong: evidence.CanKickAll, says: "another connection that was open was not closed", work: 8,
+		{name: "kicks the one that asks", hello: everything, wrong: evidence.CanKickAll,
+			says: "another connection that was open was not closed", work: 8,
 			lie: func(_ *contractServer, c net.Conn, name, args string) bool {
 				if name == "kick-all" {
 					closeWith(c, args)
@@ -176,7 +197,8 @@ func TestCheckTarget(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			c, err := contract.CheckTarget(t.Context(), serveContract(t, &contractServer{hello: test.hello, lie: test.lie}))
+			c, err := contract.CheckTarget(t.Context(),
+				serveContract(t, &contractServer{hello: test.hello, lie: test.lie}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -199,7 +221,8 @@ func TestCheckTarget(t *testing.T) {
 			}
 		})
 	}
-	if _, err := contract.CheckTarget(t.Context(), &servers.Target{URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:1"}, Profile: profile}); err == nil {
+	if _, err := contract.CheckTarget(t.Context(),
+		&servers.Target{URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:1"}, Profile: profile}); err == nil {
 		t.Error("a port that nobody listens on conforms")
 	}
 }
@@ -255,8 +278,10 @@ func TestExec(t *testing.T) {
 		}
 		return out
 	}
-	write := fmt.Sprintf("test {code} != 1005 || exit 127; printf '%%s|%%s|%%s\\n' {token} {code} {reason} > '%s'", pipe)
-	for id, r := range run(write, "", "server-close/polite", "server-close/code-1001", "server-close/mid-message", "server-close/refused-1005", "peer-close/simultaneous") {
+	write := fmt.Sprintf("test {code} != 1005 || exit 127; printf '%%s|%%s|%%s\\n' {token} {code} {reason} > '%s'",
+		pipe)
+	for id, r := range run(write, "", "server-close/polite", "server-close/code-1001", "server-close/mid-message",
+		"server-close/refused-1005", "peer-close/simultaneous") {
 		closed := r.Verdict == harness.Pass || r.Verdict == harness.Warn // the server leaves it to the peer to close TCP
 		if skipped := id == "server-close/refused-1005"; skipped && r.Verdict != harness.Skip || !skipped && !closed {
 			t.Errorf("%s: %s %s %q\n%s", id, r.Verdict, r.Err, r.Missing, reports.Explain(reports.NewScenario(r)))
@@ -269,7 +294,8 @@ func TestExec(t *testing.T) {
 	// Nothing can be chosen, and so that is not judged.
 	fixed := fmt.Sprintf("printf '%%s|1000|\\n' {token} > '%s'", pipe)
 	for id, want := range map[string][]evidence.Capability{
-		"server-close/code-1001": {evidence.ChosenCode, evidence.ChosenReason}, "server-close/refused-1005": {evidence.ChosenCode}, "server-close/polite": nil,
+		"server-close/code-1001": {evidence.ChosenCode,
+			evidence.ChosenReason}, "server-close/refused-1005": {evidence.ChosenCode}, "server-close/polite": nil,
 	} {
 		r := run(fixed, "", id)[id]
 		unjudged := slices.ContainsFunc(r.Findings, func(f rules.Finding) bool {
@@ -283,13 +309,15 @@ func TestExec(t *testing.T) {
 		verdict harness.Verdict
 		err     string
 	}{
-		"exit 127":                   {harness.Skip, "exit status 127"},
-		"no-such-command {code}":     {harness.Skip, "not found"},
-		"echo no such thing; exit 3": {harness.Errored, `a command line is given for finwait:close, but it is not obeyed`},
-		"true":                       {harness.Errored, "no Close frame within"},
-		"sleep 60":                   {harness.Errored, "did not end in time"},
+		"exit 127":               {harness.Skip, "exit status 127"},
+		"no-such-command {code}": {harness.Skip, "not found"},
+		"echo no such thing; exit 3": {harness.Errored,
+			`a command line is given for finwait:close, but it is not obeyed`},
+		"true":     {harness.Errored, "no Close frame within"},
+		"sleep 60": {harness.Errored, "did not end in time"},
 	} {
-		if got := run(line, "", "server-close/polite")["server-close/polite"]; got.Verdict != want.verdict || !strings.Contains(got.Err, want.err) {
+		got := run(line, "", "server-close/polite")["server-close/polite"]
+		if got.Verdict != want.verdict || !strings.Contains(got.Err, want.err) {
 			t.Errorf("%s: %s %s", line, got.Verdict, got.Err)
 		}
 	}

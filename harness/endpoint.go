@@ -45,13 +45,16 @@ type endpoint struct {
 
 func newEndpoint(c *common, server *servers.Target) *endpoint {
 	return &endpoint{common: c, server: server, contract: &contract.Client{
-		Server: server, Commands: c.commands, Limits: c.profile, Echo: c.has[evidence.Echo], SameClock: c.has[evidence.Local],
+		Server: server, Commands: c.commands, Limits: c.profile,
+		Echo: c.has[evidence.Echo], SameClock: c.has[evidence.Local],
 	}}
 }
 
 // play runs the scenario's script and those of its crowd at the same time, and blocks until all
 // are over. token returns the name of a connection for each peer, which may be empty.
-func (e *endpoint) play(ctx context.Context, s *Scenario, token func() string, barrier *peers.Barrier) *evidence.Record {
+func (e *endpoint) play(
+	ctx context.Context, s *Scenario, token func() string, barrier *peers.Barrier,
+) *evidence.Record {
 	var members []Crowd
 	for _, c := range s.Crowd {
 		members = append(members, slices.Repeat([]Crowd{c}, c.Count)...)
@@ -82,7 +85,9 @@ func (e *endpoint) play(ctx context.Context, s *Scenario, token func() string, b
 
 // peer runs one script while the server's socket is watched; token, if any, names
 // its connection to the application.
-func (e *endpoint) peer(ctx context.Context, script peers.Script, query, token string, barrier *peers.Barrier) *evidence.Record {
+func (e *endpoint) peer(
+	ctx context.Context, script peers.Script, query, token string, barrier *peers.Barrier,
+) *evidence.Record {
 	done := e.turns.wait()
 	defer done()
 	var watch *sockets.Watch

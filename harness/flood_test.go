@@ -65,7 +65,8 @@ func TestLongAnswers(t *testing.T) {
 				return true
 			}}
 			r := startOne(t, serveContract(t, s), "abnormal/fin").Wait().Results[0]
-			if r.Verdict != c.verdict || !strings.Contains(r.Err, c.err) || !strings.Contains(outcomes(r)["R25"].Got, c.got) {
+			if r.Verdict != c.verdict || !strings.Contains(r.Err,
+				c.err) || !strings.Contains(outcomes(r)["R25"].Got, c.got) {
 				t.Errorf("%s %s, %s", r.Verdict, r.Err, outcomes(r)["R25"].Got)
 			}
 		})

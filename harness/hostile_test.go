@@ -38,7 +38,8 @@ func TestMain(m *testing.M) {
 
 var machine quiet.Machine
 
-var profile = rules.Profile{CloseTimeout: 800 * time.Millisecond, Response: 300 * time.Millisecond, Patience: 2500 * time.Millisecond}
+var profile = rules.Profile{CloseTimeout: 800 * time.Millisecond, Response: 300 * time.Millisecond,
+	Patience: 2500 * time.Millisecond}
 
 // serve runs the hostile server until the test ends.
 func serve(t *testing.T, name string) (address string) { return serveURL(t, name).Host }
@@ -151,11 +152,14 @@ func complete(t *testing.T, run *harness.Run) {
 	known := []harness.Verdict{harness.Pass, harness.Fail, harness.Warn, harness.Info, harness.Skip, harness.Errored}
 	for i, s := range scenarios.All() {
 		r := run.Results[i]
-		if r == nil || r.Scenario.ID != s.ID || !slices.Contains(known, r.Verdict) || (r.Verdict == harness.Errored) && r.Err == "" || r.Verdict != harness.Errored && r.Verdict != harness.Skip && r.Err != "" {
+		if r == nil || r.Scenario.ID != s.ID || !slices.Contains(known, r.Verdict) ||
+			r.Verdict == harness.Errored && r.Err == "" ||
+			r.Verdict != harness.Errored && r.Verdict != harness.Skip && r.Err != "" {
 			t.Fatalf("%s: the result is %+v", s.ID, r)
 		}
 		if k := r.Record; k != nil && (len(k.Trace) > 512+64 || len(k.Messages) > 64+8 || len(k.Closes) > 256 || len(k.Malformed) > 16) {
-			t.Errorf("%s kept %d events, %d messages, %d Close frames, %d malformed", s.ID, len(k.Trace), len(k.Messages), len(k.Closes), len(k.Malformed))
+			t.Errorf("%s kept %d events, %d messages, %d Close frames, %d malformed", s.ID, len(k.Trace),
+				len(k.Messages), len(k.Closes), len(k.Malformed))
 		}
 	}
 }
@@ -181,7 +185,8 @@ func whole(t *testing.T, run *harness.Run) {
 	if !encodingjson.Valid(json.Bytes()) {
 		t.Error("the JSON report is not JSON")
 	}
-	for name, text := range map[string]string{"terminal": terminal.String(), "JUnit": junit.String(), "JSON": json.String()} {
+	for name, text := range map[string]string{"terminal": terminal.String(), "JUnit": junit.String(),
+		"JSON": json.String()} {
 		if i := strings.IndexAny(text, "\x00\a\x1b\u202e"); i >= 0 || !utf8.ValidString(text) {
 			t.Errorf("%s: what the server sent is not escaped: %q", name, text[max(0, i-40):max(0, i)+40])
 		}
@@ -196,7 +201,8 @@ func gone(t *testing.T, run *harness.Run) {
 		t.Errorf("stopped: %q", run.Stopped)
 	}
 	for _, r := range run.Results {
-		if slices.ContainsFunc(r.Findings, func(f rules.Finding) bool { return f.Rule.ID == rules.Alive.ID && f.Outcome == rules.Breached }) {
+		dead := func(f rules.Finding) bool { return f.Rule.ID == rules.Alive.ID && f.Outcome == rules.Breached }
+		if slices.ContainsFunc(r.Findings, dead) {
 			t.Errorf("%s is blamed for the death", r.Scenario.ID)
 		}
 	}

@@ -160,7 +160,9 @@ func (p *player) withdrawUnfounded(r *Result) {
 
 // playAndAwaitExit plays a scenario that stops its server, and waits for the process to exit. It
 // ends at once with an error if the stop signal did not reach the server.
-func (p *player) playAndAwaitExit(ctx context.Context, e *endpoint, own *ownServer, r *Result, barrier *peers.Barrier) {
+func (p *player) playAndAwaitExit(
+	ctx context.Context, e *endpoint, own *ownServer, r *Result, barrier *peers.Barrier,
+) {
 	reached := ctx
 	if own != nil {
 		var done context.CancelCauseFunc

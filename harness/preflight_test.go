@@ -33,12 +33,17 @@ func TestPreflight(t *testing.T) {
 	}
 	_ = free.Close()
 	for _, c := range []struct{ name, url, want string }{
-		{"refused", "ws://" + free.Addr().String(), "connect: dial tcp " + free.Addr().String() + ": connect: connection refused"},
+		{"refused", "ws://" + free.Addr().String(),
+			"connect: dial tcp " + free.Addr().String() + ": connect: connection refused"},
 		{"unresolvable", "ws://no-such-host.invalid/", "no such host"},
-		{"404", strings.Replace(plain.URL, "http", "ws", 1) + "/x?y", "await upgrade: the server answered HTTP 404 instead of 101 (no WebSocket at /x?y?)"},
-		{"plain HTTP on wss", strings.Replace(plain.URL, "http", "wss", 1), "connect: TLS handshake: tls: first record does not look like a TLS handshake"},
-		{"TLS on ws", strings.Replace(secure.URL, "https", "ws", 1), "await upgrade: the server answered HTTP 400 instead of 101"},
-		{"not verified", strings.Replace(secure.URL, "https", "wss", 1), "connect: TLS handshake: tls: failed to verify certificate: x509: certificate signed by unknown authority"},
+		{"404", strings.Replace(plain.URL, "http", "ws", 1) + "/x?y",
+			"await upgrade: the server answered HTTP 404 instead of 101 (no WebSocket at /x?y?)"},
+		{"plain HTTP on wss", strings.Replace(plain.URL, "http", "wss", 1),
+			"connect: TLS handshake: tls: first record does not look like a TLS handshake"},
+		{"TLS on ws", strings.Replace(secure.URL, "https", "ws", 1),
+			"await upgrade: the server answered HTTP 400 instead of 101"},
+		{"not verified", strings.Replace(secure.URL, "https", "wss", 1),
+			"connect: TLS handshake: tls: failed to verify certificate: x509: certificate signed by unknown authority"},
 		{"not HTTP", "ws://" + serve(t, "not-http"), `await upgrade: the handshake response is not HTTP: "\x1b[2J`},
 		{"reset", "ws://" + serve(t, "rst-on-accept"), ""}, // connect(2), the request or the response may fail by it
 	} {
@@ -47,7 +52,8 @@ func TestPreflight(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = harness.Start(t.Context(), &servers.Target{URL: u, Profile: profile}, scenarios.Sanity(), harness.Options{})
+			_, err = harness.Start(t.Context(), &servers.Target{URL: u, Profile: profile}, scenarios.Sanity(),
+				harness.Options{})
 			if err == nil || !strings.Contains(err.Error(), c.want) || reports.OneLine(err.Error()) != err.Error() {
 				t.Errorf("%v; want %q", err, c.want)
 			}
@@ -59,14 +65,16 @@ func TestPreflight(t *testing.T) {
 func TestCancelledPreflight(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("interrupted by a test"))
-	if _, err := start(ctx, serve(t, "no-handshake"), scenarios.Sanity()); err == nil || err.Error() != "interrupted by a test" {
+	if _, err := start(ctx, serve(t, "no-handshake"),
+		scenarios.Sanity()); err == nil || err.Error() != "interrupted by a test" {
 		t.Error(err)
 	}
 }
 
 // A server that does not echo is tested for what needs no echo.
 func TestNoEcho(t *testing.T) {
-	list, err := scenarios.Selection{Only: []string{"sanity", "peer-close"}, Skip: []string{"peer-close/simultaneous"}}.Apply(scenarios.All())
+	list, err := scenarios.Selection{Only: []string{"sanity", "peer-close"},
+		Skip: []string{"peer-close/simultaneous"}}.Apply(scenarios.All())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +88,8 @@ func TestNoEcho(t *testing.T) {
 	}
 	for _, r := range run.Results {
 		needs := slices.Contains(r.Scenario.Needs, evidence.Echo)
-		if skipped := r.Verdict == harness.Skip && slices.Contains(r.Missing, evidence.Echo); needs != skipped || !needs && r.Verdict != harness.Pass {
+		skipped := r.Verdict == harness.Skip && slices.Contains(r.Missing, evidence.Echo)
+		if needs != skipped || !needs && r.Verdict != harness.Pass {
 			t.Errorf("%s: %s, missing %q\n%s", r.Scenario.ID, r.Verdict, r.Missing, reports.Explain(reports.NewScenario(r)))
 		}
 	}

@@ -82,7 +82,8 @@ func chat() *contractServer {
 func TestServerThatTalks(t *testing.T) {
 	t.Parallel()
 	target := serveContract(t, chat())
-	list, err := scenarios.Selection{Only: []string{"sanity", "peer-close", "linger/keeps-sending", "violation/opcode-3/*", "violation/opcode-4/*", "kick/on-connect"}}.Apply(scenarios.All())
+	list, err := scenarios.Selection{Only: []string{"sanity", "peer-close", "linger/keeps-sending",
+		"violation/opcode-3/*", "violation/opcode-4/*", "kick/on-connect"}}.Apply(scenarios.All())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +114,10 @@ func TestServerThatTalks(t *testing.T) {
 // A greeting is no echo: R39 fails where the server cuts everybody.
 func TestEverybodyIsCut(t *testing.T) {
 	t.Parallel()
-	s := &contractServer{hello: everything, greet: func(_ *contractServer, c net.Conn) { _, _ = c.Write(text("welcome")) }}
+	s := &contractServer{hello: everything, greet: func(_ *contractServer, c net.Conn) {
+		_,
+			_ = c.Write(text("welcome"))
+	}}
 	s.fails = func(s *contractServer) {
 		for _, c := range s.conns {
 			_ = c.Close()
@@ -146,8 +150,10 @@ func TestRefusedCode(t *testing.T) {
 		outcome rules.Outcome
 		got     string
 	}{
-		{"refused", refuses, "server-close/code-1001", harness.Info, rules.Moot, "the library refused to close with 1001, and the connection went on: close 4000"},
-		{"hangs", hangs, "server-close/code-1001", harness.Fail, rules.Breached, "no Close frame; TCP still open after"},
+		{"refused", refuses, "server-close/code-1001", harness.Info, rules.Moot,
+			"the library refused to close with 1001, and the connection went on: close 4000"},
+		{"hangs", hangs, "server-close/code-1001", harness.Fail, rules.Breached,
+			"no Close frame; TCP still open after"},
 		{"taken", refuses, "server-close/code-1008", "", rules.Kept, `close 1008 "why not"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -202,15 +208,18 @@ func TestSecondEventBroughtAboutByGivingUp(t *testing.T) {
 
 // A greeting that looks like the answer to a command is none.
 func TestGreetingIsNoAnswer(t *testing.T) {
-	for name, greeting := range map[string]string{"no events": "[]", "a chat": `[{"user":"bob"}]`, "a list": `["joined",1]`, "nothing": "null", "many bytes": strings.Repeat("f", 300_000)} {
+	for name, greeting := range map[string]string{"no events": "[]", "a chat": `[{"user":"bob"}]`,
+		"a list": `["joined",1]`, "nothing": "null", "many bytes": strings.Repeat("f", 300_000)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &contractServer{hello: everything, greet: func(_ *contractServer, c net.Conn) { _, _ = c.Write(text(greeting)) }, lie: silent("fill")}
+			s := &contractServer{hello: everything,
+				greet: func(_ *contractServer, c net.Conn) { _, _ = c.Write(text(greeting)) }, lie: silent("fill")}
 			target := serveContract(t, s)
 			if r := startOne(t, target, "abnormal/fin").Wait().Results[0]; r.Verdict != harness.Pass {
 				t.Errorf("%s %s", r.Verdict, r.Err)
 			}
-			if r := startOne(t, target, "terminate/stops-reading").Wait().Results[0]; r.Verdict != harness.Errored || !strings.Contains(r.Err, "claims finwait:fill") {
+			r := startOne(t, target, "terminate/stops-reading").Wait().Results[0]
+			if r.Verdict != harness.Errored || !strings.Contains(r.Err, "claims finwait:fill") {
 				t.Errorf("%s %s", r.Verdict, r.Err)
 			}
 		})
@@ -222,7 +231,8 @@ func TestPatienceTooShortForTheScript(t *testing.T) {
 	t.Parallel()
 	r := startOne(t, serveContract(t, &contractServer{hello: everything}), "abnormal/outage-5s").Wait().Results[0]
 	const want = `the patience was over in "pause 5s", before "return": raise --patience`
-	if r.Verdict != harness.Skip || !slices.Equal(r.Missing, []evidence.Capability{evidence.Patience}) || r.Err != want {
+	if r.Verdict != harness.Skip || !slices.Equal(r.Missing,
+		[]evidence.Capability{evidence.Patience}) || r.Err != want {
 		t.Errorf("%s, missing %v, %q", r.Verdict, r.Missing, r.Err)
 	}
 }

@@ -39,7 +39,9 @@ type ownServer struct {
 // startServerPool starts the target's processes, if the target has any. As many servers as may
 // run at the same time are ready before anything is measured; the others start when earlier
 // plays have ended. If not all plays run at the same time, each starts its own server.
-func startServerPool(ctx context.Context, t *servers.Target, commands *process.Commands, scenarios []*Scenario, o Options) (f *serverPool, err error) {
+func startServerPool(
+	ctx context.Context, t *servers.Target, commands *process.Commands, scenarios []*Scenario, o Options,
+) (f *serverPool, err error) {
 	f = &serverPool{target: t, commands: commands, byScenario: map[string][]*ownServer{}}
 	if t.Process == nil {
 		return f, nil
@@ -59,7 +61,8 @@ func startServerPool(ctx context.Context, t *servers.Target, commands *process.C
 	most := serversAtOnce(len(all) / o.Repeat)
 	f.running, f.starting = make(chan struct{}, most), make(chan struct{}, runtime.NumCPU())
 	if len(all) > most && o.AtOnce > most {
-		const note = "%d plays need a server of their own: %d of these run at the same time, the others start as they end"
+		const note = "%d plays need a server of their own: " +
+			"%d of these run at the same time, the others start as they end"
 		f.notes = append(f.notes, fmt.Sprintf(note, len(all), most))
 	}
 	if o.AtOnce >= o.Repeat*len(scenarios) {

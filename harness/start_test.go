@@ -23,14 +23,22 @@ func TestProfile(t *testing.T) {
 		want rules.Profile // its limits; zero where there is an error
 		err  string
 	}{
-		{"defaults", rules.Profile{}, rules.Profile{CloseTimeout: 10 * second, Response: second, Patience: 35 * second}, ""},
-		{"a long close timeout", rules.Profile{CloseTimeout: 60 * second}, rules.Profile{CloseTimeout: 60 * second, Response: second, Patience: 78 * second}, ""},
-		{"all given", rules.Profile{CloseTimeout: second, Response: 2 * second, Patience: 3 * second}, rules.Profile{CloseTimeout: second, Response: 2 * second, Patience: 3 * second}, ""},
-		{"a negative close timeout", rules.Profile{CloseTimeout: -1}, rules.Profile{}, "a time limit is negative: give positive durations such as 10s"},
-		{"a negative ping interval", rules.Profile{PingInterval: -1}, rules.Profile{}, "a time limit is negative: give positive durations such as 10s"},
-		{"too little patience", rules.Profile{Patience: 5 * second}, rules.Profile{}, "patience 5s does not reach past the close timeout with its tolerance (13s): raise --patience or lower --close-timeout"},
-		{"patience up to the limit", rules.Profile{Patience: 13 * second}, rules.Profile{}, "patience 13s does not reach past the close timeout with its tolerance (13s): raise --patience or lower --close-timeout"},
-		{"a long response", rules.Profile{Response: 60 * second}, rules.Profile{}, "response 1m0s is longer than patience 35s: raise --patience"},
+		{"defaults", rules.Profile{}, rules.Profile{CloseTimeout: 10 * second, Response: second,
+			Patience: 35 * second}, ""},
+		{"a long close timeout", rules.Profile{CloseTimeout: 60 * second},
+			rules.Profile{CloseTimeout: 60 * second, Response: second, Patience: 78 * second}, ""},
+		{"all given", rules.Profile{CloseTimeout: second, Response: 2 * second, Patience: 3 * second},
+			rules.Profile{CloseTimeout: second, Response: 2 * second, Patience: 3 * second}, ""},
+		{"a negative close timeout", rules.Profile{CloseTimeout: -1}, rules.Profile{},
+			"a time limit is negative: give positive durations such as 10s"},
+		{"a negative ping interval", rules.Profile{PingInterval: -1}, rules.Profile{},
+			"a time limit is negative: give positive durations such as 10s"},
+		{"too little patience", rules.Profile{Patience: 5 * second}, rules.Profile{},
+			"patience 5s does not reach past the close timeout with its tolerance (13s): raise --patience or lower --close-timeout"},
+		{"patience up to the limit", rules.Profile{Patience: 13 * second}, rules.Profile{},
+			"patience 13s does not reach past the close timeout with its tolerance (13s): raise --patience or lower --close-timeout"},
+		{"a long response", rules.Profile{Response: 60 * second}, rules.Profile{},
+			"response 1m0s is longer than patience 35s: raise --patience"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := c.p.WithDefaults()

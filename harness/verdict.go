@@ -30,7 +30,7 @@ type Result struct {
 	Findings []rules.Finding       // in the order of the scenario's rules
 	Record   *evidence.Record      // nil for most skips, and if the connection was never tried
 	Missing  []evidence.Capability // those that a skipped scenario lacked
-	Err      string                // why it could not be carried out; if a command says that it is not supported: its output
+	Err      string                // why it could not be carried out, or what a command said that is not supported
 	Started  time.Time
 	Took     time.Duration
 

@@ -13,7 +13,8 @@ func TestVerdict(t *testing.T) {
 		return rules.Finding{Rule: rules.Rule{ID: "R", Grade: g}, Outcome: o, Missing: evidence.Local}
 	}
 	alive := rules.Finding{Rule: rules.Alive, Outcome: rules.Kept}
-	untold := rules.Finding{Rule: rules.Rule{ID: "R25", Grade: rules.Must}, Outcome: rules.Unmeasured, Missing: evidence.CanEvents}
+	untold := rules.Finding{Rule: rules.Rule{ID: "R25", Grade: rules.Must}, Outcome: rules.Unmeasured,
+		Missing: evidence.CanEvents}
 	for _, c := range []struct {
 		name     string
 		findings []rules.Finding
@@ -24,17 +25,26 @@ func TestVerdict(t *testing.T) {
 		{"nothing", nil, Info, Info, nil},
 		{"alive alone judges nothing", []rules.Finding{alive}, Info, Info, nil},
 		{"kept", []rules.Finding{f(rules.Must, rules.Kept), alive}, Pass, Pass, nil},
-		{"a MUST breached", []rules.Finding{f(rules.Should, rules.Breached), f(rules.Must, rules.Breached), f(rules.Must, rules.Kept)}, Fail, Fail, nil},
-		{"a BUDGET breached", []rules.Finding{f(rules.Budget, rules.Breached), f(rules.Must, rules.Kept)}, Fail, Fail, nil},
-		{"a SHOULD breached", []rules.Finding{f(rules.Should, rules.Breached), f(rules.Must, rules.Kept)}, Warn, Fail, nil},
-		{"dead afterwards", []rules.Finding{f(rules.Must, rules.Kept), {Rule: rules.Alive, Outcome: rules.Breached}}, Fail, Fail, nil},
+		{"a MUST breached", []rules.Finding{f(rules.Should, rules.Breached), f(rules.Must, rules.Breached),
+			f(rules.Must, rules.Kept)}, Fail, Fail, nil},
+		{"a BUDGET breached", []rules.Finding{f(rules.Budget, rules.Breached), f(rules.Must, rules.Kept)}, Fail,
+			Fail, nil},
+		{"a SHOULD breached", []rules.Finding{f(rules.Should, rules.Breached), f(rules.Must, rules.Kept)}, Warn,
+			Fail, nil},
+		{"dead afterwards", []rules.Finding{f(rules.Must, rules.Kept),
+			{Rule: rules.Alive, Outcome: rules.Breached}}, Fail, Fail, nil},
 		{"measured", []rules.Finding{f(rules.Info, rules.Measured), alive}, Info, Info, nil},
 		{"moot", []rules.Finding{f(rules.Must, rules.Moot), alive}, Info, Info, nil},
-		{"not measured", []rules.Finding{f(rules.Budget, rules.Unmeasured), alive}, Skip, Skip, []evidence.Capability{evidence.Local}},
-		{"not measured, but something was judged", []rules.Finding{f(rules.Budget, rules.Unmeasured), f(rules.Must, rules.Kept)}, Pass, Pass, nil},
-		{"a figure, and no event to judge", []rules.Finding{f(rules.Info, rules.Measured), untold, alive}, Info, Info, nil},
-		{"no event to judge", []rules.Finding{untold, untold, alive}, Skip, Skip, []evidence.Capability{evidence.CanEvents}},
-		{"a figure, and something not measured", []rules.Finding{f(rules.Info, rules.Measured), untold, f(rules.Budget, rules.Unmeasured)}, Skip, Skip, []evidence.Capability{evidence.CanEvents, evidence.Local}},
+		{"not measured", []rules.Finding{f(rules.Budget, rules.Unmeasured), alive}, Skip, Skip,
+			[]evidence.Capability{evidence.Local}},
+		{"not measured, but something was judged",
+			[]rules.Finding{f(rules.Budget, rules.Unmeasured), f(rules.Must, rules.Kept)}, Pass, Pass, nil},
+		{"a figure, and no event to judge", []rules.Finding{f(rules.Info, rules.Measured), untold, alive}, Info,
+			Info, nil},
+		{"no event to judge", []rules.Finding{untold, untold, alive}, Skip, Skip,
+			[]evidence.Capability{evidence.CanEvents}},
+		{"a figure, and something not measured", []rules.Finding{f(rules.Info, rules.Measured), untold,
+			f(rules.Budget, rules.Unmeasured)}, Skip, Skip, []evidence.Capability{evidence.CanEvents, evidence.Local}},
 		{"a figure not measured", []rules.Finding{f(rules.Info, rules.Unmeasured), alive}, Info, Info, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -48,7 +58,8 @@ func TestVerdict(t *testing.T) {
 			got, missing := verdict(weighed(false), "")
 			strict, _ := verdict(weighed(true), "")
 			if got != c.want || strict != c.strict || !slices.Equal(missing, c.missing) {
-				t.Errorf("%s, strict %s, missing %q; want %s, %s, %q", got, strict, missing, c.want, c.strict, c.missing)
+				t.Errorf("%s, strict %s, missing %q; want %s, %s, %q", got, strict, missing, c.want, c.strict,
+					c.missing)
 			}
 		})
 	}
@@ -77,9 +88,10 @@ func TestWeights(t *testing.T) {
 		rule := rules.Rule{ID: "R0", Grade: c.grade, Check: func(*evidence.Record, rules.Profile) rules.Finding {
 			return rules.Finding{Outcome: rules.Breached, Got: "x"}
 		}}
-		other := rules.Rule{ID: "R0-other", Grade: rules.Info, Check: func(*evidence.Record, rules.Profile) rules.Finding {
-			return rules.Finding{Outcome: rules.Measured, Got: "x"}
-		}}
+		other := rules.Rule{ID: "R0-other", Grade: rules.Info,
+			Check: func(*evidence.Record, rules.Profile) rules.Finding {
+				return rules.Finding{Outcome: rules.Measured, Got: "x"}
+			}}
 		p := rules.Profile{Strict: c.strict}
 		if c.set != "" {
 			p.Weights = rules.Weights{"R0": c.set}
@@ -88,7 +100,8 @@ func TestWeights(t *testing.T) {
 		r.judge([]rules.Rule{rule, other}, p, nil)
 		f := r.Findings[0]
 		if r.Verdict != c.want || f.Outcome != c.outcome || f.Grading() != c.grading || f.Got == "" {
-			t.Errorf("%s, strict %t, set %q: %s, %s, %q; want %s, %s, %q", c.grade, c.strict, c.set, r.Verdict, f.Outcome, f.Grading(), c.want, c.outcome, c.grading)
+			t.Errorf("%s, strict %t, set %q: %s, %s, %q; want %s, %s, %q", c.grade, c.strict, c.set, r.Verdict,
+				f.Outcome, f.Grading(), c.want, c.outcome, c.grading)
 		}
 		if got := r.Findings[1]; got.Outcome != rules.Measured {
 			t.Errorf("another rule is %s", got.Outcome)

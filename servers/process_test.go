@@ -21,9 +21,11 @@ func TestFailureLine(t *testing.T) {
 		"node:net:1\nError: listen EADDRINUSE: address already in use\n    at Server.listen\n\n" +
 			"Node.js v20.20.2\n": `: it wrote "Error: listen EADDRINUSE: address already in use"`,
 		"panic: listen tcp :8080: bind: permission denied\n\n" +
-			"goroutine 1 [running]:\nmain.failed(...)\n\t/src/main.go:2 +0x25\nexit status 2\n": `: it wrote "panic: listen tcp :8080: bind: permission denied"`,
+			"goroutine 1 [running]:\nmain.failed(...)\n\t/src/main.go:2 +0x25\nexit status 2\n": "" +
+			`: it wrote "panic: listen tcp :8080: bind: permission denied"`,
 		"fatal error: all goroutines are asleep - deadlock!\n\n" +
-			"goroutine 1 [chan receive]:\nmain.errors()\n\t/src/main.go:2 +0x25\n": `: it wrote "fatal error: all goroutines are asleep - deadlock!"`,
+			"goroutine 1 [chan receive]:\nmain.errors()\n\t/src/main.go:2 +0x25\n": "" +
+			`: it wrote "fatal error: all goroutines are asleep - deadlock!"`,
 		"bind(): Permission denied\nbye\n":  `: it wrote "bind(): Permission denied"`,
 		"Failed to listen\nbye\n":           `: it wrote "Failed to listen"`,
 		"redis: service unavailable\nbye\n": `: it wrote "redis: service unavailable"`,
@@ -45,18 +47,20 @@ func TestReady(t *testing.T) {
 		accept, protocol string // right: the one of the key
 		want             string // the beginning of the error
 	}{
-		"success":                        {200, "", "", final + "the server answered HTTP 200"},
-		"redirection":                    {302, "", "", final + "the server answered HTTP 302"},
-		"forbidden":                      {403, "", "", final + "the server answered HTTP 403"},
-		"request timeout":                {408, "", "", later + "the server answered HTTP 408"},
-		"too early":                      {425, "", "", later + "the server answered HTTP 425"},
-		"too many requests":              {429, "", "", later + "the server answered HTTP 429"},
-		"internal error":                 {500, "", "", later + "the server answered HTTP 500"},
-		"not implemented":                {501, "", "", final + "the server answered HTTP 501"},
-		"unavailable":                    {503, "", "", later + "the server answered HTTP 503"},
-		"version not supported":          {505, "", "", final + "the server answered HTTP 505"},
-		"wrong accept":                   {101, "wrong", "", final + `the 101 response's Sec-WebSocket-Accept header is "wrong"`},
-		"subprotocol not offered":        {101, "right", "mqtt", final + `the 101 response has the subprotocol "mqtt"`},
+		"success":               {200, "", "", final + "the server answered HTTP 200"},
+		"redirection":           {302, "", "", final + "the server answered HTTP 302"},
+		"forbidden":             {403, "", "", final + "the server answered HTTP 403"},
+		"request timeout":       {408, "", "", later + "the server answered HTTP 408"},
+		"too early":             {425, "", "", later + "the server answered HTTP 425"},
+		"too many requests":     {429, "", "", later + "the server answered HTTP 429"},
+		"internal error":        {500, "", "", later + "the server answered HTTP 500"},
+		"not implemented":       {501, "", "", final + "the server answered HTTP 501"},
+		"unavailable":           {503, "", "", later + "the server answered HTTP 503"},
+		"version not supported": {505, "", "", final + "the server answered HTTP 505"},
+		"wrong accept": {101, "wrong", "",
+			final + `the 101 response's Sec-WebSocket-Accept header is "wrong"`},
+		"subprotocol not offered": {101, "right", "mqtt",
+			final + `the 101 response has the subprotocol "mqtt"`},
 		"right, with what it may choose": {101, "right", "chat", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,8 @@ func TestFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Kill()
-		for limit := time.Now().Add(5 * time.Second); !strings.Contains(s.Output.String(), "ready"); time.Sleep(time.Millisecond) {
+		for limit := time.Now().Add(5 * time.Second); !strings.Contains(s.Output.String(),
+			"ready"); time.Sleep(time.Millisecond) {
 			if time.Now().After(limit) {
 				t.Fatal("it does not begin")
 			}

@@ -19,7 +19,8 @@ func TestListener(t *testing.T) {
 	}
 	for _, keeps := range []bool{true, false} {
 		answer := map[bool]string{true: "yes", false: "no"}[keeps]
-		cmd := Shell(t.Context(), fmt.Sprintf(`FINWAIT_TEST_KEEPS=%s exec "%s" -test.run "^TestListener$"`, answer, os.Args[0]))
+		cmd := Shell(t.Context(), fmt.Sprintf(`FINWAIT_TEST_KEEPS=%s exec "%s" -test.run "^TestListener$"`, answer,
+			os.Args[0]))
 		s, err := Start(cmd)
 		if err != nil {
 			t.Fatal(err)

@@ -198,7 +198,8 @@ func TestTail(t *testing.T) {
 		t.Error(tail.String())
 	}
 	_, _ = tail.Write([]byte(strings.Repeat("x", tailSize-1) + "y"))
-	if got := tail.String(); len(got) != tailSize+len("…") || !strings.HasPrefix(got, "…xx") || !strings.HasSuffix(got, "xy") {
+	if got := tail.String(); len(got) != tailSize+len("…") || !strings.HasPrefix(got,
+		"…xx") || !strings.HasSuffix(got, "xy") {
 		t.Errorf("%d bytes", len(got))
 	}
 }
