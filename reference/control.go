@@ -16,13 +16,13 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// The control contract, v1: text messages that begin with "finwait:" are
-// commands to the application, and connections opened with ?finwait=TOKEN have
-// their close events reported.
+// This file implements the control contract, v1. Text messages that begin with
+// "finwait:" are commands to the application. The application reports the close
+// events of connections that were opened with ?finwait=TOKEN.
 
-// CloseEvent is what the application is told at the end of a connection.
+// CloseEvent is what the application receives at the end of a connection.
 type CloseEvent struct {
-	Code   int       `json:"code"` // of the first Close received; 1005: it had none; 1006: there was none
+	Code   int       `json:"code"` // of the first Close frame received; 1005: it had no code; 1006: no Close frame came
 	Reason string    `json:"reason"`
 	Clean  bool      `json:"clean"` // TCP was closed after a completed closing handshake
 	At     time.Time `json:"at"`
@@ -30,20 +30,19 @@ type CloseEvent struct {
 
 var errTerminated = errors.New("the application killed the connection")
 
-// maxTokens bounds the events that are kept, maxFill the bytes of one fill.
 const (
-	maxTokens = 10_000
-	maxFill   = 64 << 20
+	maxTokens = 10_000   // connections whose close events are kept
+	maxFill   = 64 << 20 // bytes of one fill
 )
 
-// told keeps the close events by token.
-type told struct {
+// eventStore keeps the close events of the last maxTokens tokens.
+type eventStore struct {
 	mu     sync.Mutex
 	events map[string][]CloseEvent
 	tokens []string // in the order of their first event
 }
 
-func (t *told) add(token string, e CloseEvent) {
+func (t *eventStore) add(token string, e CloseEvent) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.events == nil {
@@ -59,17 +58,17 @@ func (t *told) add(token string, e CloseEvent) {
 	}
 }
 
-func (t *told) list(token string) []byte {
+func (t *eventStore) list(token string) []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	list, err := json.Marshal(append([]CloseEvent{}, t.events[token]...))
 	if err != nil {
-		return []byte("[]") // a time that JSON cannot write; there is none
+		return []byte("[]") // only a time that JSON cannot write; this does not happen
 	}
 	return list
 }
 
-// query takes the contract's parameters from the request.
+// query returns the parameters of the request's URL.
 func (c *conn) query(head []byte) url.Values {
 	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
 	if err != nil {
@@ -78,47 +77,47 @@ func (c *conn) query(head []byte) url.Values {
 	return r.URL.Query()
 }
 
-// welcome obeys the command that a connection was opened with.
-func (c *conn) welcome(command string) error {
+// obeyOnOpen obeys the command in the URL that opened the connection.
+func (c *conn) obeyOnOpen(command string) error {
 	if err := c.send(ws.NewTextFrame([]byte("finwait:opened"))); err != nil {
 		return err
 	}
 	return c.obey(command)
 }
 
-// obey carries out a command; one that is not known, or malformed, is answered
-// with what is wrong.
+// obey carries out a command. It answers an unknown or malformed command with
+// an error text.
 func (c *conn) obey(line string) error {
 	command, rest, _ := strings.Cut(line, " ")
 	switch command {
 	case "hello":
-		return c.say("finwait:v1 close terminate fill kick-all events")
+		return c.sendText("finwait:v1 close terminate fill kick-all events")
 	case "close", "kick-all":
 		code, reason, err := closeArguments(rest)
 		if err != nil {
-			return c.say("finwait:error " + err.Error())
+			return c.sendText("finwait:error " + err.Error())
 		}
 		if command == "kick-all" {
 			c.onKick(c, code, reason)
 		}
-		return c.onAsk(c, code, reason)
+		return c.onAppClose(c, code, reason)
 	case "terminate":
 		return c.onTerminate(c)
 	case "fill":
 		n, err := strconv.Atoi(rest)
 		if err != nil || n < 0 || n > maxFill {
-			return c.say("finwait:error fill takes a number of bytes, 67108864 at most")
+			return c.sendText("finwait:error fill takes a number of bytes, 67108864 at most")
 		}
 		return c.onFill(c, n)
 	case "events":
-		return c.say(string(c.told.list(rest)))
+		return c.sendText(string(c.closeEvents.list(rest)))
 	}
-	return c.say("finwait:error no such command")
+	return c.sendText("finwait:error no such command")
 }
 
-func (c *conn) say(text string) error { return c.send(ws.NewTextFrame([]byte(text))) }
+func (c *conn) sendText(text string) error { return c.send(ws.NewTextFrame([]byte(text))) }
 
-// closeArguments reads [code [reason]]; 0 is no code.
+// closeArguments parses [code [reason]]. Code 0 means that there is none.
 func closeArguments(s string) (ws.StatusCode, string, error) {
 	if s == "" {
 		return 0, "", nil
@@ -131,10 +130,10 @@ func closeArguments(s string) (ws.StatusCode, string, error) {
 	return ws.StatusCode(code), reason, nil
 }
 
-// ask starts the closing handshake for the application. A code that may not be
-// sent becomes 1011 (7.4.1). What the peer sends meanwhile is read on, and
-// nothing of it moves the limit.
-func (c *conn) ask(code ws.StatusCode, reason string) error {
+// closeForApp starts the closing handshake for the application. A code that may
+// not be sent becomes 1011 (7.4.1). The server goes on reading, and nothing that
+// the peer sends moves the deadline.
+func (c *conn) closeForApp(code ws.StatusCode, reason string) error {
 	if code != 0 && !sendable(code) {
 		code, reason = ws.StatusInternalServerError, ""
 	}
@@ -142,35 +141,35 @@ func (c *conn) ask(code ws.StatusCode, reason string) error {
 }
 
 func (c *conn) sendClose(code ws.StatusCode, reason string) error {
-	c.begin()
+	c.startCloseTimer()
 	if code == 0 {
 		return c.send(ws.NewCloseFrame(nil))
 	}
 	return c.send(closeFrame(code, reason))
 }
 
-// terminate kills the connection: no Close, one RST.
+// terminate ends the connection by RST, without a Close frame.
 func (c *conn) terminate() error {
 	c.abort()
 	return errTerminated
 }
 
-// fill sends n bytes in messages, while the connection reads on. A message
-// that the peer does not take within CloseTimeout makes the connection stuck:
-// nothing can be written behind a frame that is cut.
+// fill sends n bytes in messages, while the connection goes on reading. If the
+// peer does not take a message within CloseTimeout, the frame is cut, and nothing
+// can be written after it.
 func (c *conn) fill(n int) error {
 	c.filling.Go(func() {
-		for ; n > 0 && !c.stuck.Load() && !c.ending.Load(); n -= 64 << 10 {
-			c.fillOne(min(n, 64<<10), c.CloseTimeout)
+		for ; n > 0 && !c.frameCut.Load() && !c.closingBegan.Load(); n -= 64 << 10 {
+			c.fillMessage(min(n, 64<<10), c.CloseTimeout)
 		}
 	})
 	return nil
 }
 
-func (c *conn) fillOne(n int, limit time.Duration) {
+func (c *conn) fillMessage(n int, limit time.Duration) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if c.closed || c.ending.Load() {
+	if c.closeSent || c.closingBegan.Load() {
 		return
 	}
 	end := time.Now().Add(limit)
@@ -184,21 +183,21 @@ func (c *conn) fillOne(n int, limit time.Duration) {
 		switch {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(end):
-			_ = c.net.SetWriteDeadline(end) // it was one of Read's
+			_ = c.net.SetWriteDeadline(end) // Read had set the deadline
 		default:
-			c.stuck.Store(true)
+			c.frameCut.Store(true)
 			return
 		}
 	}
 }
 
-// kick is the Close that kick-all has for a connection.
+// kick holds the code and reason of the Close frame that kick-all sends.
 type kick struct {
 	code   ws.StatusCode
 	reason string
 }
 
-// kickOthers has every other open connection close itself.
+// kickOthers makes every other open connection start its closing handshake.
 func (c *conn) kickOthers(code ws.StatusCode, reason string) {
 	c.conns.Range(func(other, _ any) bool {
 		if o := other.(*conn); o != c {
@@ -209,12 +208,13 @@ func (c *conn) kickOthers(code ws.StatusCode, reason string) {
 	})
 }
 
-// closeEvent is what the application is told when the descriptor is released.
+// closeEvent makes the event that the application receives when the descriptor
+// is closed.
 func (c *conn) closeEvent() CloseEvent {
 	e := CloseEvent{Code: int(ws.StatusAbnormalClosure), At: time.Now().UTC()}
-	if c.received != nil {
-		code, reason := parseClose(*c.received)
-		e.Code, e.Reason, e.Clean = int(code), reason, c.closed && !c.aborted
+	if c.receivedClose != nil {
+		code, reason := parseClose(*c.receivedClose)
+		e.Code, e.Reason, e.Clean = int(code), reason, c.closeSent && !c.aborted
 	}
 	return e
 }

@@ -12,17 +12,18 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// Fault is one way to be wrong. Everything else about the server stays right.
+// Fault is one named misbehaviour. Everything else about the server stays correct.
 type Fault struct {
 	Name   string
 	Text   string   // what the server does, in one sentence
 	Breaks []string // the ids of the rules that it is meant to break
 }
 
-// Faults lists those that show while the server runs, sorted by name.
+// Faults lists the faults that show while the server runs, sorted by name.
 func Faults() []Fault { return list(slices.Concat(faults(), controlFaults())) }
 
-// StopFaults lists those that show when it is asked to stop, sorted by name.
+// StopFaults lists the faults that show when the server is asked to stop, sorted by
+// name.
 func StopFaults() []Fault { return list(stopFaults()) }
 
 func list(faults []fault) []Fault {
@@ -34,56 +35,56 @@ func list(faults []fault) []Fault {
 	return list
 }
 
-// behaviour is what the server does where it could be wrong. A fault replaces
-// one of these, at most two.
+// behaviour holds every decision that a fault can change. A fault replaces one or
+// two of the functions.
 type behaviour struct {
 	Options
-	onOpen    func(*conn) error                        // takes the opening handshake
-	onRefusal func(c *conn, status []byte, whole bool) // sends the HTTP status; whole: the request was not cut
-	onSend    func(ws.Frame) []ws.Frame                // what goes out for one frame
-	onOffence func(*conn, offence) verdict             // tells the peer, or does not
-	onClose   func(c *conn, body []byte) error         // a Close that may be sent came
-	onGone    func(*conn)                              // FIN came without a Close
-	onEnd     func(*conn)                              // the peer's Close came, the own is sent
-	onNotify  func(*conn)                              // TLS ends before TCP
+	onOpen          func(*conn) error                        // does the opening handshake
+	onRefusal       func(c *conn, status []byte, whole bool) // sends the HTTP status; whole: the request was complete
+	onSend          func(ws.Frame) []ws.Frame                // returns the frames to send in place of one frame
+	onViolation     func(*conn, violation) verdict           // handles a violation by the peer
+	onClose         func(c *conn, body []byte) error         // a valid Close frame came
+	onPeerFIN       func(*conn)                              // FIN came without a Close frame
+	onHandshakeDone func(*conn)                              // both Close frames have passed
+	onTLSEnd        func(*conn)                              // TLS ends before TCP
 
-	onAsk       func(c *conn, code ws.StatusCode, reason string) error // the application closes
-	onTerminate func(*conn) error                                      // the application kills
-	onFill      func(c *conn, n int) error                             // the application sends much
-	onKick      func(c *conn, code ws.StatusCode, reason string)       // the application closes all others
-	onWelcome   func(c *conn, command string) error                    // a connection opened with a command
-	onHeard     func(*conn)                                            // bytes came
-	onEvent     func(*conn, CloseEvent)                                // the descriptor is released
+	onAppClose   func(c *conn, code ws.StatusCode, reason string) error // the application closes the connection
+	onTerminate  func(*conn) error                                      // the application ends the connection by RST
+	onFill       func(c *conn, n int) error                             // the application sends n bytes
+	onKick       func(c *conn, code ws.StatusCode, reason string)       // the application closes all other connections
+	onWelcome    func(c *conn, command string) error                    // obeys the command in the URL
+	onBytes      func(*conn)                                            // bytes came from the peer
+	onCloseEvent func(*conn, CloseEvent)                                // reports the close event to the application
 
-	onStop  func(*server, net.Listener) error // the server is asked to stop; its error is that of Serve
-	onLimit func(Options) time.Time           // gives the absolute end of the shutdown
-	onLeave func(*conn) error                 // a connection learns of it
+	onStopRequest func(*server, net.Listener) error // the server is asked to stop; Serve returns its error
+	stopDeadline  func(Options) time.Time           // returns the absolute end of the shutdown
+	onServerStop  func(*conn) error                 // closes a connection because the server stops
 }
 
-// behave gives the right behaviour, with the fault that o names.
-func behave(o Options) (behaviour, error) {
+// newBehaviour returns the correct behaviour, changed by the fault that o names.
+func newBehaviour(o Options) (behaviour, error) {
 	b := behaviour{
-		Options:   o.withDefaults(),
-		onOpen:    (*conn).open,
-		onRefusal: (*conn).refuse,
-		onSend:    func(f ws.Frame) []ws.Frame { return []ws.Frame{f} },
-		onOffence: (*conn).fail,
-		onClose:   (*conn).answer,
-		onGone:    (*conn).end,
-		onEnd:     (*conn).end,
-		onNotify:  (*conn).notify,
+		Options:         o.withDefaults(),
+		onOpen:          (*conn).open,
+		onRefusal:       (*conn).refuse,
+		onSend:          func(f ws.Frame) []ws.Frame { return []ws.Frame{f} },
+		onViolation:     (*conn).fail,
+		onClose:         (*conn).answer,
+		onPeerFIN:       (*conn).closeTCP,
+		onHandshakeDone: (*conn).closeTCP,
+		onTLSEnd:        (*conn).sendCloseNotify,
 
-		onAsk:       (*conn).ask,
-		onTerminate: (*conn).terminate,
-		onFill:      (*conn).fill,
-		onKick:      (*conn).kickOthers,
-		onWelcome:   (*conn).welcome,
-		onHeard:     func(*conn) {},
-		onEvent:     func(c *conn, e CloseEvent) { c.told.add(c.token, e) },
+		onAppClose:   (*conn).closeForApp,
+		onTerminate:  (*conn).terminate,
+		onFill:       (*conn).fill,
+		onKick:       (*conn).kickOthers,
+		onWelcome:    (*conn).obeyOnOpen,
+		onBytes:      func(*conn) {},
+		onCloseEvent: func(c *conn, e CloseEvent) { c.closeEvents.add(c.token, e) },
 
-		onStop:  func(_ *server, l net.Listener) error { _ = l.Close(); return nil },
-		onLimit: func(o Options) time.Time { return time.Now().Add(o.CloseTimeout) },
-		onLeave: (*conn).leave,
+		onStopRequest: func(_ *server, l net.Listener) error { _ = l.Close(); return nil },
+		stopDeadline:  func(o Options) time.Time { return time.Now().Add(o.CloseTimeout) },
+		onServerStop:  (*conn).sendGoingAway,
 	}
 	var names []string
 	for _, f := range slices.Concat(faults(), controlFaults(), stopFaults()) {
@@ -96,7 +97,7 @@ func behave(o Options) (behaviour, error) {
 	if o.Fault == "" {
 		return b, nil
 	}
-	return b, fmt.Errorf("fault %q is not known; known are %s", o.Fault, strings.Join(names, " "))
+	return b, fmt.Errorf("fault %q is not known: give one of %s", o.Fault, strings.Join(names, " "))
 }
 
 type fault struct {
@@ -110,13 +111,15 @@ func faults() []fault {
 		{Fault{"no-answer", "closes TCP on a Close without answering it", []string{"R1", "R11"}}, func(b *behaviour) {
 			b.onClose = func(*conn, []byte) error { return errAnswered }
 		}},
-		{Fault{"answer-late", "waits (Options.Late) before it answers a Close", []string{"R2", "R8", "R13"}}, func(b *behaviour) {
+		{Fault{"answer-late", "waits (Options.Late) before it answers a Close",
+			[]string{"R2", "R8", "R13"}}, func(b *behaviour) {
 			b.onClose = func(c *conn, body []byte) error {
 				pause(c.stop, c.Late)
 				return c.answer(body)
 			}
 		}},
-		{Fault{"ignores-close-in-message", "ignores a Close between the fragments of a message", []string{"R1", "R8", "R11"}}, func(b *behaviour) {
+		{Fault{"ignores-close-in-message", "ignores a Close between the fragments of a message",
+			[]string{"R1", "R8", "R11"}}, func(b *behaviour) {
 			b.onClose = func(c *conn, body []byte) error {
 				if c.fragmented {
 					return nil
@@ -124,45 +127,51 @@ func faults() []fault {
 				return c.answer(body)
 			}
 		}},
-		{Fault{"echo-after-close", "goes on echoing for 100 ms before it answers a Close", []string{"R1", "R12"}}, func(b *behaviour) {
+		{Fault{"echo-after-close", "echoes for another 100 ms before it answers a Close",
+			[]string{"R1", "R12"}}, func(b *behaviour) {
 			b.onClose = func(c *conn, body []byte) error {
-				if !c.limit.IsZero() && !c.closed { // a second Close
+				if !c.deadline.IsZero() && !c.closeSent { // this is the second Close frame
 					return nil
 				}
-				c.limit = time.Now().Add(100 * time.Millisecond)
-				if err := c.talk(); !errors.Is(err, errLimit) {
+				c.deadline = time.Now().Add(100 * time.Millisecond)
+				if err := c.readFrames(); !errors.Is(err, errDeadline) {
 					return err
 				}
-				c.limit = time.Time{}
+				c.deadline = time.Time{}
 				return c.answer(body)
 			}
 		}},
 
 		// The Close frame and what goes out around it.
-		{Fault{"answer-1005", "puts 1005 into a Close that has no code", []string{"R4", "R15"}}, ownClose(func(f ws.Frame) []ws.Frame {
+		{Fault{"answer-1005", "puts 1005 into a Close that has no code",
+			[]string{"R4", "R15"}}, ownClose(func(f ws.Frame) []ws.Frame {
 			if len(f.Payload) == 0 {
 				f = closeFrame(ws.StatusNoStatusRcvd, "")
 			}
 			return []ws.Frame{f}
 		})},
-		{Fault{"body-one-byte", "sends Close frames with a body of one byte", []string{"R5", "R14", "R29", "R38"}}, ownClose(func(ws.Frame) []ws.Frame {
+		{Fault{"body-one-byte", "sends Close frames with a body of one byte",
+			[]string{"R5", "R14", "R29", "R38"}}, ownClose(func(ws.Frame) []ws.Frame {
 			return []ws.Frame{ws.NewCloseFrame([]byte{3})}
 		})},
-		{Fault{"close-bad-utf8", "sends Close frames with a reason that is not UTF-8", []string{"R5", "R14"}}, ownClose(func(f ws.Frame) []ws.Frame {
+		{Fault{"close-bad-utf8", "sends Close frames with a reason that is not UTF-8",
+			[]string{"R5", "R14"}}, ownClose(func(f ws.Frame) []ws.Frame {
 			code, _ := parseClose(f.Payload)
 			if code == ws.StatusNoStatusRcvd {
 				code = ws.StatusNormalClosure
 			}
 			return []ws.Frame{closeFrame(code, "\xff\xfe")}
 		})},
-		{Fault{"close-fragmented", "sends Close frames with FIN=0", []string{"R5"}}, ownClose(func(f ws.Frame) []ws.Frame {
+		{Fault{"close-fragmented", "sends Close frames with FIN=0",
+			[]string{"R5"}}, ownClose(func(f ws.Frame) []ws.Frame {
 			f.Header.Fin = false
 			return []ws.Frame{f}
 		})},
 		{Fault{"masks-frames", "masks every frame", []string{"R5"}}, func(b *behaviour) {
 			b.onSend = func(f ws.Frame) []ws.Frame { return []ws.Frame{ws.MaskFrame(f)} }
 		}},
-		{Fault{"data-after-close", "sends a text behind its own Close", []string{"R6", "R40"}}, ownClose(func(f ws.Frame) []ws.Frame {
+		{Fault{"data-after-close", "sends a text after its own Close",
+			[]string{"R6", "R40"}}, ownClose(func(f ws.Frame) []ws.Frame {
 			return []ws.Frame{f, ws.NewTextFrame([]byte("one more thing"))}
 		})},
 		{Fault{"two-closes", "sends every Close twice", []string{"R7"}}, ownClose(func(f ws.Frame) []ws.Frame {
@@ -170,90 +179,106 @@ func faults() []fault {
 		})},
 
 		// TCP after both Close frames.
-		{Fault{"never-fin", "keeps TCP open after both Close frames, for ever", []string{"R8", "R9", "R13", "R16", "R16-crowd", "R19", "R26", "R33"}}, func(b *behaviour) {
-			b.onEnd = (*conn).park
+		{Fault{"never-fin", "keeps TCP open forever after both Close frames",
+			[]string{"R8", "R9", "R13", "R16", "R16-crowd", "R19", "R26", "R33"}}, func(b *behaviour) {
+			b.onHandshakeDone = (*conn).holdUntilStop
 		}},
-		{Fault{"waits-for-fin", "leaves it to the peer to close TCP, for ever", []string{"R8", "R9", "R13", "R16", "R16-crowd", "R19", "R26", "R33"}}, func(b *behaviour) {
-			b.onEnd = func(c *conn) { c.drain(forever()) }
+		{Fault{"waits-for-fin", "waits forever for the peer to close TCP",
+			[]string{"R8", "R9", "R13", "R16", "R16-crowd", "R19", "R26", "R33"}}, func(b *behaviour) {
+			b.onHandshakeDone = func(c *conn) { c.drain(forever()) }
 		}},
-		{Fault{"fins-second", "leaves it to the peer to close TCP for 280 ms", []string{"R9"}}, func(b *behaviour) {
-			b.onEnd = func(c *conn) {
+		{Fault{"fins-second", "waits 280 ms for the peer to close TCP first", []string{"R9"}}, func(b *behaviour) {
+			b.onHandshakeDone = func(c *conn) {
 				c.drain(time.Now().Add(280 * time.Millisecond))
-				c.end()
+				c.closeTCP()
 			}
 		}},
-		{Fault{"fin-late", "lets the close timeout pass before it closes TCP", []string{"R8", "R9", "R13"}}, func(b *behaviour) {
-			b.onEnd = func(c *conn) { c.drain(c.limit) }
+		{Fault{"fin-late", "waits for the close timeout before it closes TCP",
+			[]string{"R8", "R9", "R13"}}, func(b *behaviour) {
+			b.onHandshakeDone = func(c *conn) { c.drain(c.deadline) }
 		}},
-		{Fault{"no-drain", "closes the descriptor behind its Close, whatever is still unread", []string{"R10"}}, func(b *behaviour) {
-			b.onEnd = func(*conn) {}
+		{Fault{"no-drain", "closes the descriptor after its Close, even if unread bytes are left",
+			[]string{"R10"}}, func(b *behaviour) {
+			b.onHandshakeDone = func(*conn) {}
 		}},
-		{Fault{"drains-forever", "sends FIN, then waits for the peer's without limit", []string{"R19", "R26", "R33"}}, func(b *behaviour) {
-			b.onEnd = func(c *conn) {
-				c.fin()
+		{Fault{"drains-forever", "sends FIN, then waits for the peer's FIN without a limit",
+			[]string{"R19", "R26", "R33"}}, func(b *behaviour) {
+			b.onHandshakeDone = func(c *conn) {
+				c.sendFIN()
 				c.drain(forever())
 			}
 		}},
-		{Fault{"fd-leak", "sends FIN, but never closes the descriptor", []string{"R16", "R16-crowd", "R19", "R26", "R33"}}, func(b *behaviour) {
-			b.onEnd = func(c *conn) {
-				c.fin()
-				c.park()
+		{Fault{"fd-leak", "sends FIN, but never closes the descriptor",
+			[]string{"R16", "R16-crowd", "R19", "R26", "R33"}}, func(b *behaviour) {
+			b.onHandshakeDone = func(c *conn) {
+				c.sendFIN()
+				c.holdUntilStop()
 			}
 		}},
 
-		{Fault{"no-close-notify", "serving TLS, sends FIN without a close_notify", []string{"R10-tls"}}, func(b *behaviour) {
-			b.onNotify = func(*conn) {}
+		{Fault{"no-close-notify", "sends FIN without a close_notify, under TLS",
+			[]string{"R10-tls"}}, func(b *behaviour) {
+			b.onTLSEnd = func(*conn) {}
 		}},
 
-		// Offences of the peer.
+		// Violations by the peer.
 		{Fault{"silent-violation", "fails a connection without a Close", []string{"R27-send"}}, func(b *behaviour) {
-			b.onOffence = func(*conn, offence) verdict { return fail }
+			b.onViolation = func(*conn, violation) verdict { return fail }
 		}},
-		{Fault{"ignores-violation", "passes over an offending frame", []string{"R26", "R27-close", "R27-send", "R28-held", "R28-process", "R28-wait"}}, func(b *behaviour) {
-			b.onOffence = func(*conn, offence) verdict { return skip }
+		{Fault{"ignores-violation", "ignores a frame that violates the protocol",
+			[]string{"R26", "R27-close", "R27-send", "R28-held", "R28-process", "R28-wait"}}, func(b *behaviour) {
+			b.onViolation = func(*conn, violation) verdict { return skip }
 		}},
-		{Fault{"never-ends-violation", "sends Close on an offence, but never closes TCP", []string{"R16", "R26", "R27-close", "R28-held"}}, func(b *behaviour) {
-			b.onOffence = func(c *conn, o offence) verdict {
+		{Fault{"never-ends-violation", "sends a Close after a violation, but never closes TCP",
+			[]string{"R16", "R26", "R27-close", "R28-held"}}, func(b *behaviour) {
+			b.onViolation = func(c *conn, o violation) verdict {
 				c.fail(o)
-				c.park()
+				c.holdUntilStop()
 				return fail
 			}
 		}},
-		{Fault{"waits-after-violation", "waits for an answer to the Close that it sent on an offence", []string{"R28-wait"}}, func(b *behaviour) {
-			b.onOffence = func(c *conn, o offence) verdict {
+		{Fault{"waits-after-violation", "waits for an answer to the Close that it sent after a violation",
+			[]string{"R28-wait"}}, func(b *behaviour) {
+			b.onViolation = func(c *conn, o violation) verdict {
 				c.fail(o)
 				return skip
 			}
 		}},
-		{Fault{"processes-after-violation", "goes on echoing behind the Close that it sent on an offence, until the close timeout", []string{"R6", "R7", "R28-process", "R28-wait"}}, func(b *behaviour) {
-			b.onOffence = func(c *conn, o offence) verdict {
-				if c.limit.IsZero() {
+		{Fault{"processes-after-violation", "echoes until the close timeout after the Close that it sent for a violation",
+			[]string{"R6", "R7", "R28-process", "R28-wait"}}, func(b *behaviour) {
+			b.onViolation = func(c *conn, o violation) verdict {
+				if c.deadline.IsZero() {
 					c.fail(o)
-					c.closed = false
+					c.closeSent = false
 				}
 				return skip
 			}
 		}},
 		{Fault{"wrong-code", "fails a connection with 1000", []string{"R29"}}, func(b *behaviour) {
-			b.onOffence = func(c *conn, o offence) verdict {
-				return c.fail(offence{ws.StatusNormalClosure, o.err})
+			b.onViolation = func(c *conn, o violation) verdict {
+				return c.fail(violation{ws.StatusNormalClosure, o.err})
 			}
 		}},
 		{Fault{"too-big-1011", "refuses a message over 128 KiB with 1011", []string{"R29-size"}}, func(b *behaviour) {
 			b.MaxMessage = 128 << 10
-			b.onOffence = func(c *conn, o offence) verdict {
+			b.onViolation = func(c *conn, o violation) verdict {
 				if o.code == ws.StatusMessageTooBig {
 					o.code = ws.StatusInternalServerError
 				}
 				return c.fail(o)
 			}
 		}},
-		{Fault{"ignores-bad-utf8", "echoes a text that is not UTF-8", []string{"R26", "R27-close", "R28-held", "R28-process"}}, passes(errText)},
-		{Fault{"accepts-unmasked", "takes frames that are not masked", []string{"R26", "R27-close", "R28-held", "R28-process", "R29"}}, passes(ws.ErrProtocolMaskRequired)},
-		{Fault{"accepts-rsv", "takes frames with reserved bits", []string{"R26", "R27-close", "R28-held", "R28-process", "R29"}}, passes(ws.ErrProtocolNonZeroRsv)},
-		{Fault{"echo-illegal-code", "answers a Close that has an illegal code with that code", []string{"R15", "R29"}}, passes(errCloseCode)},
-		{Fault{"accepts-bad-code", "answers a Close that has an illegal code with 1000", []string{"R29"}}, func(b *behaviour) {
-			passes(errCloseCode)(b)
+		{Fault{"ignores-bad-utf8", "echoes a text that is not UTF-8",
+			[]string{"R26", "R27-close", "R28-held", "R28-process"}}, tolerates(errText)},
+		{Fault{"accepts-unmasked", "accepts frames that are not masked",
+			[]string{"R26", "R27-close", "R28-held", "R28-process", "R29"}}, tolerates(ws.ErrProtocolMaskRequired)},
+		{Fault{"accepts-rsv", "accepts frames with reserved bits",
+			[]string{"R26", "R27-close", "R28-held", "R28-process", "R29"}}, tolerates(ws.ErrProtocolNonZeroRsv)},
+		{Fault{"echo-illegal-code", "answers a Close that has an illegal code with that code",
+			[]string{"R15", "R29"}}, tolerates(errCloseCode)},
+		{Fault{"accepts-bad-code", "answers a Close that has an illegal code with 1000",
+			[]string{"R29"}}, func(b *behaviour) {
+			tolerates(errCloseCode)(b)
 			b.onClose = func(c *conn, body []byte) error {
 				if code, _ := parseClose(body); len(body) > 0 && !sendable(code) {
 					body = ws.NewCloseFrameBody(ws.StatusNormalClosure, "")
@@ -261,40 +286,44 @@ func faults() []fault {
 				return c.answer(body)
 			}
 		}},
-		{Fault{"stops-accepting", "opens no connection any more once it received an illegal close code", []string{"alive"}}, func(b *behaviour) {
-			var deaf atomic.Bool
-			b.onOffence = func(c *conn, o offence) verdict {
-				deaf.CompareAndSwap(false, errors.Is(o.err, errCloseCode))
+		{Fault{"stops-accepting", "opens no more connections after it received an illegal close code",
+			[]string{"alive"}}, func(b *behaviour) {
+			var refusing atomic.Bool
+			b.onViolation = func(c *conn, o violation) verdict {
+				refusing.CompareAndSwap(false, errors.Is(o.err, errCloseCode))
 				return c.fail(o)
 			}
 			b.onOpen = func(c *conn) error {
-				if deaf.Load() {
-					c.park()
+				if refusing.Load() {
+					c.holdUntilStop()
 				}
 				return c.open()
 			}
 		}},
 
-		// TCP without a closing handshake, and the opening one.
-		{Fault{"close-wait", "keeps the descriptor when FIN comes without a Close", []string{"R16", "R26", "R31", "R31-wire"}}, func(b *behaviour) {
-			b.onGone = (*conn).park
+		// TCP ends without a closing handshake, and faults of the opening handshake.
+		{Fault{"close-wait", "keeps the descriptor when FIN comes without a Close",
+			[]string{"R16", "R26", "R31", "R31-wire"}}, func(b *behaviour) {
+			b.onPeerFIN = (*conn).holdUntilStop
 		}},
 		{Fault{"close-1006", "sends Close 1006 when FIN comes without a Close", []string{"R15"}}, func(b *behaviour) {
-			b.onGone = func(c *conn) {
+			b.onPeerFIN = func(c *conn) {
 				_ = c.sendClose(ws.StatusAbnormalClosure, "")
-				c.end()
+				c.closeTCP()
 			}
 		}},
 		{Fault{"no-ping", "never pings", []string{"R32-declared"}}, func(b *behaviour) {
 			b.PingInterval = -1
 		}},
-		{Fault{"no-http-status", "closes TCP on a bad or late request without an HTTP status", []string{"R30"}}, func(b *behaviour) {
+		{Fault{"no-http-status", "closes TCP on a bad or late request without an HTTP status",
+			[]string{"R30"}}, func(b *behaviour) {
 			b.onRefusal = func(*conn, []byte, bool) {}
 		}},
-		{Fault{"keeps-half-request", "keeps a connection whose request never became whole", []string{"R31", "R31-wire"}}, func(b *behaviour) {
+		{Fault{"keeps-half-request", "keeps a connection whose request is never completed",
+			[]string{"R31", "R31-wire"}}, func(b *behaviour) {
 			b.onRefusal = func(c *conn, status []byte, whole bool) {
 				if !whole {
-					c.park()
+					c.holdUntilStop()
 				}
 				c.refuse(status, whole)
 			}
@@ -314,10 +343,10 @@ func ownClose(change func(ws.Frame) []ws.Frame) func(*behaviour) {
 	}
 }
 
-// passes takes one kind of offence for right.
-func passes(tolerated error) func(*behaviour) {
+// tolerates accepts one kind of violation.
+func tolerates(tolerated error) func(*behaviour) {
 	return func(b *behaviour) {
-		b.onOffence = func(c *conn, o offence) verdict {
+		b.onViolation = func(c *conn, o violation) verdict {
 			if errors.Is(o.err, tolerated) {
 				return pass
 			}
@@ -326,8 +355,8 @@ func passes(tolerated error) func(*behaviour) {
 	}
 }
 
-// park holds the connection, unread, until the server stops.
-func (c *conn) park() { <-c.stop }
+// holdUntilStop keeps the connection open and reads nothing until the server stops.
+func (c *conn) holdUntilStop() { <-c.stop }
 
-// forever is a limit that only the end of the server shortens.
+// forever is a deadline that only the end of the server shortens.
 func forever() time.Time { return time.Now().Add(1 << 62) }

@@ -158,7 +158,7 @@ func TestStopsAccepting(t *testing.T) {
 	t.Parallel()
 	r := serve(t, Options{Fault: "stops-accepting"}, nil)
 	if got := open(t, r.addr, frame(0x83, "")).transcript(); got != "close 1002, fin" {
-		t.Errorf("another offence: got %q", got)
+		t.Errorf("another violation: got %q", got)
 	}
 	if got := open(t, r.addr, closeWith(1006, "")).transcript(); got != "close 1002, fin" {
 		t.Errorf("illegal code: got %q", got)

@@ -17,7 +17,7 @@ func FuzzConn(f *testing.F) {
 			f.Add([]byte(x.send), x.half)
 		}
 	}
-	r := serve(f, Options{CloseTimeout: moment, PingInterval: moment, MaxMessage: 1 << 16}, nil)
+	r := serve(f, Options{CloseTimeout: lastMoment, PingInterval: lastMoment, MaxMessage: 1 << 16}, nil)
 	f.Fuzz(func(t *testing.T, sent []byte, half bool) {
 		t.Parallel()
 		p := open(t, r.addr, "")

@@ -17,18 +17,19 @@ const maxHead = 64 << 10
 
 var errHeadTooLong = errors.New("the request head is too long")
 
-// open takes the opening handshake. A request that is wrong, cut or late gets
-// an HTTP status and errRefused; a peer that left without a word, none.
+// open does the opening handshake. A request that is wrong, incomplete or late gets
+// an HTTP status, and open returns errRefused. A peer that left without sending a
+// byte gets no status.
 func (c *conn) open() error {
 	head, err := c.readHead()
-	if !errors.Is(err, errLimit) {
-		c.limit = time.Time{} // an end from here on has its own
+	if !errors.Is(err, errDeadline) {
+		c.deadline = time.Time{} // a closing from here on sets its own deadline
 	}
 	response, ok := []byte(nil), false
 	switch {
 	case err == nil:
 		response, ok = upgrade(head)
-	case errors.Is(err, errLimit):
+	case errors.Is(err, errDeadline):
 		response = refusal(http.StatusRequestTimeout)
 	case errors.Is(err, errStopping):
 		response = refusal(http.StatusServiceUnavailable)
@@ -47,7 +48,7 @@ func (c *conn) open() error {
 		return err
 	}
 	now := time.Now()
-	c.opened, c.heard, c.pinged = true, now, now
+	c.opened, c.lastReceived, c.lastPing = true, now, now
 	c.log("opened", 0, "")
 	query := c.query(head)
 	c.token = query.Get("finwait")
@@ -57,10 +58,10 @@ func (c *conn) open() error {
 	return nil
 }
 
-// refuse sends an HTTP status; a peer that does not take it loses it.
+// refuse sends an HTTP status. An error of the write is ignored.
 func (c *conn) refuse(status []byte, _ bool) { _ = c.write(status) }
 
-// readHead reads the request up to its blank line and not one byte further:
+// readHead reads the request up to its blank line and not one byte more, because
 // frames may follow in the same segment.
 func (c *conn) readHead() (head []byte, err error) {
 	for !bytes.HasSuffix(head, []byte("\n\r\n")) && !bytes.HasSuffix(head, []byte("\n\n")) {
@@ -76,7 +77,7 @@ func (c *conn) readHead() (head []byte, err error) {
 	return head, nil
 }
 
-// upgrade answers a whole request head: ok with 101, or not.
+// upgrade makes the response to a complete request head. ok: it is a 101.
 func upgrade(head []byte) (response []byte, ok bool) {
 	var b bytes.Buffer
 	_, err := ws.Upgrade(struct {

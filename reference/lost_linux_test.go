@@ -22,7 +22,7 @@ func TestLost(t *testing.T) {
 		{"dark", "", "", vanish, soon, 3 * soon},
 		{"dark in a frame", "", text("hello")[:8], vanish, soon, 3 * soon},
 		{"dark behind its Close", "", closeWith(1000, ""), vanish, limit - soon, limit + soon},
-		{"dark behind an offence", "", frame(0x83, ""), vanish, limit - soon, limit + soon},
+		{"dark after a violation", "", frame(0x83, ""), vanish, limit - soon, limit + soon},
 		{"dark", "no-ping", "", vanish, 0, 0},
 		{"dark behind its Close", "fd-leak", closeWith(1000, ""), vanish, 0, 0},
 	} {

@@ -1,6 +1,6 @@
-// Package reference is a WebSocket echo server that lets go of its peers as
-// RFC 6455 asks, within declared limits. On demand it has one named fault, so
-// that every rule of the catalogue can be seen to fail.
+// Package reference is a WebSocket echo server that closes its connections as
+// RFC 6455 demands, within declared limits. It can have one named fault, so that
+// every rule of the catalogue can be seen to fail.
 //
 // It never negotiates an extension or a subprotocol, and knows nothing of
 // finwait.
@@ -20,25 +20,26 @@ import (
 
 // Options sets the server's limits. The zero value is ready to use.
 type Options struct {
-	// CloseTimeout limits everything that comes after a closing began: the
-	// write of the Close, the wait for the peer's, the wait for its FIN. It
-	// also limits each write to a peer that does not read. Default 2s.
+	// CloseTimeout limits a closing as a whole: the write of the Close frame, the
+	// wait for the peer's Close frame, and the wait for its FIN. It also limits each
+	// write to a peer that does not read. Default 2s.
 	CloseTimeout time.Duration
-	// PingInterval is the time between pings. A peer from which no byte came
-	// between one ping and the next is reset. Default 1s; negative: no pings.
+	// PingInterval is the time between Pings. If no byte came from a peer between two
+	// Pings, the server sends it RST. Default 1s; negative: no Pings.
 	PingInterval time.Duration
 	// HandshakeTimeout limits the TLS handshake and the request together.
 	// Default 2s.
 	HandshakeTimeout time.Duration
-	// Late is how long the fault answer-late waits. Default 5s.
+	// Late is how long the fault answer-late waits; event-late waits three times as
+	// long. Default 5s.
 	Late time.Duration
 	// MaxMessage is the longest message in bytes; a longer one fails the
 	// connection with 1009. Default 16 MiB.
 	MaxMessage int64
 	// Fault is the name of one of Faults, or empty.
 	Fault string
-	// Log gets the server's own view, synchronously and from several
-	// goroutines at once, so it should return quickly. May be nil.
+	// Log gets each event of the server. The server calls it from several goroutines
+	// at once and waits for it, so it must return quickly. May be nil.
 	Log func(Event)
 }
 
@@ -47,26 +48,25 @@ type Event struct {
 	Conn uint64 // counts from 1 in the order of accept
 	Peer netip.AddrPort
 	At   time.Time // with its monotonic part
-	// What is "accepted", "opened", "close-received", "offence",
-	// "close-sent", "fin-sent" or "released" (the descriptor's close(2) has
-	// just returned).
+	// What is "accepted", "opened", "close-received", "violation", "close-sent",
+	// "fin-sent" or "released" (the descriptor's close(2) has just returned).
 	What   string
-	Code   int    // of a Close (1005: it had none) or of an offence, else 0
-	Reason string // of a Close or of an offence; may be any bytes
+	Code   int    // of a Close frame (1005: it had no code) or of a violation, else 0
+	Reason string // of a Close frame or of a violation; may be any bytes
 }
 
-// Check tells, before anything listens, whether [Serve] takes the options.
+// Check reports, before anything listens, whether [Serve] accepts the options.
 func (o Options) Check() error {
-	_, err := behave(o)
+	_, err := newBehaviour(o)
 	return err
 }
 
 // Serve answers every connection that l accepts until ctx ends. Then it closes
-// l, sends each peer Close 1001 and returns nil once every connection is
-// released, about CloseTimeout later at most. If l fails first, it does the
-// same and returns l's error. l must give TCP connections, or TLS over TCP.
+// l, sends each peer a Close frame with 1001, and returns nil when every connection
+// is closed, at most about CloseTimeout later. If l fails first, it does the same
+// and returns l's error. l must accept TCP connections, or TLS over TCP.
 func Serve(ctx context.Context, l net.Listener, o Options) error {
-	b, err := behave(o)
+	b, err := newBehaviour(o)
 	if err != nil {
 		return err
 	}
@@ -81,22 +81,22 @@ func Serve(ctx context.Context, l net.Listener, o Options) error {
 	case <-ended:
 		err = accepting
 	case <-ctx.Done():
-		err = s.onStop(s, l)
+		err = s.onStopRequest(s, l)
 	}
 	s.shutdown()
 	_ = l.Close()
 	<-ended
-	s.group.Wait() // who came in between
+	s.group.Wait() // for connections that were accepted meanwhile
 	return err
 }
 
 type server struct {
 	behaviour
-	conns sync.Map // the *conn that are not released
-	told  told
-	group sync.WaitGroup
-	stop  chan struct{}
-	limit time.Time // the absolute end of the shutdown; set before stop is closed
+	conns       sync.Map // the keys are the *conn whose descriptors are open
+	closeEvents eventStore
+	group       sync.WaitGroup
+	stop        chan struct{}
+	deadline    time.Time // absolute end of the shutdown; set before stop is closed
 }
 
 // accept starts a goroutine for each connection, until l fails.
@@ -105,7 +105,7 @@ func (s *server) accept(ctx context.Context, l net.Listener) error {
 		accepted, err := l.Accept()
 		switch {
 		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ECONNABORTED):
-			pause(ctx.Done(), moment)
+			pause(ctx.Done(), lastMoment)
 			continue
 		case err != nil:
 			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
@@ -124,9 +124,9 @@ func (s *server) accept(ctx context.Context, l net.Listener) error {
 	}
 }
 
-// shutdown wakes every connection, so that each closes itself.
+// shutdown wakes every connection, so that each starts its closing handshake.
 func (s *server) shutdown() {
-	s.limit = s.onLimit(s.Options)
+	s.deadline = s.stopDeadline(s.Options)
 	close(s.stop)
 	s.conns.Range(func(c, _ any) bool {
 		c.(*conn).wake()
@@ -144,8 +144,8 @@ func (s *server) stopping() bool {
 	}
 }
 
-// moment is how long a last look or a last word may take when time is up.
-const moment = 50 * time.Millisecond
+// lastMoment is how long one more read or write may take after a deadline.
+const lastMoment = 50 * time.Millisecond
 
 // pause waits for d, or until stop is closed.
 func pause(stop <-chan struct{}, d time.Duration) {

@@ -10,14 +10,14 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// offence is a breach of the protocol and the code that fits it (RFC 6455,
-// 7.4.1).
-type offence struct {
+// violation is a breach of the protocol by the peer, with the close code for it
+// (RFC 6455, 7.4.1).
+type violation struct {
 	code ws.StatusCode
 	err  error
 }
 
-// Offences that ws.CheckHeader does not know.
+// Violations that ws.CheckHeader does not detect.
 var (
 	errLengthForm = errors.New("length is not in its minimal form")
 	errTooLong    = errors.New("message is too long")
@@ -27,19 +27,19 @@ var (
 	errReason     = errors.New("close reason is not UTF-8")
 )
 
-// verdict is what follows from an offence.
+// verdict says what the server does about a violation.
 type verdict int
 
 const (
-	fail verdict = iota // the connection ends
-	skip                // the frame is passed over
-	pass                // the frame counts as right
+	fail verdict = iota // fail the connection
+	skip                // ignore the frame
+	pass                // process the frame as if it were correct
 )
 
-var errSkip = errors.New("the frame is passed over")
+var errSkip = errors.New("the frame is ignored")
 
-// talk reads frames and echoes messages until the connection has to end.
-func (c *conn) talk() error {
+// readFrames reads frames and echoes messages until the connection must end.
+func (c *conn) readFrames() error {
 	for {
 		head, err := c.in.Peek(ws.MinHeaderSize)
 		if err != nil {
@@ -60,7 +60,7 @@ func (c *conn) talk() error {
 	}
 }
 
-// check looks at a header before its payload is read (5.2, 5.4, 5.5, 10.4).
+// check checks a header before the payload is read (5.2, 5.4, 5.5, 10.4).
 func (c *conn) check(h ws.Header, form byte, err error) error {
 	state, room := ws.StateServerSide, c.MaxMessage
 	if c.fragmented {
@@ -73,22 +73,22 @@ func (c *conn) check(h ws.Header, form byte, err error) error {
 		return err
 	}
 	if err != nil {
-		err = c.offend(ws.StatusProtocolError, err)
+		err = c.judge(ws.StatusProtocolError, err)
 	}
 	if err == nil && (form == 126 && h.Length < 126 || form == 127 && h.Length < 1<<16) {
-		err = c.offend(ws.StatusProtocolError, errLengthForm)
+		err = c.judge(ws.StatusProtocolError, errLengthForm)
 	}
 	if err == nil && h.OpCode.IsData() && h.Length > room {
-		err = c.offend(ws.StatusMessageTooBig, errTooLong)
+		err = c.judge(ws.StatusMessageTooBig, errTooLong)
 	}
 	return err
 }
 
-// offend has an offence judged: nil takes the frame for right, errSkip passes
-// over it, anything else ends the connection.
-func (c *conn) offend(code ws.StatusCode, err error) error {
-	c.log("offence", code, err.Error())
-	switch c.onOffence(c, offence{code, err}) {
+// judge decides about a violation. It returns nil to process the frame, errSkip to
+// ignore it, and another error to end the connection.
+func (c *conn) judge(code ws.StatusCode, err error) error {
+	c.log("violation", code, err.Error())
+	switch c.onViolation(c, violation{code, err}) {
 	case pass:
 		return nil
 	case skip:
@@ -97,17 +97,17 @@ func (c *conn) offend(code ws.StatusCode, err error) error {
 	return errFailed
 }
 
-// fail fails the connection (7.1.7): the peer learns the code, and nothing it
-// sends is processed any more.
-func (c *conn) fail(o offence) verdict {
-	c.begin()
+// fail fails the connection (7.1.7). It sends the code to the peer and processes
+// nothing more.
+func (c *conn) fail(o violation) verdict {
+	c.startCloseTimer()
 	if c.send(closeFrame(o.code, o.err.Error())) != nil {
 		c.abort()
 	}
 	return fail
 }
 
-// frame takes a frame whose header is right.
+// frame processes a frame whose header is valid.
 func (c *conn) frame(h ws.Header, payload io.Reader) error {
 	if !h.OpCode.IsControl() {
 		return c.data(h, payload)
@@ -121,16 +121,16 @@ func (c *conn) frame(h ws.Header, payload io.Reader) error {
 	case ws.OpPing:
 		return c.send(ws.NewPongFrame(b))
 	case ws.OpClose:
-		return c.closing(b)
+		return c.peerClose(b)
 	}
 	return nil
 }
 
-// data takes one frame of a message and echoes the message when it is whole.
-// The buffer grows with what comes, not with what is announced.
+// data processes one frame of a message, and echoes the message when it is complete.
+// The buffer grows with the bytes that come, not with the announced length.
 func (c *conn) data(h ws.Header, payload io.Reader) error {
 	if h.OpCode != ws.OpContinuation {
-		c.opcode, c.checked = h.OpCode, 0
+		c.opcode, c.validated = h.OpCode, 0
 		c.message.Reset()
 	}
 	c.fragmented = !h.Fin
@@ -143,38 +143,38 @@ func (c *conn) data(h ws.Header, payload io.Reader) error {
 	message := c.message.Bytes()
 	unmask(h, message[begin:])
 	if c.opcode == ws.OpText {
-		n := whole(message[c.checked:], h.Fin)
-		if !utf8.Valid(message[c.checked : c.checked+n]) {
-			if err := c.offend(ws.StatusInvalidFramePayloadData, errText); err != nil {
+		n := completeUTF8(message[c.validated:], h.Fin)
+		if !utf8.Valid(message[c.validated : c.validated+n]) {
+			if err := c.judge(ws.StatusInvalidFramePayloadData, errText); err != nil {
 				return err
 			}
 		}
-		c.checked += n
+		c.validated += n
 	}
 	if !h.Fin {
 		return nil
 	}
-	if command, ok := strings.CutPrefix(string(message), "finwait:"); ok && c.opcode == ws.OpText && !c.closed {
+	if command, ok := strings.CutPrefix(string(message), "finwait:"); ok && c.opcode == ws.OpText && !c.closeSent {
 		return c.obey(command)
 	}
 	return c.send(ws.NewFrame(c.opcode, true, message))
 }
 
-// closing takes the peer's Close.
-func (c *conn) closing(body []byte) error {
+// peerClose processes the peer's Close frame.
+func (c *conn) peerClose(body []byte) error {
 	code, reason := parseClose(body)
 	c.log("close-received", code, reason)
-	if c.received == nil {
-		c.received = &body
+	if c.receivedClose == nil {
+		c.receivedClose = &body
 	}
 	var err error
 	switch {
 	case len(body) == 1:
-		err = c.offend(ws.StatusProtocolError, errCloseBody)
+		err = c.judge(ws.StatusProtocolError, errCloseBody)
 	case len(body) > 0 && !sendable(code):
-		err = c.offend(ws.StatusProtocolError, errCloseCode)
+		err = c.judge(ws.StatusProtocolError, errCloseCode)
 	case !utf8.ValidString(reason):
-		err = c.offend(ws.StatusInvalidFramePayloadData, errReason)
+		err = c.judge(ws.StatusInvalidFramePayloadData, errReason)
 	}
 	if err != nil {
 		return err
@@ -182,16 +182,17 @@ func (c *conn) closing(body []byte) error {
 	return c.onClose(c, body)
 }
 
-// answer echoes the code of the peer's Close, or that it had none (5.5.1).
+// answer sends a Close frame with the code of the peer's Close, or without a code
+// if that had none (5.5.1).
 func (c *conn) answer(body []byte) error {
-	c.begin()
+	c.startCloseTimer()
 	if err := c.send(ws.NewCloseFrame(body[:min(2, len(body))])); err != nil {
 		return err
 	}
 	return errAnswered
 }
 
-// sendable tells whether a Close frame may carry the code (7.4, and the IANA
+// sendable reports whether a Close frame may carry the code (7.4, and the IANA
 // registry for 1012 to 1014).
 func sendable(code ws.StatusCode) bool {
 	return code >= 1000 && code <= 1003 || code >= 1007 && code <= 1014 || code >= 3000 && code <= 4999
@@ -201,7 +202,7 @@ func closeFrame(code ws.StatusCode, reason string) ws.Frame {
 	return ws.NewCloseFrame(ws.NewCloseFrameBody(code, reason))
 }
 
-// parseClose gives 1005 for a body without a code.
+// parseClose splits the body of a Close frame. It returns 1005 if there is no code.
 func parseClose(body []byte) (ws.StatusCode, string) {
 	if len(body) < 2 {
 		return ws.StatusNoStatusRcvd, ""
@@ -215,9 +216,9 @@ func unmask(h ws.Header, b []byte) {
 	}
 }
 
-// whole is the length of b without a character at its end that is cut and
-// may still be completed; nothing follows a final b.
-func whole(b []byte, final bool) int {
+// completeUTF8 is the length of b without an incomplete character at its end. If b
+// is final, nothing can complete the character, and the length is that of b.
+func completeUTF8(b []byte, final bool) int {
 	for n := len(b) - 1; !final && n >= 0 && n > len(b)-utf8.UTFMax; n-- {
 		if utf8.RuneStart(b[n]) {
 			if !utf8.FullRune(b[n:]) {
