@@ -18,7 +18,7 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 )
 
-// capture is a tcpdump under way.
+// capture is a running tcpdump.
 type capture struct {
 	file string
 	port int
@@ -26,8 +26,8 @@ type capture struct {
 	log  *bufio.Reader
 }
 
-// startCapture starts tcpdump on the loopback interface and returns when it
-// captures.
+// startCapture starts tcpdump on the loopback interface, and returns when the capture
+// has begun.
 func startCapture(file string, port int) (*capture, error) {
 	cmd := exec.Command("tcpdump", "-i", "lo", "-B", "65536", "-U", "-w", file, "tcp", "port", fmt.Sprint(port))
 	stderr, err := cmd.StderrPipe()
@@ -35,19 +35,19 @@ func startCapture(file string, port int) (*capture, error) {
 		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("the witness is missing: %w: install tcpdump", err)
+		return nil, fmt.Errorf("start tcpdump: %w: install it", err)
 	}
 	c := &capture{file: file, port: port, cmd: cmd, log: bufio.NewReader(stderr)}
-	var said strings.Builder
+	var output strings.Builder
 	for {
 		line, err := c.log.ReadString('\n')
-		said.WriteString(line)
+		output.WriteString(line)
 		if strings.Contains(line, "listening on") {
 			return c, nil
 		}
 		if err != nil {
 			_ = cmd.Wait()
-			return nil, fmt.Errorf("tcpdump does not capture: %s", strings.TrimSpace(said.String()))
+			return nil, fmt.Errorf("tcpdump does not capture: %s", strings.TrimSpace(output.String()))
 		}
 	}
 }
@@ -56,8 +56,8 @@ func (c *capture) stop() (string, error) {
 	if err := c.cmd.Process.Signal(os.Interrupt); err != nil {
 		return "", err
 	}
-	said, err := io.ReadAll(c.log)
-	return string(said), errors.Join(err, c.cmd.Wait())
+	output, err := io.ReadAll(c.log)
+	return string(output), errors.Join(err, c.cmd.Wait())
 }
 
 func (c *capture) discard() error {
@@ -65,7 +65,7 @@ func (c *capture) discard() error {
 	return err
 }
 
-// connection is what the capture has of one connection.
+// connection is what the capture shows of one connection.
 type connection struct {
 	opened                            time.Time // the peer's SYN
 	serverClose, serverFIN, serverRST time.Time
@@ -73,11 +73,12 @@ type connection struct {
 	stream                            stream
 }
 
-// connections are those of a peer's address, one after another: a port comes back.
+// connections has the connections of each peer's address, in order. A port may be used
+// again.
 type connections map[netip.AddrPort][]*connection
 
-// at is the connection of the peer at the moment t, nil if there was none.
-func (c connections) at(peer netip.AddrPort, t time.Time) *connection {
+// openAt returns the connection that the peer had at the time t, or nil.
+func (c connections) openAt(peer netip.AddrPort, t time.Time) *connection {
 	for _, one := range slices.Backward(c[peer]) {
 		if one.opened.Before(t) {
 			return one
@@ -88,12 +89,12 @@ func (c connections) at(peer netip.AddrPort, t time.Time) *connection {
 
 // read ends the capture and sorts its packets by connection.
 func (c *capture) read() (connections, error) {
-	said, err := c.stop()
+	output, err := c.stop()
 	if err != nil {
 		return nil, err
 	}
-	if !strings.Contains(said, "\n0 packets dropped by kernel") {
-		return nil, fmt.Errorf("the capture is not complete: %s", strings.TrimSpace(said))
+	if !strings.Contains(output, "\n0 packets dropped by kernel") {
+		return nil, fmt.Errorf("the capture is not complete: %s", strings.TrimSpace(output))
 	}
 	f, err := os.Open(c.file)
 	if err != nil {
@@ -133,7 +134,7 @@ func (c *capture) packet(out connections, ip *layers.IPv4, tcp *layers.TCP, at t
 	if tcp.SYN && !fromServer {
 		out[peer] = append(out[peer], &connection{opened: at})
 	}
-	if len(out[peer]) == 0 { // it began before the capture
+	if len(out[peer]) == 0 { // the connection began before the capture
 		return
 	}
 	conn := out[peer][len(out[peer])-1]
@@ -155,25 +156,25 @@ func (c *capture) packet(out connections, ip *layers.IPv4, tcp *layers.TCP, at t
 
 // stream follows the server's bytes: the handshake response, then frames.
 type stream struct {
-	next    uint32 // the sequence number that comes next
-	head    []byte // of the response, or of a frame that is not complete
-	opened  bool   // the response is complete
-	skip    int    // payload bytes of a data frame still to come
-	closing bool   // the frame under way is a Close
-	done    bool
+	nextSeq     uint32 // the next expected sequence number
+	head        []byte // the incomplete head of the response or of a frame
+	opened      bool   // the response is complete
+	payloadLeft int    // payload bytes of the current frame that are still to come
+	isClose     bool   // the current frame is a Close frame
+	done        bool   // the first Close frame is complete
 }
 
-// add takes a segment, of which payload may be cut by the capture, and tells
-// whether it completes the first Close frame.
+// add processes a segment, and reports whether it completes the first Close frame. The
+// capture may have cut the payload; length is the length on the wire.
 func (s *stream) add(seq uint32, syn bool, payload []byte, length int) bool {
 	if syn {
-		s.next = seq + 1
+		s.nextSeq = seq + 1
 		return false
 	}
-	if s.done || length == 0 || seq != s.next { // a retransmission
+	if s.done || length == 0 || seq != s.nextSeq { // a retransmission
 		return false
 	}
-	s.next += uint32(length)
+	s.nextSeq += uint32(length)
 	if missing := length - len(payload); missing > 0 {
 		payload = append(bytes.Clone(payload), make([]byte, missing)...)
 	}
@@ -183,11 +184,11 @@ func (s *stream) add(seq uint32, syn bool, payload []byte, length int) bool {
 	return s.done
 }
 
-// take consumes bytes and returns the rest.
+// take consumes the next element of the stream and returns the bytes after it.
 func (s *stream) take(b []byte) []byte {
-	if n := min(s.skip, len(b)); n > 0 {
-		s.skip -= n
-		s.done = s.closing && s.skip == 0
+	if n := min(s.payloadLeft, len(b)); n > 0 {
+		s.payloadLeft -= n
+		s.done = s.isClose && s.payloadLeft == 0
 		return b[n:]
 	}
 	before := len(s.head)
@@ -204,14 +205,14 @@ func (s *stream) take(b []byte) []byte {
 	if !ok {
 		return nil
 	}
-	s.closing = s.head[0]&0xf == 8
-	s.head, s.skip = nil, length
-	s.done = s.closing && length == 0
+	s.isClose = s.head[0]&0xf == 8
+	s.head, s.payloadLeft = nil, length
+	s.done = s.isClose && length == 0
 	return b[size-before:]
 }
 
-// frameHead reads a frame header of the reference server: its size and the
-// length of the payload.
+// frameHead reads a frame header of the reference server, which masks nothing. It
+// returns the size of the header and the length of the payload.
 func frameHead(b []byte) (size, length int, ok bool) {
 	if len(b) < 2 {
 		return 0, 0, false

@@ -26,16 +26,15 @@ import (
 	"github.com/finwait/finwait/servers"
 )
 
-// What a crowd must reach: on the 99th percentile, per second, and in bytes of
-// resident memory for each peer.
+// Limits of a crowd.
 const (
-	crowdLimit  = 20 * time.Millisecond
-	crowdRate   = 3000
-	crowdMemory = 10_000
+	crowdLimit  = 20 * time.Millisecond // 99th percentile of the difference to the log
+	crowdRate   = 3000                  // connections opened each second, at least
+	crowdMemory = 10_000                // bytes of resident memory for each peer, at most
 )
 
-// crowd holds n peers against a reference server in a process of its own, for
-// each end of a crowd, and compares each release with that server's log.
+// crowd compares each release of n connections with the log of a reference server in a
+// process of its own. It does so once for each way in which a crowd can end.
 func crowd(n int, w io.Writer) error {
 	ok := true
 	for _, then := range []crowds.End{crowds.PeersClose, crowds.ServerKicks, crowds.ServerStops} {
@@ -46,12 +45,12 @@ func crowd(n int, w io.Writer) error {
 		ok = ok && good
 	}
 	if !ok {
-		return errOver
+		return errOverLimit
 	}
 	return nil
 }
 
-var errOver = errors.New("a limit was not kept")
+var errOverLimit = errors.New("a figure is over its limit")
 
 func crowdOf(n int, then crowds.End, w io.Writer) (bool, error) {
 	server, err := startLogged()
@@ -61,17 +60,24 @@ func crowdOf(n int, then crowds.End, w io.Writer) (bool, error) {
 	defer server.end()
 	o := crowds.Options{Then: then, Hold: time.Second}
 	for i := range n {
-		kinds := []peers.Kind{peers.Polite, peers.Polite, peers.Polite, peers.Polite, peers.Polite, peers.Polite, peers.Ignores, peers.Ignores, peers.Vanishes, peers.StopsReading}
+		kinds := []peers.Kind{
+			peers.Polite, peers.Polite, peers.Polite, peers.Polite, peers.Polite, peers.Polite,
+			peers.Ignores, peers.Ignores, peers.Vanishes, peers.StopsReading,
+		}
 		o.Peers = append(o.Peers, kinds[i%len(kinds)])
 	}
 	debug.FreeOSMemory()
-	base, held := resident(), 0
+	base, held := residentMemory(), 0
 	o.Progress = func(opened, failed int) {
 		if opened+failed == n {
-			held = resident()
+			held = residentMemory()
 		}
 	}
-	target := &servers.Target{URL: server.url, Profile: rules.Profile{CloseTimeout: 10 * time.Second, Patience: 15 * time.Second}, StopExec: fmt.Sprintf("kill %d", server.cmd.Process.Pid)}
+	target := &servers.Target{
+		URL:      server.url,
+		Profile:  rules.Profile{CloseTimeout: 10 * time.Second, Patience: 15 * time.Second},
+		StopExec: fmt.Sprintf("kill %d", server.cmd.Process.Pid),
+	}
 	run, err := crowds.Hold(context.Background(), target, o)
 	if err != nil {
 		return false, err
@@ -100,34 +106,35 @@ func crowdOf(n int, then crowds.End, w io.Writer) (bool, error) {
 		}
 	}
 	rate, memory := float64(n)/run.Opening.Seconds(), (held-base)/n
-	fmt.Fprintf(w, "\n%d peers, then %s: opened %.0f a second (at least %d), %d bytes of resident memory for each (at most %d)\n", n, then, rate, crowdRate, memory, crowdMemory)
-	if len(t.absent) > 10 {
-		t.absent = append(t.absent[:10], fmt.Sprintf("and %d more", len(t.absent)-10))
+	fmt.Fprintf(w, "\n%d peers, then %s: opened %.0f a second (at least %d), %d bytes of resident memory for each (at most %d)\n",
+		n, then, rate, crowdRate, memory, crowdMemory)
+	if len(t.unmatched) > 10 {
+		t.unmatched = append(t.unmatched[:10], fmt.Sprintf("and %d more", len(t.unmatched)-10))
 	}
 	return t.print(w) && rate >= crowdRate && memory <= crowdMemory, nil
 }
 
 const crowdFigure, crowdAll = "crowd ", "crowd of all"
 
-// resident is this process's resident memory in bytes (proc(5)).
-func resident() int {
+// residentMemory is the resident memory of this process in bytes (proc(5)).
+func residentMemory() int {
 	b, _ := os.ReadFile("/proc/self/statm")
 	var size, pages int
 	_, _ = fmt.Sscan(string(b), &size, &pages)
 	return pages * os.Getpagesize()
 }
 
-// logged is a reference server in a process of its own, that writes down when it
+// loggedServer is a reference server in a process of its own. It records when it
 // released each connection.
-type logged struct {
+type loggedServer struct {
 	cmd  *exec.Cmd
 	out  *bufio.Reader
 	stop io.Closer
 	url  *url.URL
 }
 
-func startLogged() (*logged, error) {
-	s := &logged{cmd: exec.Command(os.Args[0], "-serve")}
+func startLogged() (*loggedServer, error) {
+	s := &loggedServer{cmd: exec.Command(os.Args[0], "-serve")}
 	s.cmd.Stderr = os.Stderr
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -149,8 +156,8 @@ func startLogged() (*logged, error) {
 	return s, nil
 }
 
-// log stops the server, and reads when it released each connection.
-func (s *logged) log() (map[netip.AddrPort]time.Time, error) {
+// log stops the server, and returns when it released each connection.
+func (s *loggedServer) log() (map[netip.AddrPort]time.Time, error) {
 	if err := s.stop.Close(); err != nil {
 		return nil, err
 	}
@@ -171,13 +178,13 @@ func (s *logged) log() (map[netip.AddrPort]time.Time, error) {
 	}
 }
 
-func (s *logged) end() {
+func (s *loggedServer) end() {
 	_ = s.cmd.Process.Kill()
 	_ = s.cmd.Wait()
 }
 
-// serveLogged is that server: it stops by a signal, writes its log when its
-// standard input ends, and exits.
+// serveLogged runs as the [loggedServer]. A signal stops the server. When its standard
+// input ends, it writes its log and exits.
 func serveLogged() error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -187,7 +194,7 @@ func serveLogged() error {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
 	go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }()
-	released := &log{at: map[netip.AddrPort][]time.Time{}}
+	released := &releaseLog{at: map[netip.AddrPort][]time.Time{}}
 	if err := reference.Serve(ctx, l, reference.Options{PingInterval: time.Second, Log: released.event}); err != nil {
 		return err
 	}

@@ -1,10 +1,11 @@
-// Command accuracy measures finwait against two independent witnesses: a
-// packet capture of the loopback interface, and the reference server's own
-// log. It runs the whole catalogue, compares every Close frame, FIN, RST and
-// release of a descriptor, and fails where a 99th percentile is over its limit
-// or where one side saw what the other did not. With -crowd N it compares crowds
-// of N peers with the log instead; with -ss FOLDER, the shutdown of a target with
-// what ss(8) tells.
+// Command accuracy compares finwait's times with two independent sources: a packet
+// capture of the loopback interface, and the reference server's own log. It runs the
+// whole catalogue and compares every Close frame, FIN, RST and release of a
+// descriptor. It fails if a 99th percentile is over its limit, or if one side saw
+// something that the other did not.
+//
+// With -crowd N it compares crowds of N peers with the log instead. With -ss FOLDER it
+// compares the shutdown of a target with the output of ss(8).
 package main
 
 import (
@@ -30,7 +31,7 @@ import (
 	"github.com/finwait/finwait/servers"
 )
 
-// The limits on the 99th percentile.
+// Limits of the 99th percentile.
 const (
 	wireLimit    = 2 * time.Millisecond
 	releaseLimit = 10 * time.Millisecond
@@ -38,16 +39,16 @@ const (
 
 func main() {
 	runs := flag.Int("runs", 1, "runs of the catalogue")
-	peers := flag.Int("crowd", 0, "measure crowds of so many peers instead")
-	folder := flag.String("ss", "", "stop the server of this target's folder instead, and compare with a log of ss(8)")
-	serve := flag.Bool("serve", false, "be the server of such a measurement")
+	peers := flag.Int("crowd", 0, "measure crowds of this many peers instead")
+	folder := flag.String("ss", "", "stop the server of the target in this folder instead, and compare with a log of ss(8)")
+	serve := flag.Bool("serve", false, "run as the server of a crowd measurement")
 	flag.Parse()
 	var err error
 	switch {
 	case *serve:
 		err = serveLogged()
 	case *peers > 0:
-		machine()
+		printMachine()
 		err = crowd(*peers, os.Stdout)
 	case *folder != "":
 		err = shutdowns(*folder, os.Stdout)
@@ -55,7 +56,7 @@ func main() {
 		err = catalogue(*runs)
 	}
 	switch {
-	case errors.Is(err, errOver):
+	case errors.Is(err, errOverLimit):
 		os.Exit(1)
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "accuracy:", err)
@@ -63,8 +64,8 @@ func main() {
 	}
 }
 
-// machine names what measures.
-func machine() {
+// printMachine prints the machine on which the figures were measured.
+func printMachine() {
 	fmt.Printf("%s/%s, %d CPUs, %s, %s\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpu(), runtime.Version())
 }
 
@@ -77,9 +78,9 @@ func catalogue(runs int) error {
 			return err
 		}
 	}
-	machine()
+	printMachine()
 	if !table.print(os.Stdout) {
-		return errOver
+		return errOverLimit
 	}
 	return nil
 }
@@ -99,7 +100,7 @@ func measure(t *table) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	released := &log{at: map[netip.AddrPort][]time.Time{}}
+	released := &releaseLog{at: map[netip.AddrPort][]time.Time{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- reference.Serve(ctx, l, reference.Options{Log: released.event}) }()
@@ -127,14 +128,13 @@ func measure(t *table) error {
 	return nil
 }
 
-// log is the server's own account of when it released the connections of each
-// address.
-type log struct {
+// releaseLog records when the server released the connections of each peer address.
+type releaseLog struct {
 	mu sync.Mutex
 	at map[netip.AddrPort][]time.Time
 }
 
-func (l *log) event(e reference.Event) {
+func (l *releaseLog) event(e reference.Event) {
 	if e.What != "released" {
 		return
 	}
@@ -143,20 +143,20 @@ func (l *log) event(e reference.Event) {
 	l.at[e.Peer] = append(l.at[e.Peer], e.At)
 }
 
-func compare(t *table, r *harness.Result, captured connections, released *log) {
+func compare(t *table, r *harness.Result, captured connections, released *releaseLog) {
 	rec := r.Record
 	peer, err := netip.ParseAddrPort(rec.Peer)
 	if err != nil {
 		t.missing("%s has no address", r.Scenario.ID)
 		return
 	}
-	seen := captured.at(peer, rec.Trigger)
+	seen := captured.openAt(peer, rec.Trigger)
 	if seen == nil {
 		t.missing("%s: the capture has no packet of %s", r.Scenario.ID, peer)
 		return
 	}
-	// A peer that is dark, or has closed its descriptor, sees no more of the wire,
-	// and what came after it stopped looking is not its own.
+	// A peer that is dark, or has closed its descriptor, no longer sees the wire. Packets
+	// after that are not compared.
 	until := rec.Stopped
 	for _, blind := range []*time.Duration{rec.Dark, rec.PeerRST} {
 		if blind != nil {
@@ -185,7 +185,7 @@ func compare(t *table, r *harness.Result, captured connections, released *log) {
 	}
 	pair("server Close", own, seen.serverClose)
 	pair("server FIN", rec.FIN, seen.serverFIN)
-	if rec.FIN == nil || rec.RST != nil { // an RST behind a FIN may answer finwait's own end
+	if rec.FIN == nil || rec.RST != nil { // an RST after a FIN may be the answer to finwait's own end
 		pair("server RST", rec.RST, seen.serverRST)
 	}
 	if rec.PeerFIN != nil {

@@ -22,24 +22,25 @@ import (
 	"github.com/finwait/finwait/scenarios"
 )
 
-// ssLate is how far apart two looks of ss may be, to be evidence: it walks all
-// sockets and starts as a program each time, some 5 ms on an idle machine.
-const ssLate = 250 * time.Millisecond
+// maxBetweenRuns is the longest time between two runs of ss that still counts as
+// evidence. Each run starts the program and walks all sockets, which takes about 5 ms on
+// an idle machine.
+const maxBetweenRuns = 250 * time.Millisecond
 
-// sighting is what one run of ss told of a server's socket.
+// sighting is what one run of ss showed of a server's socket.
 type sighting struct {
-	from, to time.Time // the run
-	held     bool      // a process held it: it had an inode
+	from, to time.Time // when the run started and ended
+	held     bool      // a process held the socket: it had an inode
 }
 
-// ssLog runs ss(8) again and again, and keeps what changed for each socket.
+// ssLog runs ss(8) again and again, and keeps the sightings of each socket.
 type ssLog struct {
 	mu      sync.Mutex
-	runs    []sighting // without held
+	runs    []sighting // one for each run; held is not set
 	sockets map[ends][]sighting
 }
 
-// ends are the addresses of a connection.
+// ends are the two addresses of a connection.
 type ends struct{ server, peer netip.AddrPort }
 
 func endsOf(server, peer string) (out ends, err error) {
@@ -93,13 +94,13 @@ func shutdowns(folder string, w io.Writer) error {
 		ok = log.compare(w, r) && ok
 	}
 	if !ok {
-		return errOver
+		return errOverLimit
 	}
 	return nil
 }
 
-// run asks ss until ctx is done, and once more: a socket that was let go of
-// right before that is still in the run under way.
+// run runs ss until ctx is done, and then once more: a socket that was released just
+// before may still be in the run that was in progress.
 func (l *ssLog) run(ctx context.Context) error {
 	for last := false; !last; {
 		last = ctx.Err() != nil
@@ -118,7 +119,7 @@ func (l *ssLog) run(ctx context.Context) error {
 			}
 			of, err := endsOf(f[3], f[4])
 			if err != nil {
-				continue // of a listener
+				continue // a listener has no peer
 			}
 			s.held = strings.Contains(lines.Text(), " ino:") && !strings.Contains(lines.Text(), " ino:0 ")
 			l.sockets[of] = append(l.sockets[of], s)
@@ -128,10 +129,10 @@ func (l *ssLog) run(ctx context.Context) error {
 	return nil
 }
 
-// released is the interval between the last time that ss saw a peer's socket with
-// a process and the first time, after the trigger, that it did not. A later
-// connection may have the same addresses. held is zero: it never saw it with one;
-// gone is: it saw it so to the end.
+// released returns when ss last saw the peer's socket with a process (held), and when ss
+// first saw it without one after the trigger (gone). held is zero if ss never saw the
+// socket with a process. gone is zero if ss saw it with a process until the end. A later
+// connection may have the same addresses.
 func (l *ssLog) released(of ends, trigger time.Time) (held, gone time.Time) {
 	seen := map[time.Time]bool{}
 	for _, s := range l.sockets[of] {
@@ -153,7 +154,7 @@ func (l *ssLog) looked(from, to time.Time) bool {
 	return slices.ContainsFunc(l.runs, func(s sighting) bool { return s.from.After(from) && s.to.Before(to) })
 }
 
-// accepted is when finwait first saw a socket in the hands of a process.
+// accepted is when finwait first saw that a process held the socket.
 func accepted(r *evidence.Record) time.Time {
 	i := slices.IndexFunc(r.Socket.States, func(s evidence.State) bool { return s.Held })
 	if i < 0 {
@@ -162,18 +163,20 @@ func accepted(r *evidence.Record) time.Time {
 	return r.Trigger.Add(r.Socket.States[i].At)
 }
 
-// tally is what was compared of one kind of peer.
+// tally counts the comparisons for one kind of peer.
 type tally struct {
-	n, agree, between int // between two runs of ss lies all of its socket's life
-	lives             []difference
-	widest            time.Duration
+	n       int
+	agree   int
+	between int           // the socket's whole lifetime was between two runs of ss
+	lives   []difference  // how long finwait saw the sockets held
+	widest  time.Duration // the longest time between two runs of ss around a release
 }
 
 func (l *ssLog) compare(w io.Writer, r *harness.Result) bool {
 	kinds, order := map[string]*tally{}, []string{}
 	good := true
 	for _, m := range r.Record.Crowd {
-		if m.Kind == "connecting" { // during the stop: it may have had no socket
+		if m.Kind == "connecting" { // it connected during the stop, and may have had no socket
 			continue
 		}
 		t := kinds[m.Kind]
@@ -182,19 +185,20 @@ func (l *ssLog) compare(w io.Writer, r *harness.Result) bool {
 			kinds[m.Kind], order = t, append(order, m.Kind)
 		}
 		t.n++
-		good = l.one(w, t, m) && good
+		good = l.compareOne(w, t, m) && good
 	}
 	for _, kind := range order {
 		t := kinds[kind]
 		good = good && t.agree > 0
 		sortDifferences(t.lives)
-		fmt.Fprintf(w, "%-26s %-14s %6d %7d %7d %10s %10s\n", r.Scenario.ID, kind, t.n, t.agree, t.between, figures.Format(percentile(t.lives, 50)), figures.Format(t.widest))
+		fmt.Fprintf(w, "%-26s %-14s %6d %7d %7d %10s %10s\n", r.Scenario.ID,
+			kind, t.n, t.agree, t.between, figures.Format(percentile(t.lives, 50)), figures.Format(t.widest))
 	}
 	return good
 }
 
-// one compares the socket of one peer, and tells what disagrees.
-func (l *ssLog) one(w io.Writer, t *tally, m *evidence.Record) bool {
+// compareOne compares the socket of one peer, and prints a disagreement.
+func (l *ssLog) compareOne(w io.Writer, t *tally, m *evidence.Record) bool {
 	s := m.Socket.Held
 	t.lives = append(t.lives, difference{off: s.Until})
 	latest := m.Trigger.Add(s.Until)
@@ -212,15 +216,16 @@ func (l *ssLog) one(w io.Writer, t *tally, m *evidence.Record) bool {
 	}
 	t.widest = max(t.widest, gone.Sub(held))
 	outside := latest.Before(held) || earliest.After(gone)
-	if s.Censored { // finwait looked on until the process was killed
+	if s.Censored { // finwait looked until the process was killed
 		outside = gone.Before(latest)
 	}
-	if outside || gone.Sub(held) > ssLate {
-		why := ": on a busy machine ss is too slow to tell"
+	if outside || gone.Sub(held) > maxBetweenRuns {
+		why := ": ss ran too rarely to decide, as on a busy machine"
 		if outside {
 			why = ""
 		}
-		fmt.Fprintf(w, "  %s %s: finwait %s to %s, ss %s to %s%s\n", m.Kind, m.Peer, earliest.Sub(m.Trigger), s.Until, held.Sub(m.Trigger), gone.Sub(m.Trigger), why)
+		fmt.Fprintf(w, "  %s %s: finwait %s to %s, ss %s to %s%s\n",
+			m.Kind, m.Peer, earliest.Sub(m.Trigger), s.Until, held.Sub(m.Trigger), gone.Sub(m.Trigger), why)
 		return false
 	}
 	t.agree++

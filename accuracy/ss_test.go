@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestLogHasTheEnd: what is let go of right before the log ends is in it.
+// TestLogHasTheEnd: a socket that is released just before the log ends is in the log.
 func TestLogHasTheEnd(t *testing.T) {
 	if _, err := exec.LookPath("ss"); err != nil {
 		t.Skip(err)

@@ -77,7 +77,7 @@ func TestHints(t *testing.T) {
 			[]string{"--ca", trusted, "--cert", trusted, "--key", trusted}, ""},
 		{"a key of another", &tls.Config{Certificates: []tls.Certificate{right}}, []string{"--cert", trusted, "--key", stranger}, "and its key, without a passphrase, by --key\n"},
 		{"no key", &tls.Config{Certificates: []tls.Certificate{right}}, []string{"--cert", filepath.Join(t.TempDir(), "missing")}, "no such file or directory: give a client certificate in PEM by --cert and its key, without a passphrase, by --key\n"},
-		{"a key alone", &tls.Config{Certificates: []tls.Certificate{right}}, []string{"--key", trusted}, "--key is the key of a certificate: give that by --cert\n"},
+		{"a key alone", &tls.Config{Certificates: []tls.Certificate{right}}, []string{"--key", trusted}, "--key is the key of a certificate: give the certificate by --cert\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := listen(t)

@@ -1,5 +1,5 @@
-// Package flags reads the values of flags that finwait and its Ginkgo suite
-// share. Errors are one line, and say what to give instead.
+// Package flags parses the values of flags that finwait and its Ginkgo suite share.
+// Errors are one line, and say what to give instead.
 package flags
 
 import (
@@ -11,7 +11,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// Header reads 'Name: value'. The error does not show it: it may hold a secret.
+// Header parses 'Name: value'. The error does not show the text, which may contain a
+// secret.
 func Header(text string) (name, value string, err error) {
 	name, value, ok := strings.Cut(text, ":")
 	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
@@ -20,7 +21,7 @@ func Header(text string) (name, value string, err error) {
 	}
 	switch name = textproto.CanonicalMIMEHeaderKey(name); name {
 	case "Upgrade", "Connection", "Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Extensions":
-		return "", "", fmt.Errorf("%s is finwait's own: leave it out", name)
+		return "", "", fmt.Errorf("%s is set by finwait itself: leave it out", name)
 	}
 	return name, value, nil
 }

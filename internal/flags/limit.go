@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// Shortest is the least that a limit may be: shorter, it would measure the
-// machine and not the server.
+// Shortest is the least value of a limit. A shorter limit would measure the machine and
+// not the server.
 const Shortest = 100 * time.Millisecond
 
-// Longest is the most that a time may be: no run lasts as long, and what is added to
-// it as tolerance still fits.
+// Longest is the greatest value of a time. No run lasts as long, and the sum with the
+// tolerance does not overflow.
 const Longest = 24 * time.Hour
 
-// Limit is a time as a flag, which has a least value and is at most [Longest]. It implements [flag.Value]
-// and pflag's.
+// Limit is a flag for a time from Least to [Longest]. It implements [flag.Value] and
+// pflag.Value.
 type Limit struct {
 	To    *time.Duration
 	Least time.Duration
 }
 
-// Set takes the text; its error is to stand behind it.
+// Set parses the text. The caller puts the error after the text.
 func (l Limit) Set(s string) error {
 	d, err := time.ParseDuration(s)
 	switch {
@@ -38,7 +38,7 @@ func (l Limit) Set(s string) error {
 	return nil
 }
 
-// String is the time. Zero has no text, so that no help shows it as a default.
+// String is the time. Zero is empty, so that the help does not show it as a default.
 func (l Limit) String() string {
 	if l.To == nil || *l.To == 0 {
 		return ""
@@ -46,5 +46,5 @@ func (l Limit) String() string {
 	return l.To.String()
 }
 
-// Type is what the help calls the value.
+// Type is the name of the value in the help.
 func (l Limit) Type() string { return "duration" }

@@ -10,13 +10,13 @@ import (
 	"github.com/finwait/finwait/internal/input"
 )
 
-// TLS says whom finwait trusts, and who it is itself, on wss.
+// TLS says which certificates finwait trusts on wss, and which one it presents.
 type TLS struct {
-	CA, Cert, Key string // PEM files; the key may stand in that of the certificate
+	CA, Cert, Key string // PEM files; the key may be in the file of the certificate
 	Insecure      bool
 }
 
-// Config reads the files; nil where nothing is said.
+// Config reads the files. It returns nil if no field is set.
 func (t TLS) Config() (*tls.Config, error) {
 	if t == (TLS{}) {
 		return nil, nil
@@ -37,7 +37,7 @@ func (t TLS) Config() (*tls.Config, error) {
 		}
 		config.Certificates = []tls.Certificate{own}
 	case t.Key != "":
-		return nil, errors.New("--key is the key of a certificate: give that by --cert")
+		return nil, errors.New("--key is the key of a certificate: give the certificate by --cert")
 	}
 	return config, nil
 }
@@ -50,7 +50,7 @@ func Authorities(file string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate: give a file with the issuer's in PEM", file)
+		return nil, fmt.Errorf("%s has no certificate: give a file with the issuer's certificate in PEM", file)
 	}
 	return pool, nil
 }

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// shrinkBacklog leaves room for one connection that nobody accepts (listen(2)).
+// shrinkBacklog leaves room in the backlog for one connection (listen(2)).
 func shrinkBacklog(l *net.TCPListener) {
 	if raw, err := l.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) { _ = unix.Listen(int(fd), 0) })

@@ -4,5 +4,5 @@ package hostile
 
 import "net"
 
-// shrinkBacklog cannot be done here: the backlog takes who connects.
+// shrinkBacklog does nothing on this platform: the backlog accepts every connection.
 func shrinkBacklog(*net.TCPListener) {}

@@ -14,11 +14,10 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// conn is one connection of a hostile server. What is written to a peer that
-// is gone is lost, and nobody is told.
+// conn is one connection of a hostile server. Errors of its writes are ignored.
 type conn struct {
-	*net.TCPConn          // below TLS
-	out          net.Conn // TCP, or TLS over it
+	*net.TCPConn          // the connection below TLS
+	out          net.Conn // TLS over the TCP connection, or the TCP connection itself
 	in           *bufio.Reader
 	server       *Server
 }
@@ -31,21 +30,22 @@ func newConn(c *net.TCPConn, s *Server) *conn {
 	return &conn{c, out, bufio.NewReader(out), s}
 }
 
+// response is the beginning of a 101, without the Sec-WebSocket-Accept.
 const response = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 
-// upgrade answers the request with 101 (RFC 6455, 4.2.2), and tells whether
-// there was one.
+// upgrade answers the request with 101 (RFC 6455, 4.2.2). It reports whether a request
+// came.
 func (c *conn) upgrade() bool {
 	r := c.request()
 	if r == nil {
 		return false
 	}
 	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	c.say(response + "Sec-WebSocket-Accept: " + base64.StdEncoding.EncodeToString(sum[:]) + "\r\n\r\n")
+	c.writeText(response + "Sec-WebSocket-Accept: " + base64.StdEncoding.EncodeToString(sum[:]) + "\r\n\r\n")
 	return true
 }
 
-// request reads the request; nil where there is none.
+// request reads the request. It returns nil if none came.
 func (c *conn) request() *http.Request {
 	r, err := http.ReadRequest(c.in)
 	if err != nil {
@@ -54,15 +54,15 @@ func (c *conn) request() *http.Request {
 	return r
 }
 
-func (c *conn) write(b ...byte)    { _, _ = c.out.Write(b) }
-func (c *conn) say(text string)    { c.write([]byte(text)...) }
-func (c *conn) frame(f ws.Frame)   { c.write(ws.MustCompileFrame(f)...) }
-func (c *conn) close(body ...byte) { c.frame(ws.NewCloseFrame(body)) }
+func (c *conn) write(b ...byte)       { _, _ = c.out.Write(b) }
+func (c *conn) writeText(text string) { c.write([]byte(text)...) }
+func (c *conn) frame(f ws.Frame)      { c.write(ws.MustCompileFrame(f)...) }
+func (c *conn) close(body ...byte)    { c.frame(ws.NewCloseFrame(body)) }
 
-// forever writes b until the peer is gone, with a pause on the average, 0: as fast
-// as the connection takes it. What the peer sends is read meanwhile, so that only it
-// can end this.
-func (c *conn) forever(b []byte, pause time.Duration) {
+// writeForever writes b again and again until a write fails. pause is the average time
+// between two writes of b; 0 means as fast as TCP takes them. Meanwhile the server reads
+// what the peer sends, so that only the peer can end this.
+func (c *conn) writeForever(b []byte, pause time.Duration) {
 	c.server.running.Go(c.drain)
 	if pause == 0 {
 		b = bytes.Repeat(b, 1+(32<<10)/len(b))
@@ -86,7 +86,7 @@ func (c *conn) forever(b []byte, pause time.Duration) {
 // drain reads until the peer has sent FIN or RST.
 func (c *conn) drain() { _, _ = io.Copy(io.Discard, c.in) }
 
-// hold keeps the connection, unread, until the server is closed.
+// hold keeps the connection open and reads nothing, until the server is closed.
 func (c *conn) hold() { <-c.server.closing }
 
 // reset ends the connection by RST.
@@ -95,9 +95,9 @@ func (c *conn) reset() {
 	_ = c.Close()
 }
 
-// next reads a whole frame of the peer; nil where none comes any more, or none
-// that a small server takes.
-func (c *conn) next() *ws.Frame {
+// nextFrame reads a frame of the peer. It returns nil if no complete frame comes, or if
+// the frame is longer than 1 MiB.
+func (c *conn) nextFrame() *ws.Frame {
 	h, err := ws.ReadHeader(c.in)
 	if err != nil || h.Length > 1<<20 {
 		return nil
@@ -112,14 +112,14 @@ func (c *conn) next() *ws.Frame {
 	return &f
 }
 
-// polite echoes texts and answers a Close.
+// polite serves correctly: it echoes texts and answers a Close.
 func polite(c *conn) { c.serve(true) }
 
 func (c *conn) serve(echo bool) {
 	if !c.upgrade() {
 		return
 	}
-	for f := c.next(); f != nil; f = c.next() {
+	for f := c.nextFrame(); f != nil; f = c.nextFrame() {
 		switch {
 		case f.Header.OpCode == ws.OpText && echo:
 			c.frame(ws.NewTextFrame(f.Payload))

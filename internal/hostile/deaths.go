@@ -2,17 +2,17 @@ package hostile
 
 import "time"
 
-// deaths are the servers that are no more, or as good as.
+// deaths lists the servers that die or stop accepting.
 func deaths() []Misbehaviour {
 	return []Misbehaviour{
-		{"dies-second", "dies of its second connection", 1, die},
-		{"dies-halfway", "dies of its hundredth connection", 99, die},
+		{"dies-second", "dies when its second connection comes", 1, die},
+		{"dies-halfway", "dies when its hundredth connection comes", 99, die},
 		{"dies-later", "dies 300 ms after its second connection", 1, dieLater},
-		{"stops-accepting", "accepts two connections, then no more: a SYN stays unanswered (Linux)", 1, stopAccepting},
+		{"stops-accepting", "accepts two connections and no more: the kernel answers no further SYN (Linux)", 1, stopAccepting},
 	}
 }
 
-// die takes the listener and every connection along.
+// die closes the listener and resets every connection.
 func die(c *conn) { c.server.die() }
 
 func dieLater(c *conn) {
@@ -23,8 +23,8 @@ func dieLater(c *conn) {
 	}
 }
 
-// stopAccepting leaves the listener open with a backlog of nothing: where it
-// is full, the kernel drops a SYN (listen(2), tcp(7)).
+// stopAccepting keeps the listener open with the shortest backlog. When the backlog is
+// full, the kernel drops a SYN (listen(2), tcp(7)).
 func stopAccepting(c *conn) {
 	shrinkBacklog(c.server.listener)
 	_ = c.server.listener.SetDeadline(time.Unix(1, 0)) // ends accept

@@ -1,6 +1,6 @@
-// Package hostile holds servers that break what they can: raw TCP on loopback, some
-// with TLS, one misbehaviour each, for the tests of everything that talks to a server. It
-// judges nothing.
+// Package hostile has servers that misbehave on purpose, for the tests of everything that
+// talks to a server. They use raw TCP on loopback, some of them with TLS. Each has one
+// misbehaviour. The package judges nothing.
 package hostile
 
 import (
@@ -12,11 +12,11 @@ import (
 	"sync"
 )
 
-// Misbehaviour is what a server does to those who connect.
+// Misbehaviour is what a server does to its clients.
 type Misbehaviour struct {
 	Name   string
 	Text   string // one sentence: what the server does
-	Polite int    // so many connections are served rightly first; finwait's preflight is one
+	Polite int    // how many connections the server first serves correctly; finwait's preflight is one
 	act    func(*conn)
 }
 
@@ -25,7 +25,7 @@ func All() []Misbehaviour {
 	return slices.Concat(handshakes(), deaths(), frames(), resets(), floods(), secure())
 }
 
-// Server is a hostile server under way.
+// Server is a running hostile server.
 type Server struct {
 	URL string // ws, or wss with a certificate that nobody can verify
 
@@ -61,8 +61,8 @@ func Start(name string) (*Server, error) {
 	return s, nil
 }
 
-// Close ends the server and resets its connections. It blocks until nothing of
-// it runs any more.
+// Close ends the server and resets its connections. It blocks until all goroutines of
+// the server have ended.
 func (s *Server) Close() {
 	close(s.closing)
 	s.die()

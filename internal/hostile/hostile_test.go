@@ -25,21 +25,21 @@ const (
 	hello = "\x81\x82\x00\x00\x00\x00hi" // a text, masked by zeros
 )
 
-// mostRead is so much that it is a flood, bytes.
+// mostRead is the number of bytes from which a test calls it a flood.
 const mostRead = 4 << 20
 
-// What a client sees at last.
+// How a connection ends for the client.
 const (
 	fin   = "FIN"
 	rst   = "RST"
 	open  = "open"  // nothing more comes
-	flood = "flood" // it was still coming
-	noTLS = "noTLS" // a record that is none
+	flood = "flood" // bytes were still coming
+	noTLS = "noTLS" // the bytes are not a TLS record
 )
 
-// Every server does to a client what its name says, and serves rightly before.
+// TestMisbehaviours: every server misbehaves as its name says, and serves correctly before.
 func TestMisbehaviours(t *testing.T) {
-	want := map[string]struct{ begin, end string }{ // of what comes behind the head of a 101, or without one
+	want := map[string]struct{ begin, end string }{ // what comes after the head of a 101, or without one
 		"endless-data":        {"\x81\x7e\x0f\xa0datadata", flood},
 		"endless-fragments":   {"\x00\x04part\x00\x04part", flood},
 		"endless-pings":       {"\x89\x00\x89\x00", flood},
@@ -78,7 +78,7 @@ func TestMisbehaviours(t *testing.T) {
 		"tls-drip":               {"", open},
 		"tls-garbage":            {"", noTLS},
 		"tls-garbage-later":      {"", noTLS},
-		"tls-after-close-notify": {"", fin}, // to who looks no deeper than TLS
+		"tls-after-close-notify": {"", fin}, // as a client sees it that reads TLS only
 		"tls-endless-data":       {"\x81\x7e\x0f\xa0datadata", flood},
 	}
 	for _, m := range hostile.All() {
@@ -106,8 +106,8 @@ func TestMisbehaviours(t *testing.T) {
 	}
 }
 
-// talk sends the request and text, and returns what came until the end, or
-// until the time is over.
+// talk sends the request and text. It returns what came until the connection ended or
+// the time was over.
 func talk(t *testing.T, url string, limit time.Duration, text string) (got, end string) {
 	t.Helper()
 	c, err := net.Dial("tcp", strings.Trim(url, "ws:/"))

@@ -14,27 +14,27 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// secure are the servers of wss.
+// secure lists the servers that use TLS.
 func secure() []Misbehaviour {
 	return []Misbehaviour{
-		{"tls-no-handshake", "says nothing to a ClientHello", 0, drainTCP},
-		{"tls-no-handshake-later", "says nothing to a ClientHello, from the second connection on", 1, drainTCP},
-		{"tls-drip", "sends a ServerHello a byte at a time that never ends", 0, drip},
-		{"tls-garbage", "answers a ClientHello with what is no TLS", 0, garbage},
-		{"tls-garbage-later", "sends what is no TLS once it has upgraded", 1, garbageLater},
-		{"tls-after-close-notify", "sends TLS records without end behind its close_notify", 0, afterCloseNotify},
+		{"tls-no-handshake", "does not answer a ClientHello", 0, drainTCP},
+		{"tls-no-handshake-later", "does not answer a ClientHello, from the second connection on", 1, drainTCP},
+		{"tls-drip", "sends a ServerHello that never ends, a byte at a time", 0, drip},
+		{"tls-garbage", "answers a ClientHello with bytes that are not TLS", 0, garbage},
+		{"tls-garbage-later", "sends bytes that are not TLS after its 101", 1, garbageLater},
+		{"tls-after-close-notify", "sends TLS records without end after its close_notify", 0, afterCloseNotify},
 		{"tls-endless-data", "sends texts without end, over TLS", 0, flood(ws.NewTextFrame(bytes.Repeat([]byte("data"), 1000)))},
 	}
 }
 
-// noTLS begins like no TLS record.
+// noTLS has bytes that cannot begin a TLS record.
 var noTLS = bytes.Repeat([]byte{0xff}, 4000)
 
 // drainTCP reads below TLS until the peer has sent FIN or RST.
 func drainTCP(c *conn) { _, _ = io.Copy(io.Discard, c.TCPConn) }
 
-// drip sends the head of a handshake record of 16 KiB, then a byte of it every ten
-// milliseconds.
+// drip sends the header of a handshake record of 16 KiB, then one byte of the record
+// every ten milliseconds.
 func drip(c *conn) {
 	c.server.running.Go(func() { drainTCP(c) })
 	ticker := time.NewTicker(10 * time.Millisecond)
@@ -64,11 +64,11 @@ func afterCloseNotify(c *conn) {
 	if c.upgrade() {
 		_ = c.out.(*tls.Conn).CloseWrite()
 		c.out = c.TCPConn
-		c.forever(append([]byte{23, 3, 3, 1, 0}, make([]byte, 256)...), time.Millisecond) // records of application data
+		c.writeForever(append([]byte{23, 3, 3, 1, 0}, make([]byte, 256)...), time.Millisecond) // records of application data
 	}
 }
 
-// certificate is one for a test; nobody can verify it.
+// certificate makes a certificate that no client can verify.
 func certificate() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package input reads files that a user names: never more than was said, and never
-// for ever.
+// Package input reads files that a user names. It limits how much it reads, and how long
+// it waits.
 package input
 
 import (
@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// The most that a file may hold, bytes.
+// The most bytes that a file may have.
 const (
-	Settings = 1 << 20   // what people write
-	Keys     = 16 << 20  // certificates; those of a system are 1 MiB
-	Report   = 256 << 20 // what finwait writes
+	Settings = 1 << 20   // files that people write
+	Keys     = 16 << 20  // certificates; the system's bundle has 1 MiB
+	Report   = 256 << 20 // files that finwait writes
 )
 
-// patience is how long a FIFO may take until it has been written.
+// patience is how long finwait waits for a FIFO to be written.
 const patience = 10 * time.Second
 
-// Read reads a whole file of at most so many bytes.
+// Read reads a whole file of at most this many bytes.
 func Read(file string, most int64) ([]byte, error) {
 	f, err := Open(file, most)
 	if err != nil {
@@ -36,37 +36,37 @@ func Read(file string, most int64) ([]byte, error) {
 	return b, err
 }
 
-// Open opens a file of which at most so many bytes are read: more are an error. It
-// does not wait where the file is a FIFO that nobody writes into; reading it does, for
-// a while.
+// Open opens a file of at most this many bytes: reading more is an error. If the file is
+// a FIFO that nobody writes to, Open does not wait. Reading it waits for at most 10 s.
 func Open(file string, most int64) (io.ReadCloser, error) {
 	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	limit := time.Now().Add(patience)
-	_ = f.SetReadDeadline(limit) // fails where reading never waits
+	_ = f.SetReadDeadline(limit) // fails for files whose reads never wait
 	info, err := f.Stat()
-	return &bounded{file: f, most: most, awaited: err == nil && info.Mode()&fs.ModeNamedPipe != 0, limit: limit}, nil
+	return &bounded{file: f, maxBytes: most, awaited: err == nil && info.Mode()&fs.ModeNamedPipe != 0, deadline: limit}, nil
 }
 
 type bounded struct {
-	file       *os.File
-	read, most int64
-	awaited    bool // it is a FIFO into which nothing was written yet
-	limit      time.Time
+	file     *os.File
+	bytes    int64 // read so far
+	maxBytes int64
+	awaited  bool      // it is a FIFO, and nothing was written to it yet
+	deadline time.Time // for a FIFO
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.file.Read(p)
-	for b.awaited && errors.Is(err, io.EOF) && time.Now().Before(b.limit) { // nobody has opened its other end, and no event tells of that
+	for b.awaited && errors.Is(err, io.EOF) && time.Now().Before(b.deadline) { // nobody has opened the other end, and the kernel reports no event for that
 		time.Sleep(10 * time.Millisecond)
 		n, err = b.file.Read(p)
 	}
-	b.read += int64(n)
+	b.bytes += int64(n)
 	switch {
-	case b.read > b.most:
-		return 0, fmt.Errorf("holds more than %d MiB, which no such file does", b.most>>20)
+	case b.bytes > b.maxBytes:
+		return 0, fmt.Errorf("holds more than %d MiB, which no such file does", b.maxBytes>>20)
 	case errors.Is(err, os.ErrDeadlineExceeded), b.awaited && errors.Is(err, io.EOF):
 		return 0, fmt.Errorf("was not written within %s", patience)
 	}

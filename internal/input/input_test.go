@@ -9,7 +9,7 @@ import (
 	"github.com/finwait/finwait/internal/input"
 )
 
-// TestRead: a file is read whole, or not at all where it is too long.
+// TestRead: a file is read whole, or not at all if it is too long.
 func TestRead(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	for size, whole := range map[int]bool{0: true, 1: true, 1 << 20: true, 1<<20 + 1: false, 5 << 20: false} {

@@ -1,4 +1,4 @@
-// Package nearest offers the word that somebody may have meant.
+// Package nearest suggests the word that a user may have meant.
 package nearest
 
 import (
@@ -8,9 +8,9 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// Hint is " (did you mean …?)" with the word of the list that is like word: a
-// third of it has to change at most, its case aside, or it begins alike. Empty: there is
-// none.
+// Hint is " (did you mean …?)" with the most similar word of the list. A word is similar
+// if at most a third of its letters differ, ignoring case, or if it has the same first
+// three letters. Hint is empty if no word is similar.
 func Hint(word string, list []string) string {
 	best, distance := "", len(word)/3+1
 	for _, w := range list {
@@ -27,6 +27,8 @@ func Hint(word string, list []string) string {
 	return fmt.Sprintf(" (did you mean %s?)", best)
 }
 
+// longestBeginning returns the word of the list with the longest common beginning, of at
+// least three bytes, or nothing.
 func longestBeginning(word string, list []string) string {
 	best, length := "", 2
 	for _, w := range list {
