@@ -1,7 +1,7 @@
-# A formula for Homebrew: a release fills in its version and the checksum of its
+# This is a formula for Homebrew. A release fills in the version and the checksum of the
 # source.
 class Finwait < Formula
-  desc "Shows how a WebSocket server lets go of its connections"
+  desc "Shows how a WebSocket server closes its connections"
   homepage "https://github.com/finwait/finwait"
   url "https://github.com/finwait/finwait/archive/refs/tags/v@VERSION@.tar.gz"
   sha256 "@SHA256@"
