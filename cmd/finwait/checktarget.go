@@ -19,9 +19,9 @@ func checkTargetCommand() *cobra.Command {
 	var conf config
 	c := &cobra.Command{
 		Use:   "check-target [URL]",
-		Short: "Tell which commands of the control contract a server obeys",
+		Short: "Show which commands of the control contract a server obeys",
 		Long: `Try everything that the control contract (docs/contract.md) asks of a server,
-and tell which commands work and what is wrong with those that do not.
+and show which commands work and what is wrong with those that do not.
 
 Exit status: 0 every command that the server claims works, 1 one does not,
 2 not carried out.`,

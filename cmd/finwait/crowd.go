@@ -30,7 +30,7 @@ func crowdCommand() *cobra.Command {
 	o := crowds.Options{}
 	c := &cobra.Command{
 		Use:   "crowd [--exec COMMAND] [URL]",
-		Short: "Hold thousands of connections, and see how a server lets go of them",
+		Short: "Hold thousands of connections, and measure how a server closes them",
 		Long: `Open a crowd of peers to the WebSocket server at URL (ws://), hold it, end it,
 and report how long the server's sockets survived, for each kind of peer.
 Without a URL, finwait's own reference server is the target.
@@ -121,9 +121,9 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 	conf.add(c)
 	f := c.Flags()
 	f.IntVar(&n, "peers", n, "how many `peers`")
-	f.StringVar(&mix, "mix", "polite=60,ignores=20,vanishes=10,stops-reading=10", "`shares` of the kinds of peers")
-	f.StringVar(&then, "then", "", "how it ends: close, kick-all or stop (default stop where finwait can stop the server, else close)")
-	limitVar(f, &o.Hold, "hold", 0, time.Second, "how long all are held before that")
+	f.StringVar(&mix, "mix", "polite=60,ignores=20,vanishes=10,stops-reading=10", "`shares` of the kinds of peers in the crowd")
+	f.StringVar(&then, "then", "", "how the crowd ends: close, kick-all or stop (default stop if finwait can stop the server, else close)")
+	limitVar(f, &o.Hold, "hold", 0, time.Second, "how long the crowd is held before that")
 	f.IntVar(&o.AtOnce, "at-once", 64, "how many connections are being opened at the same time")
 	limitVar(f, &t.profile.Patience, "patience", flags.Shortest, 35*time.Second, "how long to look, from that on")
 	f.StringVar(&t.kickExec, "kick-exec", "", "make the server close all connections by this shell `command`; {code} is filled in, with --exec also {port} and {pid}")

@@ -1,4 +1,4 @@
-// Command finwait shows how a WebSocket server lets go of its connections.
+// Command finwait measures how a WebSocket server closes its connections.
 package main
 
 import (
@@ -45,8 +45,8 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	defer cancel(nil)
 	root := &cobra.Command{
 		Use:   "finwait",
-		Short: "Shows how a WebSocket server lets go of its connections",
-		Long: `finwait shows how a WebSocket server lets go of its connections.
+		Short: "Measures how a WebSocket server closes its connections",
+		Long: `finwait measures how a WebSocket server closes its connections.
 
 Scripted misbehaving peers run against a server URL. For each, finwait measures
 which close code results and how long the hanging socket survives.

@@ -24,10 +24,10 @@ type processFlags struct {
 
 func (p *processFlags) add(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&p.line, "exec", "", "start the server by this shell `command`; {port} is a free port, also in $PORT. A simple command gets the stop signal itself, others begin their last one with exec")
+	f.StringVar(&p.line, "exec", "", "start the server by this shell `command`; {port} is a free port, also in $PORT. A simple command gets the stop signal itself; in any other, begin the last command with exec")
 	limitVar(f, &p.ready, "ready-timeout", flags.Shortest, 30*time.Second, "how long it may take until a handshake succeeds")
-	f.StringVar(&p.signal, "stop-signal", "TERM", "the `signal` that stops it: TERM, INT, HUP or QUIT")
-	f.StringVar(&p.stopExec, "stop-exec", "", "stop the server by this shell `command` instead; {port} and {pid} are filled in")
+	f.StringVar(&p.signal, "stop-signal", "TERM", "the `signal` that stops the server: TERM, INT, HUP or QUIT")
+	f.StringVar(&p.stopExec, "stop-exec", "", "stop the server by this shell `command` instead of a signal; {port} and {pid} are filled in")
 }
 
 // embedded makes the reference server of this program the one that is started.

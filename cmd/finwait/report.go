@@ -22,7 +22,7 @@ type reportFiles struct {
 func (r *reportFiles) add(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&r.junit, "junit", "", "write a JUnit report to `file`")
-	f.BoolVar(&r.junitStrict, "junit-strict", false, "leave out of it what Jenkins' schema forbids (properties of a test case)")
+	f.BoolVar(&r.junitStrict, "junit-strict", false, "leave out of the JUnit report what Jenkins' schema does not allow (properties of a test case)")
 	f.StringVar(&r.json, "json", "", "write everything that was measured to `file`")
 	f.StringVar(&r.html, "html", "", "write a page for a browser to `file`")
 	f.StringVar(&r.markdown, "markdown", "", "write a summary in Markdown to `file`, at most 60,000 bytes for a comment")

@@ -36,9 +36,9 @@ func runCommand() *cobra.Command {
 scenarios run at the same time. Without a URL, finwait's own reference server
 is the target.
 
-With --exec, finwait starts the server itself, on a free port that it has in
-$PORT and that {port} stands for, and ends it; it is ready when a WebSocket
-handshake succeeds. Scenarios that stop the server, or disturb others, get
+With --exec, finwait starts and ends the server itself, on a free port. The
+command gets the port in $PORT and in the place of {port}. The server is ready
+when a WebSocket handshake succeeds. Scenarios that stop the server, or disturb others, get
 processes of their own.`,
 		Example: `  finwait run
   finwait run ws://127.0.0.1:8080/ --junit finwait.xml
@@ -103,7 +103,7 @@ processes of their own.`,
 	p.add(c)
 	conf.add(c)
 	f := c.Flags()
-	f.IntVar(&crowd, "crowd", crowd, "how many peers a server is stopped with")
+	f.IntVar(&crowd, "crowd", crowd, "how many peers are connected when a server is stopped")
 	addSelection(c, &selection)
 	f.IntVar(&options.AtOnce, "at-once", 0, "how many scenarios run at the same time (default all); 1 shows which one kills a server")
 	f.IntVar(&options.Repeat, "repeat", 1, "how often each scenario is played; its verdict is the worst, and a survival curve is drawn; of the servers that finwait starts for single plays, a bounded number run at the same time")

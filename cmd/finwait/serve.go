@@ -20,7 +20,7 @@ func serveCommand() *cobra.Command {
 	var listFaults bool
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "Run the reference server, right or with one named fault",
+		Short: "Run the reference server, correct or with one named fault",
 		Example: `  finwait serve --listen 127.0.0.1:9001
   finwait serve --fault never-fin
   finwait serve --list-faults`,
@@ -62,12 +62,12 @@ func serveCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&listen, "listen", "127.0.0.1:0", "`address` to listen on; port 0 takes a free one")
-	f.StringVar(&o.Fault, "fault", "", "misbehave in this one `way`")
+	f.StringVar(&o.Fault, "fault", "", "the `name` of the fault to have")
 	f.BoolVar(&listFaults, "list-faults", false, "list the faults and the rules that each breaks")
-	limitVar(f, &o.CloseTimeout, "close-timeout", flags.Shortest, 2*time.Second, "limit for everything after a close began")
+	limitVar(f, &o.CloseTimeout, "close-timeout", flags.Shortest, 2*time.Second, "limit for everything after a close has begun")
 	limitVar(f, &o.PingInterval, "ping-interval", 0, time.Second, "time between pings; 0s sends none")
 	f.StringVar(&cert, "cert", "", "serve wss with the certificate in this PEM `file`")
-	f.StringVar(&key, "key", "", "its private key, a PEM `file`")
+	f.StringVar(&key, "key", "", "the PEM `file` of its private key")
 	c.MarkFlagsRequiredTogether("cert", "key")
 	_ = c.RegisterFlagCompletionFunc("fault", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var names []string
