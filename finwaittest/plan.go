@@ -61,7 +61,7 @@ func (s Server) configure(p *rules.Profile) (known []*rules.KnownFailure, err er
 	weights := scenarios.WeightFlag{To: &p.Weights}
 	for rule, weight := range s.Rules {
 		if err := weights.Set(rule + "=" + weight); err != nil {
-			return nil, fmt.Errorf("Rules: %w", err)
+			return nil, fmt.Errorf("in Rules: %w", err)
 		}
 	}
 	file := cmp.Or(s.Config, settings.File)

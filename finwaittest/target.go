@@ -31,7 +31,7 @@ func (s Server) target() (*servers.Target, error) {
 	case s.Path != "" && !strings.HasPrefix(s.Path, "/"):
 		return nil, fmt.Errorf("the Path %q has no slash in front: give one such as /socket", s.Path)
 	case !here && (hooks.Close != nil || hooks.Terminate != nil || hooks.KickAll != nil || hooks.Events != nil):
-		return nil, errors.New("Close, Terminate, KickAll and Events reach no server in a process of its own: " +
+		return nil, errors.New("the functions Close, Terminate, KickAll and Events reach no server in a process of its own: " +
 			"give it by URL or Handler, or let it obey the control contract")
 	case here && (s.StopSignal != nil || s.ReadyTimeout != 0):
 		return nil, errors.New("StopSignal and ReadyTimeout are for servers that are started, by Exec or Start")

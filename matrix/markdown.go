@@ -47,13 +47,16 @@ timeout %s (%s with its tolerance), response %s, patience %s.
 	if len(p.Rules) > 0 {
 		fmt.Fprintf(&b, "Rules with a weight of their own: %s.\n\n", p.Rules)
 	}
-	b.WriteString("| target | language | library | version | pass | fail | warn | info | skip | error |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	b.WriteString("| target | language | library | version | pass | fail | warn | info | skip | error |\n| --- | --- | " +
+		"--- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, o := range m.Targets {
 		if o.Error != "" {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | not measured: %s ||||||\n", o.Name, reports.MarkdownText(o.Language), reports.MarkdownText(o.Library), reports.MarkdownText(o.LibVersion), reports.MarkdownCode(o.Error))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | not measured: %s ||||||\n", o.Name, reports.MarkdownText(o.Language),
+				reports.MarkdownText(o.Library), reports.MarkdownText(o.LibVersion), reports.MarkdownCode(o.Error))
 			continue
 		}
-		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |", o.Name, anchor(o.Name), reports.MarkdownText(o.Language), reports.MarkdownText(o.Library), reports.MarkdownText(o.LibVersion))
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |", o.Name, anchor(o.Name), reports.MarkdownText(o.Language),
+			reports.MarkdownText(o.Library), reports.MarkdownText(o.LibVersion))
 		for _, n := range o.totals() {
 			fmt.Fprintf(&b, " %d |", n)
 		}
@@ -130,9 +133,11 @@ func (m *Matrix) shutdowns(b *strings.Builder, drawings string) {
 		}
 		if !head {
 			head = true
-			b.WriteString("\n## How they stop\n\nWhat each kind of peer was told, how its connections ended on the wire, and by when half of the\nserver's sockets were gone (Kaplan-Meier, with bounds of 95 per cent).\n")
+			b.WriteString("\n## How they stop\n\nWhat each kind of peer was told, how its connections ended on the wire, " +
+				"and by when half of the\nserver's sockets were gone (Kaplan-Meier, with bounds of 95 per cent).\n")
 		}
-		fmt.Fprintf(b, "\n### %s: %s\n\n| scenario | exit | peers | median life |\n| --- | --- | --- | --- |\n", o.Name, reports.MarkdownText(o.Shutdown))
+		fmt.Fprintf(b, "\n### %s: %s\n\n| scenario | exit | peers | median life |\n| --- | --- | --- | --- |\n", o.Name,
+			reports.MarkdownText(o.Shutdown))
 		for _, c := range o.Cells {
 			if c.Exit == nil {
 				continue
@@ -141,7 +146,8 @@ func (m *Matrix) shutdowns(b *strings.Builder, drawings string) {
 			for _, k := range c.Curves {
 				lives = append(lives, k.Kind+" "+k.Median())
 			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", c.ID, reports.MarkdownCode(c.Exit.String()), reports.MarkdownCode(strings.Join(c.Measured, "; ")), reports.MarkdownText(strings.Join(lives, "; ")))
+			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", c.ID, reports.MarkdownCode(c.Exit.String()),
+				reports.MarkdownCode(strings.Join(c.Measured, "; ")), reports.MarkdownText(strings.Join(lives, "; ")))
 		}
 		if c := o.cell("shutdown/mixed"); drawings != "" && c != nil && len(c.Curves) > 0 {
 			fmt.Fprintf(b, "\n![the survival curves of shutdown/mixed on %s](%s)\n", o.Name, drawing(drawings, o, c))
@@ -156,7 +162,8 @@ func drawing(folder string, o *Outcome, c *Cell) string {
 
 // section tells what broke on one target, and why.
 func (o *Outcome) section(b *strings.Builder) {
-	fmt.Fprintf(b, "\n## %s\n\n[%s](%s) %s, %s. %s.\n", o.Name, reports.MarkdownText(o.Library), o.Source, reports.MarkdownText(o.LibVersion), reports.MarkdownText(o.Language), reports.MarkdownText(strings.TrimSuffix(o.Notes, ".")))
+	fmt.Fprintf(b, "\n## %s\n\n[%s](%s) %s, %s. %s.\n", o.Name, reports.MarkdownText(o.Library), o.Source,
+		reports.MarkdownText(o.LibVersion), reports.MarkdownText(o.Language), reports.MarkdownText(strings.TrimSuffix(o.Notes, ".")))
 	if o.Conventions != "" {
 		fmt.Fprintf(b, "Declared: %s.\n", reports.MarkdownText(strings.TrimSuffix(o.Conventions, ".")))
 	}
@@ -198,7 +205,8 @@ func (o *Outcome) section(b *strings.Builder) {
 	}
 	b.WriteString("\n| scenarios | verdict | rule | want | got, in the first | because |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, g := range groups {
-		fmt.Fprintf(b, "| %s | %s | %s %s | %s | %s | %s |\n", reports.MarkdownText(short(g.ids)), g.verdict, g.Rule, g.Finding().Grading(), reports.MarkdownText(g.Want), reports.MarkdownCode(g.Got), reports.MarkdownText(g.Because))
+		fmt.Fprintf(b, "| %s | %s | %s %s | %s | %s | %s |\n", reports.MarkdownText(short(g.ids)), g.verdict, g.Rule,
+			g.Finding().Grading(), reports.MarkdownText(g.Want), reports.MarkdownCode(g.Got), reports.MarkdownText(g.Because))
 	}
 }
 

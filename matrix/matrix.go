@@ -230,5 +230,6 @@ func Fingerprint(list []*harness.Scenario) string {
 // host is where the matrix was made.
 func host() string {
 	text, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	return strings.TrimSpace(fmt.Sprintf("%s/%s %s, %d CPUs", runtime.GOOS, runtime.GOARCH, strings.TrimSpace(string(text)), runtime.NumCPU()))
+	return strings.TrimSpace(fmt.Sprintf("%s/%s %s, %d CPUs", runtime.GOOS, runtime.GOARCH,
+		strings.TrimSpace(string(text)), runtime.NumCPU()))
 }

@@ -122,7 +122,8 @@ func (m *Matrix) JSON(w io.Writer) error {
 // Comparable gives before if it was made on the same host, of the same
 // catalogue, with the same limits and as many runs; else nil.
 func (m *Matrix) Comparable(before *Matrix) *Matrix {
-	if before == nil || before.Host != m.Host || before.Catalogue != m.Catalogue || !before.Profile.Equal(m.Profile) || before.Runs != m.Runs {
+	if before == nil || before.Host != m.Host || before.Catalogue != m.Catalogue || !before.Profile.Equal(m.Profile) ||
+		before.Runs != m.Runs {
 		return nil
 	}
 	return before
@@ -148,8 +149,10 @@ func (m *Matrix) known(before *Matrix, t *Target) *Outcome {
 
 func newOutcome(t *Target) *Outcome {
 	out := &Outcome{
-		Name: t.Name, Language: t.Language, Library: t.Library, LibVersion: t.Version, Source: t.Source, Notes: t.Notes, Shutdown: t.Shutdown, Only: t.Only,
-		CloseTimeout: t.CloseTimeout.Seconds(), PingInterval: t.PingInterval.Seconds(), Inputs: t.inputs(), At: time.Now().UTC().Truncate(time.Second),
+		Name: t.Name, Language: t.Language, Library: t.Library, LibVersion: t.Version, Source: t.Source, Notes: t.Notes,
+		Shutdown: t.Shutdown, Only: t.Only,
+		CloseTimeout: t.CloseTimeout.Seconds(), PingInterval: t.PingInterval.Seconds(), Inputs: t.inputs(),
+		At: time.Now().UTC().Truncate(time.Second),
 	}
 	p, _ := t.profile(rules.Profile{}) // checked by Load
 	for _, c := range []struct {
@@ -262,9 +265,11 @@ func (o *Outcome) Problems() []string {
 	var unexplained []string
 	for _, c := range o.Cells {
 		for _, b := range c.Breaches {
-			if c.Verdict == reports.Fail && b.Finding().Weighs() == rules.Fails && b.Because == "" && !slices.Contains(unexplained, b.Rule) {
+			if c.Verdict == reports.Fail && b.Finding().Weighs() == rules.Fails && b.Because == "" &&
+				!slices.Contains(unexplained, b.Rule) {
 				unexplained = append(unexplained, b.Rule)
-				out = append(out, fmt.Sprintf("%s: nothing explains %s, for example in %s: want %s; got %s", o.Name, b.Rule, c.ID, b.Want, b.Got))
+				out = append(out, fmt.Sprintf("%s: nothing explains %s, for example in %s: want %s; got %s",
+					o.Name, b.Rule, c.ID, b.Want, b.Got))
 			}
 		}
 	}

@@ -29,7 +29,8 @@ func (t *Target) checkVersion(ctx context.Context) error {
 	}
 	got, err := t.run(ctx, t.VersionExec)
 	if err == nil && got != t.Version {
-		err = fmt.Errorf("version %s of %s is installed, %s is about %s: install that, or describe the other", got, t.Library, t.File(), t.Version)
+		err = fmt.Errorf("version %s of %s is installed, %s is about %s: install that, or describe the other", got,
+			t.Library, t.File(), t.Version)
 	}
 	return err
 }

@@ -98,7 +98,8 @@ func load(dir string) (*Target, error) {
 	if err := yaml.Load(bytes.TrimSpace(text), t, yaml.WithKnownFields()); err != nil {
 		return nil, fmt.Errorf("%s: %w", t.File(), err)
 	}
-	for _, need := range [][2]string{{"name", t.Name}, {"language", t.Language}, {"library", t.Library}, {"version", t.Version}, {"install", t.Install}, {"start", t.Start}} {
+	for _, need := range [][2]string{{"name", t.Name}, {"language", t.Language}, {"library", t.Library}, {"version",
+		t.Version}, {"install", t.Install}, {"start", t.Start}} {
 		if strings.TrimSpace(need[1]) == "" {
 			return nil, fmt.Errorf("%s has no %s", t.File(), need[0])
 		}

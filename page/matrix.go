@@ -76,7 +76,8 @@ func Matrix(w io.Writer, m *matrix.Matrix, whole func(target string) *reports.Re
 			}
 			word := verdictWord(c.Verdict)
 			cells[c.ID][o.Name] = cell{
-				c.Verdict, strings.ToUpper(word[:min(1, len(word))]), fmt.Sprintf("%s, %s: %s", o.Name, c.ID, word), link(o.Name + "/" + c.ID),
+				c.Verdict, strings.ToUpper(word[:min(1, len(word))]), fmt.Sprintf("%s, %s: %s", o.Name, c.ID, word),
+				link(o.Name + "/" + c.ID),
 			}
 		}
 		b, err := fragments(o, whole(o.Name))

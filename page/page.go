@@ -266,7 +266,8 @@ func newScenario(s *reports.Scenario, has []string) *scenario {
 		out.Curves = append(out.Curves, curve(s.ID, "share of the server's sockets alive, since the stop", s.Curves))
 	}
 	if s.Repeated != nil && s.Repeated.Curve != nil {
-		out.Curves = append(out.Curves, curve(s.ID, "share of the server's sockets alive, since the trigger", []reports.Curve{*s.Repeated.Curve}))
+		out.Curves = append(out.Curves, curve(s.ID, "share of the server's sockets alive, since the trigger",
+			[]reports.Curve{*s.Repeated.Curve}))
 	}
 	return out
 }

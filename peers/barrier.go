@@ -28,7 +28,8 @@ var errNoCrowd = errors.New("there is no crowd")
 
 // NewBarrier is a barrier for a leader and n others.
 func NewBarrier(n int) *Barrier {
-	r := &Barrier{missing: n, present: n + 1, complete: make(chan struct{}), start: make(chan struct{}), allLeft: make(chan struct{}), broken: make(chan struct{})}
+	r := &Barrier{missing: n, present: n + 1, complete: make(chan struct{}), start: make(chan struct{}),
+		allLeft: make(chan struct{}), broken: make(chan struct{})}
 	if n == 0 {
 		close(r.complete)
 	}
@@ -137,7 +138,7 @@ func (s JoinBarrier) Do(ctx context.Context, p *Peer) error {
 	ended := p.live.ending != Open && p.start.Add(p.live.endedAt).Before(r.trigger)
 	p.mu.Unlock()
 	if ended {
-		return fmt.Errorf("%s before the crowd was complete", p.whyOver())
+		return fmt.Errorf("%w before the crowd was complete", p.whyOver())
 	}
 	if p.barrierPassed = true; s.Lead {
 		close(r.start)

@@ -107,7 +107,8 @@ func (d *decoder) check(head []byte) {
 		d.malformed(name + " is reserved (RFC 6455, 5.2)")
 	}
 	if h.Opcode >= OpClose && (h.Length > 125 || !h.Fin) {
-		d.malformed(fmt.Sprintf("control frame %s is fragmented or over 125 bytes: fin=%t, %d bytes (RFC 6455, 5.5)", name, h.Fin, h.Length))
+		d.malformed(fmt.Sprintf("control frame %s is fragmented or over 125 bytes: fin=%t, %d bytes (RFC 6455, 5.5)",
+			name, h.Fin, h.Length))
 	}
 	if form := head[1] & 0x7f; form == 126 && h.Length < 126 || form == 127 && h.Length <= 0xffff {
 		d.malformed(name + " frame's length is not in its minimal form (RFC 6455, 5.2)")

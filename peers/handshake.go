@@ -311,7 +311,8 @@ func accept(key string) string {
 func checkSingle(h http.Header, name string, right func(value string) bool, want, clause string) error {
 	switch values := h.Values(name); {
 	case len(values) > 1:
-		return fmt.Errorf("the 101 response has %d %s headers, %s, instead of one (RFC 6455, %s)", len(values), name, quoted(values), clause)
+		return fmt.Errorf("the 101 response has %d %s headers, %s, instead of one (RFC 6455, %s)", len(values), name,
+			quoted(values), clause)
 	case len(values) == 0 || !right(values[0]):
 		return fmt.Errorf("the 101 response's %s header is %s, not %s (RFC 6455, %s)", name, quoted(values), want, clause)
 	}

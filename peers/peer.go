@@ -127,7 +127,8 @@ func newPeer(opt Options) *Peer {
 	now := time.Now()
 	p := &Peer{
 		opt: opt, start: now, changed: make(chan struct{}),
-		live: state{ending: Open, deadline: now.Add(opt.Setup), echoes: map[string]int{}, firstAt: map[string]time.Duration{}, lengths: map[uint64]int{}},
+		live: state{ending: Open, deadline: now.Add(opt.Setup), echoes: map[string]int{},
+			firstAt: map[string]time.Duration{}, lengths: map[uint64]int{}},
 	}
 	p.decoder = decoder{messageBytes: opt.MessageBytes, onFrame: p.observeFrame, onMessage: p.observeMessage, malformed: p.observeMalformed}
 	return p

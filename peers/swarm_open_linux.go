@@ -45,7 +45,8 @@ func (s *swarm) connect(m *member, i int) (err error) {
 		_ = unix.SetsockoptInt(m.fd, unix.IPPROTO_TCP, unix.TCP_MAXSEG, fillMSS)
 	}
 	_ = unix.SetsockoptInt(m.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	var to unix.Sockaddr = &unix.SockaddrInet6{Addr: s.Server.Addr().As16(), Port: int(s.Server.Port()), ZoneId: zone.Index(s.Server.Addr().Zone())}
+	var to unix.Sockaddr = &unix.SockaddrInet6{Addr: s.Server.Addr().As16(), Port: int(s.Server.Port()),
+		ZoneId: zone.Index(s.Server.Addr().Zone())}
 	if domain == unix.AF_INET {
 		to = &unix.SockaddrInet4{Addr: s.Server.Addr().As4(), Port: int(s.Server.Port())}
 	}

@@ -130,7 +130,8 @@ func counts(n map[string]int) string {
 // CrowdSVG draws the survival curves of a crowd.
 func CrowdSVG(w io.Writer, c *Crowd) error {
 	note := map[string]string{
-		"close": "each peer closes with 1000, in its way", "kick-all": "the application closes all with 4001", "stop": "the server is stopped",
+		"close": "each peer closes with 1000, in its way", "kick-all": "the application closes all with 4001",
+		"stop": "the server is stopped",
 	}[c.Then]
 	return SVG(w, Peers(c.Opened)+" of "+OneLine(c.Target), note, c.curves())
 }

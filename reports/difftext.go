@@ -28,7 +28,8 @@ func (d *Diff) Text(w io.Writer) error {
 
 // totals is the diff in a sentence.
 func (d *Diff) totals() string {
-	return fmt.Sprintf("%d worse, %d better, %d changed otherwise; %s without a change.", d.count(worse), d.count(better), d.count(other), count(d.Same))
+	return fmt.Sprintf("%d worse, %d better, %d changed otherwise; %s without a change.", d.count(worse),
+		d.count(better), d.count(other), count(d.Same))
 }
 
 // Markdown writes the changes for a comment on a pull request, in [CommentMost]
@@ -43,7 +44,8 @@ func (d *Diff) Markdown(w io.Writer) error {
 		b.WriteString("\n| | scenario | old | new |\n| --- | --- | --- | --- |\n")
 	}
 	for _, c := range d.Changes {
-		b.row("| %s | %s | %s | %s |\n", c.Trend, MarkdownCode(Clip(c.ID, 300)), MarkdownCode(Clip(c.Old, 300)), MarkdownCode(Clip(c.New, 300)))
+		b.row("| %s | %s | %s | %s |\n", c.Trend, MarkdownCode(Clip(c.ID, 300)), MarkdownCode(Clip(c.Old, 300)),
+			MarkdownCode(Clip(c.New, 300)))
 	}
 	return b.end(w, "the JSON file has them")
 }

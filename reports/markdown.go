@@ -26,7 +26,8 @@ func Markdown(w io.Writer, r *Report, most int) error {
 		head = "failed"
 	}
 	b := limited{most: most}
-	fmt.Fprintf(&b, "## finwait: %s\n\n%s against %s, in %s: ", head, count(len(r.Scenarios)), MarkdownCode(r.Target), figures.Format(duration(r.Took)))
+	fmt.Fprintf(&b, "## finwait: %s\n\n%s against %s, in %s: ", head, count(len(r.Scenarios)), MarkdownCode(r.Target),
+		figures.Format(duration(r.Took)))
 	fmt.Fprintf(&b, "%d passed, %d failed, %d warned, %d measured, %d skipped, %d not carried out.\n",
 		n[Pass], n[Fail], n[Warn], n[Info], n[Skip], n[Errored])
 	if r.Stopped != "" {
@@ -79,7 +80,8 @@ func crowdTables(b *limited, list []Scenario) {
 		}
 		for i, c := range s.Curves {
 			if !began {
-				b.WriteString("\n### How the crowds were let go\n\n| scenario | process | peers | survival of their sockets |\n| --- | --- | --- | --- |\n")
+				b.WriteString("\n### How the crowds were let go\n\n| scenario | process | peers | survival of their " +
+					"sockets |\n| --- | --- | --- | --- |\n")
 				began = true
 			}
 			id, end := "", ""
@@ -152,7 +154,8 @@ func GitHub(w io.Writer, r *Report) error {
 		if ids := g.IDs(); ids != nil {
 			message = strings.Join(ids, ", ") + "\n" + message
 		}
-		if _, err := fmt.Fprintf(w, "::%s title=%s::%s\n", command, workflow("finwait "+g.Name(), true), workflow(message, false)); err != nil {
+		title := workflow("finwait "+g.Name(), true)
+		if _, err := fmt.Fprintf(w, "::%s title=%s::%s\n", command, title, workflow(message, false)); err != nil {
 			return err
 		}
 	}

@@ -101,7 +101,8 @@ func (s *Scenario) record(rec *evidence.Record) {
 	s.Alive = &Alive{rec.Alive.Tried, rec.Alive.OK, sec(rec.Alive.Took), rec.Alive.Err}
 	for _, c := range rec.Crowd {
 		m := Member{
-			Kind: c.Kind, Status: c.Status, Refused: c.Refused, Connected: secs(c.Connected), Ending: string(c.Ending), EndedAt: sec(c.EndedAt),
+			Kind: c.Kind, Status: c.Status, Refused: c.Refused, Connected: secs(c.Connected), Ending: string(c.Ending),
+			EndedAt: sec(c.EndedAt),
 		}
 		if len(c.Closes) > 0 {
 			m.Close = &newCloses(c.Closes[:1])[0]
@@ -131,10 +132,12 @@ func newExit(e *evidence.Exit) *Exit {
 func newWire(r *peers.Record) *Wire {
 	return &Wire{
 		Peer: r.Peer, Server: r.Server, Trigger: utc(r.Trigger), Status: r.Status,
-		CloseSent: newCloses(r.CloseSent), Closes: newCloses(r.Closes), Messages: len(r.Messages) + r.MoreMessages, AfterClose: r.AfterClose,
-		Malformed: slices.Clone(r.Malformed), Ending: string(r.Ending), EndedAt: sec(r.EndedAt),
+		CloseSent: newCloses(r.CloseSent), Closes: newCloses(r.Closes), Messages: len(r.Messages) + r.MoreMessages,
+		AfterClose: r.AfterClose,
+		Malformed:  slices.Clone(r.Malformed), Ending: string(r.Ending), EndedAt: sec(r.EndedAt),
 		FIN: secs(r.FIN), RST: secs(r.RST), CloseNotify: secs(r.CloseNotify), PeerFIN: secs(r.PeerFIN), PeerRST: secs(r.PeerRST),
-		Dark: secs(r.Dark), Dropped: r.Dropped, BytesRead: r.BytesRead, Stopped: sec(r.Stopped), Connected: secs(r.Connected), GaveUp: r.GaveUp,
+		Dark: secs(r.Dark), Dropped: r.Dropped, BytesRead: r.BytesRead, Stopped: sec(r.Stopped),
+		Connected: secs(r.Connected), GaveUp: r.GaveUp,
 	}
 }
 

@@ -54,7 +54,8 @@ func (p Profile) Equal(other Profile) bool { return p.String() == other.String()
 // String is the profile in a line. All that can differ stands in it, for two that
 // read alike are equal.
 func (p Profile) String() string {
-	out := fmt.Sprintf("close timeout %gs, response %gs, patience %gs, stop timeout %gs", p.CloseTimeout, p.Response, p.Patience, p.StopTimeout)
+	out := fmt.Sprintf("close timeout %gs, response %gs, patience %gs, stop timeout %gs", p.CloseTimeout, p.Response,
+		p.Patience, p.StopTimeout)
 	for _, part := range []struct {
 		set  bool
 		text string

@@ -195,7 +195,8 @@ type Wire struct {
 	BytesRead   uint64    `json:"bytesRead"`
 	Stopped     float64   `json:"stopped"`
 	Connected   *float64  `json:"connected,omitempty"`
-	GaveUp      bool      `json:"gaveUp,omitempty"` // finwait reset the connection at Stopped, though the server's socket was, or may have been, still there
+	// finwait reset the connection at Stopped, though the server's socket was, or may have been, still there
+	GaveUp bool `json:"gaveUp,omitempty"`
 }
 
 // Close is a Close frame. Code is null where the body holds none; Reason is

@@ -39,11 +39,14 @@ func SVG(w io.Writer, title, note string, curves []Curve) error {
 	x := func(t float64) float64 { return left + (width-left-right)*t/end }
 	y := func(s float64) float64 { return top + (height-top-bottom)*(1-s) }
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="curves" viewBox="0 0 %.0f %.0f" role="img" font-family="system-ui, sans-serif" font-size="12" fill="#5b6470">`+"\n", width, height)
-	fmt.Fprintf(&b, "<title>%s</title>\n%s\n<text x=\"%.0f\" y=\"20\" font-size=\"14\">%s</text>\n", svgText(title), schemes, left, svgText(title))
+	fmt.Fprintf(&b,
+		`<svg xmlns="http://www.w3.org/2000/svg" class="curves" viewBox="0 0 %.0f %.0f" role="img" font-family="system-ui, sans-serif" font-size="12" fill="#5b6470">`+"\n", width, height)
+	fmt.Fprintf(&b, "<title>%s</title>\n%s\n<text x=\"%.0f\" y=\"20\" font-size=\"14\">%s</text>\n", svgText(title),
+		schemes, left, svgText(title))
 	for i := range 5 {
 		s := float64(i) / 4
-		fmt.Fprintf(&b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="#7d7d7d" stroke-opacity="0.3"/><text x="%.1f" y="%.1f" text-anchor="end">%.0f %%</text>`+"\n",
+		fmt.Fprintf(&b,
+			`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="#7d7d7d" stroke-opacity="0.3"/><text x="%.1f" y="%.1f" text-anchor="end">%.0f %%</text>`+"\n",
 			left, y(s), width-right, y(s), left-6, y(s)+4, 100*s)
 	}
 	for _, t := range ticks(end) {
@@ -51,7 +54,8 @@ func SVG(w io.Writer, title, note string, curves []Curve) error {
 		if x(t) > width-2*right { // half of it would be cut off
 			anchor = "end"
 		}
-		fmt.Fprintf(&b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="#7d7d7d"/><text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n",
+		fmt.Fprintf(&b,
+			`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="#7d7d7d"/><text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n",
 			x(t), y(0), x(t), y(0)+4, x(t), y(0)+18, anchor, svgText(figures.Format(duration(t))))
 	}
 	for i, c := range curves {

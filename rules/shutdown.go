@@ -147,7 +147,8 @@ func exits(r *evidence.Record, p Profile) Finding {
 		return breached("the exit "+within(limit), "still running after "+figures.Format(e.At)+", then killed")
 	case e.Left:
 		return breached("the exit of the process and of all that it started "+within(limit),
-			"the process exited at "+figures.Format(e.At)+", but what it had started still ran after "+figures.Format(e.Gone)+" and was killed")
+			"the process exited at "+figures.Format(e.At)+
+				", but what it had started still ran after "+figures.Format(e.Gone)+" and was killed")
 	case e.Gone > e.At:
 		return judged(e.Gone <= limit, "the exit of the process and of all that it started "+within(limit),
 			"the process exited at "+figures.Format(e.At)+", and the last that it had started at "+figures.Format(e.Gone))

@@ -17,7 +17,7 @@ func TestVectorFormat(t *testing.T) {
 		{"a reason without never", name, "because: of it\n"},
 		{"never without a reason", "R8 ClosesTCP never moot", ""},
 		{"never with a record", "R8 ClosesTCP never moot", "because: of it\nstatus: 101\n"},
-		{"an unknown key", name, "recieved: FIN at 1ms\n"},
+		{"an unknown key", name, "receive: FIN at 1ms\n"},
 		{"no key", name, "FIN at 1ms\n"},
 		{"an unknown word", name, "received: Fin at 1ms\n"},
 		{"a word too many", name, "received: FIN at 1ms late\n"},

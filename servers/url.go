@@ -22,7 +22,8 @@ func ParseURL(raw string) (*url.URL, error) {
 	case u.Hostname() == "":
 		return nil, fmt.Errorf("the URL %q names no host: give one such as ws://127.0.0.1:8080/", shown)
 	case u.Fragment != "":
-		return nil, fmt.Errorf("the URL %q has a fragment, which a WebSocket URL may not have (RFC 6455, 3): leave out #%s", shown, secret.Mask(u.Fragment))
+		return nil, fmt.Errorf("the URL %q has a fragment, which a WebSocket URL may not have (RFC 6455, 3): leave out "+
+			"#%s", shown, secret.Mask(u.Fragment))
 	}
 	return u, nil
 }

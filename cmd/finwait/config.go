@@ -29,7 +29,8 @@ type config struct {
 }
 
 func (g *config) add(c *cobra.Command) {
-	c.Flags().StringVar(&g.file, "config", "", "read from this `file` the settings that neither the command line nor the environment has (default finwait.yaml, if there is one)")
+	c.Flags().StringVar(&g.file, "config", "", "read from this `file` the settings that neither the command line nor the "+
+		"environment has (default finwait.yaml, if there is one)")
 	_ = c.MarkFlagFilename("config", "yaml", "yml")
 }
 

@@ -126,10 +126,12 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 	limitVar(f, &o.Hold, "hold", 0, time.Second, "how long the crowd is held before that")
 	f.IntVar(&o.AtOnce, "at-once", 64, "how many connections are being opened at the same time")
 	limitVar(f, &t.profile.Patience, "patience", flags.Shortest, 35*time.Second, "how long to look, from that on")
-	f.StringVar(&t.kickExec, "kick-exec", "", "make the server close all connections by this shell `command`; {code} is filled in, with --exec also {port} and {pid}")
+	f.StringVar(&t.kickExec, "kick-exec", "", "make the server close all connections by this shell `command`; {code} is "+
+		"filled in, with --exec also {port} and {pid}")
 	f.StringVar(&json, "json", "", "write what was measured to `file`")
 	f.StringVar(&svg, "svg", "", "draw the survival curves into `file`")
-	_ = c.RegisterFlagCompletionFunc("then", cobra.FixedCompletions([]string{"close", "kick-all", "stop"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("then", cobra.FixedCompletions([]string{"close", "kick-all", "stop"},
+		cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 

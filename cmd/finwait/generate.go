@@ -50,7 +50,8 @@ func generateCommand() *cobra.Command {
 			if err := os.MkdirAll(folder, 0o755); err != nil {
 				return err
 			}
-			if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "finwait", Manual: "User Commands"}, folder); err != nil {
+			if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "finwait", Manual: "User Commands"},
+				folder); err != nil {
 				return err
 			}
 			for name, write := range map[string]func(io.Writer) error{
@@ -73,7 +74,9 @@ func generateCommand() *cobra.Command {
 // writeReference writes all commands as one page.
 func writeReference(w io.Writer, root *cobra.Command) error {
 	var b bytes.Buffer
-	b.WriteString("# The command line\n\nWritten by `make docs` from the commands themselves. Every flag of `finwait run` is also a\nkey of `finwait.yaml` and an environment variable (`--close-timeout`: `$FINWAIT_CLOSE_TIMEOUT`); `--rule` is\nthe mapping `rules` there.\n")
+	b.WriteString("# The command line\n\nWritten by `make docs` from the commands themselves. Every flag of `finwait run` " +
+		"is also a\nkey of `finwait.yaml` and an environment variable (`--close-timeout`: `$FINWAIT_CLOSE_TIMEOUT`); " +
+		"`--rule` is\nthe mapping `rules` there.\n")
 	for _, c := range append([]*cobra.Command{root}, root.Commands()...) {
 		if c.Hidden || c.Name() == "help" || c.Name() == "completion" {
 			continue

@@ -157,7 +157,8 @@ func writeSchema(w io.Writer) error {
 	properties := object{
 		"url": object{"type": "string", "pattern": "^wss?://", "description": "where the server listens, such as ws://127.0.0.1:8080/"},
 		settings.Weights: object{
-			"description":          "what a breach of a rule does, before its grade and strict: fail, warn, or off where the rule is not judged",
+			"description": "what a breach of a rule does, before its grade and strict: fail, warn, or off where " +
+				"the rule is not judged",
 			"type":                 "object",
 			"propertyNames":        rule,
 			"additionalProperties": object{"enum": []rules.Weight{rules.Fails, rules.Warns, rules.Off}},
@@ -168,8 +169,10 @@ func writeSchema(w io.Writer) error {
 			"items": object{
 				"type": "object", "additionalProperties": false, "required": []string{"id", "rule", "reason"},
 				"properties": object{
-					"id":     object{"type": "string", "minLength": 1, "description": "of a scenario, see finwait list, or a pattern as --only takes it, such as shutdown/*"},
-					"rule":   object{"anyOf": []object{rule, {"type": "array", "items": rule, "minItems": 1}}, "description": "what is broken; no other rule is excused"},
+					"id": object{"type": "string", "minLength": 1, "description": "of a scenario, see finwait list, " +
+						"or a pattern as --only takes it, such as shutdown/*"},
+					"rule": object{"anyOf": []object{rule, {"type": "array", "items": rule, "minItems": 1}},
+						"description": "what is broken; no other rule is excused"},
 					"reason": object{"type": "string", "minLength": 1},
 					"until":  object{"type": "string", "format": "date", "description": "the last day on which it is excused"},
 				},

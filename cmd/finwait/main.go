@@ -56,7 +56,8 @@ Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(runCommand(), listCommand(), serveCommand(), checkTargetCommand(), crowdCommand(), matrixCommand(), diffCommand(), reportCommand(), initCommand(), generateCommand())
+	root.AddCommand(runCommand(), listCommand(), serveCommand(), checkTargetCommand(), crowdCommand(), matrixCommand(),
+		diffCommand(), reportCommand(), initCommand(), generateCommand())
 	out := &output{Writer: stdout}
 	root.SetArgs(args)
 	root.SetOut(out)

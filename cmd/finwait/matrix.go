@@ -83,7 +83,8 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 			case fresh:
 				before = nil
 			case before != nil && comparable == nil:
-				return fmt.Errorf("%s was measured with another host, other scenarios, limits or runs: give another --json FILE, or --fresh to replace it", file)
+				return fmt.Errorf("%s was measured with another host, other scenarios, limits or runs: give another "+
+					"--json FILE, or --fresh to replace it", file)
 			case before != nil:
 				before = comparable
 				kept.Targets = slices.Clone(before.Targets)
@@ -99,15 +100,20 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 			}
 			err = errors.Join(err, m.Terminal(c.OutOrStdout()))
 			if c.Context().Err() != nil {
-				return fmt.Errorf("%w: %d of %d targets are kept in %s; run again to go on", context.Cause(c.Context()), len(m.Targets), len(targets), file)
+				return fmt.Errorf("%w: %d of %d targets are kept in %s; run again to go on", context.Cause(c.Context()),
+					len(m.Targets), len(targets), file)
 			}
 			for _, done := range m.Targets {
 				kept.Put(done)
 			}
-			err = errors.Join(err, write(file, kept.JSON), write(markdown, func(w io.Writer) error { return m.Markdown(w, drawings(markdown, curves)) }))
+			err = errors.Join(err, write(file, kept.JSON), write(markdown, func(w io.Writer) error {
+				return m.Markdown(w,
+					drawings(markdown, curves))
+			}))
 			err = errors.Join(err, write(html, func(w io.Writer) error { return page.Matrix(w, m, whole(m, o.Reports)) }))
 			if names := untraced(m, o.Reports); html != "" && names != nil {
-				say(c.OutOrStdout(), "%s has no traces of %s: measured before, and not kept with --reports; --fresh measures again", html, strings.Join(names, ", "))
+				say(c.OutOrStdout(), "%s has no traces of %s: measured before, and not kept with --reports; --fresh "+
+					"measures again", html, strings.Join(names, ", "))
 			}
 			if curves != "" {
 				err = errors.Join(err, m.Curves(curves))
@@ -126,7 +132,8 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 	f.IntVar(&o.Runs, "runs", 1, "runs of the catalogue per target, each on a new process; their verdicts are compared")
 	f.StringVar(&file, "json", "matrix.json", "keep the matrix in `file`")
 	f.StringVar(&markdown, "markdown", "", "write it as a page to `file`")
-	f.StringVar(&html, "html", "", "write it as a heat map for a browser to `file`, with the traces of what is measured now and of what --reports kept")
+	f.StringVar(&html, "html", "", "write it as a heat map for a browser to `file`, with the traces of what is measured "+
+		"now and of what --reports kept")
 	f.StringVar(&o.Reports, "reports", "", "write the whole JSON report of each target's first run to this `folder`")
 	f.StringVar(&curves, "svg", "", "draw the survival curves of each target's stops in this `folder`")
 	addSelection(c, &selection)

@@ -24,7 +24,8 @@ type processFlags struct {
 
 func (p *processFlags) add(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&p.line, "exec", "", "start the server by this shell `command`; {port} is a free port, also in $PORT. A simple command gets the stop signal itself; in any other, begin the last command with exec")
+	f.StringVar(&p.line, "exec", "", "start the server by this shell `command`; {port} is a free port, also in $PORT. A "+
+		"simple command gets the stop signal itself; in any other, begin the last command with exec")
 	limitVar(f, &p.ready, "ready-timeout", flags.Shortest, 30*time.Second, "how long it may take until a handshake succeeds")
 	f.StringVar(&p.signal, "stop-signal", "TERM", "the `signal` that stops the server: TERM, INT, HUP or QUIT")
 	f.StringVar(&p.stopExec, "stop-exec", "", "stop the server by this shell `command` instead of a signal; {port} and {pid} are filled in")
@@ -34,7 +35,8 @@ func (p *processFlags) add(c *cobra.Command) {
 func (p *processFlags) embedded() error {
 	program, err := os.Executable()
 	if err != nil { // on Linux for want of a proc(5)
-		return fmt.Errorf("the embedded server cannot be started: finwait does not find its own program (%w): mount /proc, or give --exec 'finwait serve --listen 127.0.0.1:{port}'", err)
+		return fmt.Errorf("the embedded server cannot be started: finwait does not find its own program (%w): mount "+
+			"/proc, or give --exec 'finwait serve --listen 127.0.0.1:{port}'", err)
 	}
 	p.args = []string{program, "serve", "--listen", servers.Loopback(), "--ping-interval", embeddedPing.String()}
 	return nil

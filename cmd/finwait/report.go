@@ -22,7 +22,8 @@ type reportFiles struct {
 func (r *reportFiles) add(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&r.junit, "junit", "", "write a JUnit report to `file`")
-	f.BoolVar(&r.junitStrict, "junit-strict", false, "leave out of the JUnit report what Jenkins' schema does not allow (properties of a test case)")
+	f.BoolVar(&r.junitStrict, "junit-strict", false, "leave out of the JUnit report what Jenkins' schema does not allow "+
+		"(properties of a test case)")
 	f.StringVar(&r.json, "json", "", "write everything that was measured to `file`")
 	f.StringVar(&r.html, "html", "", "write a page for a browser to `file`")
 	f.StringVar(&r.markdown, "markdown", "", "write a summary in Markdown to `file`, at most 60,000 bytes for a comment")
@@ -136,7 +137,8 @@ func crowdReports(out io.Writer, crowd *reports.Crowd, files *reportFiles, svg s
 		return errors.New("a crowd has no JUnit, page, Markdown or annotations: give --json FILE or --svg FILE")
 	}
 	if !quiet {
-		fmt.Fprintf(out, "%s against %s, then %s\n", reports.Peers(crowd.Peers()), reports.OneLine(crowd.Target), reports.OneLine(crowd.Then))
+		fmt.Fprintf(out, "%s against %s, then %s\n", reports.Peers(crowd.Peers()), reports.OneLine(crowd.Target),
+			reports.OneLine(crowd.Then))
 		reports.CrowdText(out, crowd, terminal(out))
 	}
 	return unwritten(nil,

@@ -106,7 +106,8 @@ processes of their own.`,
 	f.IntVar(&crowd, "crowd", crowd, "how many peers are connected when a server is stopped")
 	addSelection(c, &selection)
 	f.IntVar(&options.AtOnce, "at-once", 0, "how many scenarios run at the same time (default all); 1 shows which one kills a server")
-	f.IntVar(&options.Repeat, "repeat", 1, "how often each scenario is played; its verdict is the worst, and a survival curve is drawn; of the servers that finwait starts for single plays, a bounded number run at the same time")
+	f.IntVar(&options.Repeat, "repeat", 1, "how often each scenario is played; its verdict is the worst, and a survival "+
+		"curve is drawn; of the servers that finwait starts for single plays, a bounded number run at the same time")
 	files.add(c)
 	f.Lookup("markdown").Usage += "; a longer one is also appended to the file that $GITHUB_STEP_SUMMARY names"
 	f.BoolVarP(&verbose, "verbose", "v", false, "show passes and traces too")

@@ -32,23 +32,32 @@ func (t *targetFlags) add(c *cobra.Command) {
 	t.addReach(c)
 	t.addLimits(c)
 	f := c.Flags()
-	f.Var((*convention)(&t.profile.NoCode), "event-no-code", "the `code` that the server's close event has for a Close frame without a code, besides 1005; null if it has none then")
-	f.Var((*convention)(&t.profile.LostCode), "event-lost-code", "the `code` that the server's close event has if TCP ended without a Close frame, besides 1006; null if it has none then")
-	f.IntSliceVar(&t.profile.ShutdownCodes, "shutdown-code", nil, "a close `code` that a stopping server may send, besides 1001 (repeatable)")
+	f.Var((*convention)(&t.profile.NoCode), "event-no-code", "the `code` that the server's close event has for a Close "+
+		"frame without a code, besides 1005; null if it has none then")
+	f.Var((*convention)(&t.profile.LostCode), "event-lost-code", "the `code` that the server's close event has if TCP "+
+		"ended without a Close frame, besides 1006; null if it has none then")
+	f.IntSliceVar(&t.profile.ShutdownCodes, "shutdown-code", nil, "a close `code` that a stopping server may send, "+
+		"besides 1001 (repeatable)")
 	f.BoolVar(&t.profile.KillUntold, "event-kill-untold", false, "the server's application gets no close event for its own hard kill")
-	f.StringVar(&t.closeExec, "close-exec", "", "make the server close a connection by this shell `command`; {token} of ?finwait=TOKEN, {code} and {reason} are filled in, with --exec also {port} and {pid}; exit status 127: not supported")
-	f.StringVar(&t.kickExec, "kick-exec", "", "make the server close all connections by this shell `command`; {code} is filled in, and what --close-exec has; exit status 127: not supported")
+	f.StringVar(&t.closeExec, "close-exec", "", "make the server close a connection by this shell `command`; {token} of "+
+		"?finwait=TOKEN, {code} and {reason} are filled in, with --exec also {port} and {pid}; exit status 127: not supported")
+	f.StringVar(&t.kickExec, "kick-exec", "", "make the server close all connections by this shell `command`; {code} is "+
+		"filled in, and what --close-exec has; exit status 127: not supported")
 }
 
 // addLimits adds those that say how long things may take.
 func (t *targetFlags) addLimits(c *cobra.Command) {
 	f := c.Flags()
 	p := &t.profile
-	limitVar(f, &p.CloseTimeout, "close-timeout", flags.Shortest, 10*time.Second, "declared limit for closing TCP and the socket after a close began; judged with +20 % and 1 s")
-	limitVar(f, &p.Response, "response", flags.Shortest, time.Second, "limit for what needs no waiting, such as the answer to a Close frame; judged with +20 %")
-	limitVar(f, &p.StopTimeout, "stop-timeout", flags.Shortest, 10*time.Second, "declared limit for the exit of a server that was asked to stop; judged with +20 % and 1 s")
+	limitVar(f, &p.CloseTimeout, "close-timeout", flags.Shortest, 10*time.Second, "declared limit for closing TCP and the "+
+		"socket after a close began; judged with +20 % and 1 s")
+	limitVar(f, &p.Response, "response", flags.Shortest, time.Second, "limit for what needs no waiting, such as the "+
+		"answer to a Close frame; judged with +20 %")
+	limitVar(f, &p.StopTimeout, "stop-timeout", flags.Shortest, 10*time.Second, "declared limit for the exit of a server "+
+		"that was asked to stop; judged with +20 % and 1 s")
 	limitVar(f, &p.Patience, "patience", 0, 0, "how long to look, from the trigger; 0s means 35s, or more if the close timeout needs it")
-	limitVar(f, &p.PingInterval, "ping-interval", 0, 0, "declared keepalive interval, 0s for none; the server must close a vanished peer's connection within two intervals")
+	limitVar(f, &p.PingInterval, "ping-interval", 0, 0, "declared keepalive interval, 0s for none; the server must close "+
+		"a vanished peer's connection within two intervals")
 	f.BoolVar(&p.Strict, "strict", false, "a breach of a SHOULD fails")
 	f.Var(scenarios.WeightFlag{To: &p.Weights}, "rule", "what a breach of this rule does, overriding its grade and --strict: fail, warn,"+
 		" or off, which means that it is not judged, such as R36=off (repeatable)")

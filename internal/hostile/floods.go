@@ -19,7 +19,8 @@ func floods() []Misbehaviour {
 		{"endless-head", "sends a response head without end", 1, endlessHead},
 		{"endless-noise", "sends bytes without end and without a line break instead of a response", 1, endlessNoise},
 		{"steady-pings", "sends a ping each millisecond without end", 0, steady(ws.NewPingFrame([]byte("?")))},
-		{"steady-closes", "sends a Close frame each millisecond without end", 0, steady(ws.NewCloseFrame(ws.NewCloseFrameBody(1001, "again")))},
+		{"steady-closes", "sends a Close frame each millisecond without end", 0,
+			steady(ws.NewCloseFrame(ws.NewCloseFrameBody(1001, "again")))},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 const (
@@ -77,9 +78,10 @@ func room(pkg string) string {
 	return pkg
 }
 
-// TestLengths: a file that is longer has a second concern.
+// TestLengths: a file that is longer has a second concern; a line that is longer is
+// not read. A raw string may be longer, and a test.
 func TestLengths(t *testing.T) {
-	const lines = 400
+	const lines, columns = 400, 140
 	for _, file := range files(t) {
 		text, err := os.ReadFile(filepath.Join(root, file))
 		if err != nil {
@@ -88,6 +90,12 @@ func TestLengths(t *testing.T) {
 		all := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 		if len(all) > lines {
 			t.Errorf("%s has %d lines, more than %d", file, len(all), lines)
+		}
+		for i, line := range all {
+			n := utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    "))
+			if n > columns && !strings.Contains(line, "`") && !strings.HasSuffix(file, "_test.go") {
+				t.Errorf("%s:%d has %d columns, more than %d", file, i+1, n, columns)
+			}
 		}
 	}
 }

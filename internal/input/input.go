@@ -59,7 +59,8 @@ type bounded struct {
 
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.file.Read(p)
-	for b.awaited && errors.Is(err, io.EOF) && time.Now().Before(b.deadline) { // nobody has opened the other end, and the kernel reports no event for that
+	// nobody has opened the other end, and the kernel reports no event for that
+	for b.awaited && errors.Is(err, io.EOF) && time.Now().Before(b.deadline) {
 		time.Sleep(10 * time.Millisecond)
 		n, err = b.file.Read(p)
 	}
