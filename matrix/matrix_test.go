@@ -41,6 +41,17 @@ func TestReadNull(t *testing.T) {
 	}
 }
 
+// TestReadTwo: what follows behind a matrix is not left out silently.
+func TestReadTwo(t *testing.T) {
+	text := fmt.Sprintf(`{"format": %q, "version": %d, "targets": []}`, Format, Version)
+	if _, err := Read(strings.NewReader(text + "\n")); err != nil {
+		t.Error(err)
+	}
+	if _, err := Read(strings.NewReader(text + text)); err == nil || !strings.Contains(err.Error(), "more follows behind it") {
+		t.Error(err)
+	}
+}
+
 // TestCatalogue: the fingerprint changes with each field of a scenario on which an
 // outcome depends.
 func TestCatalogue(t *testing.T) {

@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -100,8 +101,12 @@ func New(list []*harness.Scenario, p rules.Profile, runs int) *Matrix {
 // Read reads a matrix that [Matrix.JSON] wrote.
 func Read(r io.Reader) (*Matrix, error) {
 	var out Matrix
-	if err := json.NewDecoder(r).Decode(&out); err != nil {
+	d := json.NewDecoder(r)
+	if err := d.Decode(&out); err != nil {
 		return nil, fmt.Errorf("read a matrix: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("read a matrix: more follows behind it: give each matrix a file of its own")
 	}
 	if out.Format != Format || out.Version != Version {
 		return nil, fmt.Errorf("read a matrix: format %+.40q, version %d is not %q, version %d", out.Format, out.Version, Format, Version)

@@ -41,8 +41,12 @@ func read(r io.Reader, formats ...string) (*Report, *Crowd, error) {
 
 func decode(r io.Reader, formats []string) (report *Report, crowd *Crowd, err error) {
 	var raw json.RawMessage
-	if err := json.NewDecoder(r).Decode(&raw); err != nil {
+	d := json.NewDecoder(r)
+	if err := d.Decode(&raw); err != nil {
 		return nil, nil, inWords(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, nil, errors.New("more follows behind the report: give each report a file of its own")
 	}
 	var head struct {
 		Format  string `json:"format"`

@@ -120,6 +120,8 @@ func TestForeignReports(t *testing.T) {
 		"[]":    "it is a JSON array, and no object",
 		`"a"`:   "it is a JSON string, and no object",
 		"null":  `format "", version 0 is not "finwait-report" or "finwait-crowd", version 1: finwait run --json writes that`,
+		"{} {}": "more follows behind the report: give each report a file of its own",
+		"{} x":  "more follows behind the report: give each report a file of its own",
 		"{}":    `format "", version 0 is not "finwait-report" or "finwait-crowd", version 1: finwait run --json writes that`,
 		`{"format":"finwait-report","version":2}`:      `format "finwait-report", version 2 is not "finwait-report" or "finwait-crowd", version 1: a later finwait wrote it, which can read it`,
 		`{"format":"finwait-report"}`:                  `format "finwait-report", version 0 is not "finwait-report" or "finwait-crowd", version 1: it was written by finwait run`,

@@ -69,7 +69,11 @@ out.`,
   gunzip -c run.json.gz | finwait report -`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := writable(append(files.names(), svg)...); err != nil {
+			outputs := append(files.names(), svg)
+			if err := spare(args[0], outputs); err != nil {
+				return err
+			}
+			if err := writable(outputs...); err != nil {
 				return err
 			}
 			run, crowd, err := readAny(c.InOrStdin(), args[0])
@@ -98,6 +102,19 @@ out.`,
 	f.StringVar(&svg, "svg", "", "draw the survival curves of a crowd into `file`")
 	f.BoolVarP(&verbose, "verbose", "v", false, "print the summary, with passes and traces, whatever else is written")
 	return c
+}
+
+// spare refuses outputs that would take the place of the report that is read.
+func spare(in string, outputs []string) error {
+	if in == "-" {
+		in = "/dev/stdin"
+	}
+	for _, file := range outputs {
+		if file != "" && reports.SameFile(in, file) {
+			return fmt.Errorf("%s is the report that is read: write to another file", file)
+		}
+	}
+	return nil
 }
 
 // readAny reads the JSON report of a run or of a crowd; one of the two is not nil.
