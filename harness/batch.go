@@ -55,14 +55,14 @@ func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Opti
 		return nil, err
 	}
 	commands := process.NewCommands()
-	f, err := startServerPool(ctx, t, commands, scenarios, o)
+	pool, err := startServerPool(ctx, t, commands, scenarios, o)
 	if err != nil {
 		return nil, err
 	}
-	run.Notes = append(run.Notes, f.notes...)
-	e := newEndpoint(newCommon(profile, commands), f.sharedTarget())
-	end := func() {
-		run.Output = f.end()
+	run.Notes = append(run.Notes, pool.notes...)
+	e := newEndpoint(newCommon(profile, commands), pool.sharedTarget())
+	tearDown := func() {
+		run.Output = pool.end()
 		e.end()
 	}
 	notes, err := e.preflight(ctx, func(c evidence.Capability) bool {
@@ -70,17 +70,17 @@ func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Opti
 		return c == evidence.CanEvents || slices.ContainsFunc(scenarios, needs)
 	})
 	if err != nil {
-		if ended := f.sharedExitError(); ended != nil && ctx.Err() == nil {
+		if ended := pool.sharedExitError(); ended != nil && ctx.Err() == nil {
 			err = ended
 		}
-		end()
+		tearDown()
 		return nil, err
 	}
 	run.Notes, run.Has = append(run.Notes, notes...), e.has
 	b := &Batch{run: run, board: board, ended: make(chan struct{}), correctable: e.has[evidence.CanEvents] || len(o.Known) > 0}
 	ctx, endRun := context.WithCancelCause(ctx)
-	p := &player{shared: e, pool: f, known: o.Known, atOnce: o.AtOnce, endRun: endRun}
-	s := newSchedule(scenarios, f.hasOwnServers)
+	p := &player{shared: e, pool: pool, known: o.Known, atOnce: o.AtOnce, endRun: endRun}
+	s := newSchedule(scenarios, pool.hasOwnServers)
 	s.repeat, s.atOnce = o.Repeat, o.AtOnce
 	s.play = func(i, n int, undisturbed func()) { board.add(p.play(ctx, scenarios[i], n, undisturbed)) }
 	s.beforeStopping = func() { p.correctForLateEvents(ctx, board, scenarios) }
@@ -92,7 +92,7 @@ func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Opti
 			failStaleEntries(board, o.Known)
 		}
 		endRun(nil)
-		end()
+		tearDown()
 		run.Took = time.Since(run.Started)
 		close(board.results)
 		close(b.ended)

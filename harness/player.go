@@ -114,8 +114,8 @@ func (p *player) playAndProbe(ctx context.Context, e *endpoint, r *Result, barri
 		r.Record.Alive = e.probe(ctx)
 	}
 	forEachPeer(r.Record, func(i int, one *evidence.Record) {
-		// If finwait gave up, its RST may have caused an event. When a peer of a crowd is asked
-		// depends on the size of the crowd, so that its first event must have come before.
+		// If finwait gave up, its RST may have caused an event. The larger a crowd is, the later
+		// its peers are asked: a first event would prove nothing now, only a second one does.
 		if one.GaveUp || i > 0 && len(one.Events.List) == 0 {
 			return
 		}
@@ -163,14 +163,14 @@ func (p *player) withdrawUnfounded(r *Result) {
 func (p *player) playAndAwaitExit(
 	ctx context.Context, e *endpoint, own *ownServer, r *Result, barrier *peers.Barrier,
 ) {
-	reached := ctx
+	playing := ctx // cancelled if the stop signal is not delivered
 	if own != nil {
 		var done context.CancelCauseFunc
-		reached, done = own.server.CancelIfNotDelivered(ctx)
+		playing, done = own.server.CancelIfNotDelivered(ctx)
 		defer done(nil)
 	}
-	r.Record = e.play(reached, r.Scenario, func() string { return "" }, barrier)
-	if missed := (servers.SignalNotDelivered)(""); errors.As(context.Cause(reached), &missed) {
+	r.Record = e.play(playing, r.Scenario, func() string { return "" }, barrier)
+	if missed := (servers.SignalNotDelivered)(""); errors.As(context.Cause(playing), &missed) {
 		r.Verdict, r.Err, r.Record = Errored, missed.Error(), nil
 		return
 	}
@@ -215,5 +215,5 @@ func (p *player) serverIsDead(ctx context.Context, e *endpoint) bool {
 		}
 		p.endRun(fmt.Errorf("the target is gone: %w%s", why, advice))
 	}
-	return ctx.Err() != nil
+	return ctx.Err() != nil // which endRun has made true, if the server is dead
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/finwait/finwait/rules"
 )
 
-//go:embed page.html scenario.html report.html matrix.html page.css report.js matrix.js
+//go:embed frame.html scenario.html report.html matrix.html page.css report.js matrix.js
 var files embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
@@ -38,7 +38,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"when": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 }).ParseFS(files, "*.html"))
 
-// document is what page.html wraps around the body of a page.
+// document is what frame.html wraps around the body of a page.
 type document struct {
 	Title  string
 	Policy string
@@ -64,7 +64,7 @@ func write(w io.Writer, title, name string, page any) error {
 	if err := templates.ExecuteTemplate(&body, name+".html", page); err != nil {
 		return err
 	}
-	return templates.ExecuteTemplate(w, "page.html", document{
+	return templates.ExecuteTemplate(w, "frame.html", document{
 		reports.OneLine(title), policy, template.CSS(style), template.JS(script), name, template.HTML(body.String()),
 	})
 }

@@ -4,60 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
-
-// Trigger is time zero: the close, offence or loss follows. All times of the
-// record and the patience count from here. Where the server's socket is
-// observed it first waits, at most [sighting], until it is in sight.
-type Trigger struct{}
-
-// sighting bounds the wait for a server that accepts late, or only once data
-// came (TCP_DEFER_ACCEPT in tcp(7)).
-const sighting = time.Second
-
-// Do implements [Step].
-func (Trigger) Do(ctx context.Context, p *Peer) error {
-	if err := p.awaitAccepted(ctx); err != nil {
-		return err
-	}
-	p.callTriggered()
-	p.setTrigger(time.Now())
-	return nil
-}
-
-// awaitAccepted waits, at most sighting, until the server's socket is in sight.
-func (p *Peer) awaitAccepted(ctx context.Context) error {
-	if p.sight.Accepted == nil {
-		return nil
-	}
-	timer := time.NewTimer(sighting)
-	defer timer.Stop()
-	select {
-	case <-p.sight.Accepted:
-	case <-timer.C:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	return nil
-}
-
-// callTriggered tells the caller of Run that the trigger is now.
-func (p *Peer) callTriggered() {
-	if p.opt.Triggered != nil {
-		p.opt.Triggered()
-	}
-}
-
-// setTrigger makes this moment, now or shortly before, the trigger.
-func (p *Peer) setTrigger(at time.Time) {
-	p.update(func() {
-		p.live.trigger, p.live.triggered = at.Sub(p.start), true
-		p.live.deadline = p.start.Add(p.live.trigger + p.opt.Patience)
-	})
-}
-
-func (Trigger) String() string { return "trigger" }
 
 // AwaitText waits until the server has sent this text message.
 type AwaitText struct{ Text string }
@@ -181,3 +130,68 @@ func (p *Peer) pauseUntil(ctx context.Context, until time.Time) error {
 	}
 	return errOver
 }
+
+// AwaitAnswer waits for a text message that begins with Prefix.
+type AwaitAnswer struct{ Prefix string }
+
+// Do implements [Step].
+func (s AwaitAnswer) Do(ctx context.Context, p *Peer) error { return p.awaitMessage(ctx, s) }
+
+func (s AwaitAnswer) matches(m Message) bool {
+	return m.Text && strings.HasPrefix(string(m.Payload), s.Prefix)
+}
+
+func (s AwaitAnswer) needs() int { return len(s.Prefix) }
+
+func (s AwaitAnswer) String() string { return fmt.Sprintf("await text %+q…", s.Prefix) }
+
+// AwaitBinary waits for a binary message with this payload.
+type AwaitBinary struct{ Payload string }
+
+// Do implements [Step].
+func (s AwaitBinary) Do(ctx context.Context, p *Peer) error { return p.awaitMessage(ctx, s) }
+
+func (s AwaitBinary) matches(m Message) bool {
+	return !m.Text && m.Length == uint64(len(s.Payload)) && string(m.Payload) == s.Payload
+}
+
+func (s AwaitBinary) needs() int { return len(s.Payload) }
+
+func (s AwaitBinary) String() string { return fmt.Sprintf("await binary %+q", s.Payload) }
+
+// AwaitMatch waits for a message that came after [Ask] and that Accepts takes. How
+// much of a message it sees, [Options.MessageBytes] says.
+type AwaitMatch struct {
+	What    string // in a script
+	Accepts func(Message) bool
+}
+
+// Do implements [Step].
+func (s *AwaitMatch) Do(ctx context.Context, p *Peer) error { return p.awaitMessage(ctx, s) }
+
+func (s *AwaitMatch) matches(m Message) bool { return s.Accepts(m) }
+
+func (s *AwaitMatch) needs() int { return 0 }
+
+func (s *AwaitMatch) String() string { return "await " + s.What }
+
+// AwaitBytes waits until the server has sent N bytes since it was asked for
+// something, see [Ask], or since the handshake began.
+type AwaitBytes struct{ N int }
+
+// Do implements [Step].
+func (s AwaitBytes) Do(ctx context.Context, p *Peer) error {
+	return p.await(ctx, func() bool { return p.live.bytesRead-p.live.askedAt >= uint64(s.N) || p.live.over() })
+}
+
+func (s AwaitBytes) String() string { return fmt.Sprintf("await %d bytes", s.N) }
+
+// AwaitMessages waits until the server has sent N messages.
+type AwaitMessages struct{ N int }
+
+// Do implements [Step].
+func (s AwaitMessages) Do(ctx context.Context, p *Peer) error {
+	return p.await(ctx, func() bool { return p.live.messages >= s.N || p.live.over() })
+}
+
+func (s AwaitMessages) String() string { return fmt.Sprintf("await %d messages", s.N) }

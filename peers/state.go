@@ -32,22 +32,22 @@ type state struct {
 	serverGone            bool           // the server's socket is gone: ServerSocket.Gone was closed
 
 	peerFIN, peerRST, dark *time.Duration // of the peer
-	dropped                uint32
-	socketClosed           bool // the peer closed its own descriptor
+	dropped                uint32         // segments that the kernel dropped while the peer was dark
+	socketClosed           bool           // the peer closed its own descriptor
 
 	closes     int   // Close frames of the server
 	firstClose Close // where there is one; its body as in [Record.Closes]
 	closeSent  int   // Close frames of the peer
-	afterClose int
+	afterClose int   // data frames after the server's first Close frame
 
 	bytesRead uint64
-	messages  int
-	echoes    map[string]int
-	firstAt   map[string]time.Duration
-	lengths   map[uint64]int
-	awaited   []awaitedMessage // that steps of the script wait for
-	asked     bool             // Ask has asked for something
-	askedAt   uint64           // how many bytes had come by then
+	messages  int                      // data messages of the server
+	echoes    map[string]int           // by short text that the peer sent: how often it came back
+	firstAt   map[string]time.Duration // by text: when it first came
+	lengths   map[uint64]int           // by length of a long text that the peer sent: how many of that length came
+	awaited   []awaitedMessage         // that steps of the script wait for
+	asked     bool                     // Ask has asked for something
+	askedAt   uint64                   // how many bytes had come by then
 
 	ping         *[]byte // the payload of the latest Ping, while it is to be answered
 	noPong       bool
@@ -64,13 +64,13 @@ func (p *Peer) observeEnd(at time.Duration, how Ending, kind EventKind, what str
 		s := &p.live
 		switch {
 		case s.tcpClosed || how == FIN && s.fin != nil:
-			return // nothing comes behind an RST
+			return // TCP has ended both ways, or this is the FIN once more
 		case how == FIN:
 			s.fin = &at
 		case how == RST:
 			s.rst = &at
 		}
-		s.tcpClosed = how != FIN
+		s.tcpClosed = how != FIN // a FIN ends one direction, all else ends both
 		if how == bothClosed {
 			p.recording.note(at, Local, kind, what)
 			return
