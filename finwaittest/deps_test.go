@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestDependencies: who tests by this package links neither Ginkgo nor the libraries of
-// the command line, and the command links no Ginkgo.
+// TestDependencies checks that this package links neither Ginkgo nor the libraries of the
+// command line, and that the command links no Ginkgo.
 func TestDependencies(t *testing.T) {
 	for pkg, without := range map[string][]string{
 		".":              {"github.com/onsi/", "github.com/spf13/", "github.com/finwait/finwait/reference", "net/http/httptest"},

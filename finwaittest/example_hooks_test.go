@@ -14,14 +14,14 @@ import (
 	"github.com/finwait/finwait/finwaittest"
 )
 
-// app knows its connections by their tokens, and what it was told of their ends.
+// app keeps its connections, and the close events of each, by token.
 type app struct {
 	mu     sync.Mutex
 	tokens map[net.Conn]string
 	events map[string][]finwaittest.Event
 }
 
-// ServeHTTP reads from the connection until that has ended.
+// ServeHTTP reads from the connection until it ends.
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	conn, _, _, err := ws.UpgradeHTTP(r, w)
 	if err != nil {
@@ -46,7 +46,7 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Unlock()
 }
 
-// close sends a Close frame on the connections that are chosen.
+// close sends a Close frame on each chosen connection.
 func (a *app) close(chosen func(token string) bool, code int, reason string) error {
 	var body []byte
 	if code != 0 {
@@ -55,7 +55,7 @@ func (a *app) close(chosen func(token string) bool, code int, reason string) err
 	return a.each(chosen, func(conn net.Conn) error { return ws.WriteFrame(conn, ws.NewCloseFrame(body)) })
 }
 
-// each does something with the connections that are chosen.
+// each calls do for each chosen connection.
 func (a *app) each(chosen func(token string) bool, do func(net.Conn) error) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -71,7 +71,7 @@ func (a *app) each(chosen func(token string) bool, do func(net.Conn) error) erro
 	return errors.Join(errs...)
 }
 
-// server is the application as finwait reaches it.
+// server describes the application to finwait.
 func (a *app) server() finwaittest.Server {
 	is := func(token string) func(string) bool { return func(other string) bool { return other == token } }
 	return finwaittest.Server{
@@ -81,7 +81,7 @@ func (a *app) server() finwaittest.Server {
 		},
 		Terminate: func(token string) error { return a.each(is(token), net.Conn.Close) },
 		KickAll: func(code int) error {
-			_ = a.close(func(string) bool { return true }, code, "") // some may be ending
+			_ = a.close(func(string) bool { return true }, code, "") // a connection that is ending gives an error
 			return nil
 		},
 		Events: func(token string) []finwaittest.Event {
@@ -89,12 +89,12 @@ func (a *app) server() finwaittest.Server {
 			defer a.mu.Unlock()
 			return a.events[token]
 		},
-		EventLostCode: finwaittest.Convention{Declared: true}, // the library has no code for that
+		EventLostCode: finwaittest.Convention{Declared: true}, // without a Close frame the library has no code
 	}
 }
 
 // A server in this process need not speak the control contract: functions close its
-// connections, and tell its close events.
+// connections, and return its close events.
 func ExampleRun_hooks() {
 	var t *testing.T // of func TestApplicationCloses(t *testing.T)
 

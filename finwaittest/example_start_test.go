@@ -15,18 +15,18 @@ import (
 	"github.com/finwait/finwait/finwaittest"
 )
 
-// closeTimeout is how long the server waits for a peer once a close began.
+// closeTimeout is how long the server waits for a peer after a close began.
 const closeTimeout = time.Second
 
-// hub knows the open connections: Shutdown of net/http neither closes nor awaits those
-// that a handler has taken over.
+// hub knows the open connections, because Shutdown of net/http neither closes nor awaits
+// the connections that a handler has taken over.
 type hub struct {
 	mu      sync.Mutex
 	conns   map[*conn]bool
 	serving sync.WaitGroup
 }
 
-// conn sends one frame at a time, and nothing behind its own Close.
+// conn sends one frame at a time, and no frame after its own Close frame.
 type conn struct {
 	net.Conn
 	mu      sync.Mutex
@@ -78,7 +78,7 @@ func (h *hub) goingAway() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for c := range h.conns {
-		// The limit for the peer's Close, and for a write to a peer that reads nothing.
+		// It limits the wait for the peer's Close frame, and a write to a peer that reads nothing.
 		_ = c.SetDeadline(time.Now().Add(closeTimeout))
 		go func() { _ = c.send(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusGoingAway, ""))) }()
 	}
@@ -106,14 +106,14 @@ func serve(ctx context.Context, address string) error {
 	if err := server.Shutdown(limit); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	_ = server.Close() // requests that are not complete
+	_ = server.Close() // ends the requests that are not complete
 	h.serving.Wait()
 	return nil
 }
 
-// The test binary is started again as a server of its own for each scenario that stops
-// it: serve gets a context that SIGTERM ends. Shutdown calls what RegisterOnShutdown was
-// given, which closes the WebSocket connections.
+// For each scenario that stops the server, finwait starts the test binary again as a server
+// process. There serve gets a context that SIGTERM ends. Shutdown calls the function that
+// RegisterOnShutdown was given, which closes the WebSocket connections.
 func ExampleRun_start() {
 	var t *testing.T // of func TestShutdown(t *testing.T)
 

@@ -8,7 +8,7 @@ import (
 	"github.com/finwait/finwait/finwaittest"
 )
 
-// A server that runs is tested by its URL; this one wants to be logged in to.
+// A server that is running already is tested by its URL. This server requires a login.
 func ExampleRun_url() {
 	var t *testing.T // of func TestStaging(t *testing.T)
 

@@ -17,10 +17,10 @@ import (
 	"github.com/finwait/finwait/reference"
 )
 
-// inner is set where this test binary is started by TestOutput.
+// inner is the environment variable that TestOutput sets when it starts this test binary.
 const inner = "FINWAITTEST_INNER"
 
-// TestInner has the tests whose output TestOutput looks at.
+// TestInner contains the tests whose output TestOutput checks.
 func TestInner(t *testing.T) {
 	if os.Getenv(inner) == "" {
 		t.Skip("TestOutput runs it")
@@ -148,7 +148,7 @@ func TestInner(t *testing.T) {
 	})
 }
 
-// serveReference serves finwait's reference server, and gives its URL.
+// serveReference starts finwait's reference server, and returns its URL.
 func serveReference(t *testing.T, fault string) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

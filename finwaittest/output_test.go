@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// TestOutput runs tests as go test does, and looks at what a Go author sees.
+// TestOutput runs tests as go test does, and checks what a Go author sees.
 func TestOutput(t *testing.T) {
 	here := lineOf(t, "inner_test.go", "// the line of every failure")
 	for _, c := range []struct {
 		name     string
-		run      string   // behind TestInner/
-		args     []string // besides
+		run      string   // what follows TestInner/ in -run
+		args     []string // further arguments of the test binary
 		passes   bool
 		contains []string // "HERE: " stands for the line of the call of Run
 		lacks    []string
@@ -109,7 +109,7 @@ func TestOutput(t *testing.T) {
 	}
 }
 
-// TestShort: -short plays the fast families, and no other.
+// TestShort checks that -short plays the fast families, and no other family.
 func TestShort(t *testing.T) {
 	got, err := goTest(t, "all/.*/(code-1000|polite|no-fin|.*vanish.*|all)$", "-test.v", "-test.short")
 	if err != nil {
@@ -130,7 +130,7 @@ func TestShort(t *testing.T) {
 	}
 }
 
-// goTest runs the tests below TestInner that match, in a process of its own.
+// goTest runs the matching subtests of TestInner in a new process.
 func goTest(t *testing.T, run string, args ...string) (string, error) {
 	t.Helper()
 	name, below, _ := strings.Cut(run, "/")
@@ -141,7 +141,7 @@ func goTest(t *testing.T, run string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// lineOf is where the text stands in the file, as go test tells it.
+// lineOf returns the position of the text in the file, as go test prints it.
 func lineOf(t *testing.T, file, text string) string {
 	t.Helper()
 	source, err := os.ReadFile(file)

@@ -17,7 +17,7 @@ import (
 	"github.com/finwait/finwait/settings"
 )
 
-// plan is what a run consists of.
+// plan holds what a run needs.
 type plan struct {
 	target    *servers.Target
 	scenarios []*harness.Scenario
@@ -55,8 +55,7 @@ func (s Server) plan(test string) (*plan, error) {
 	return &plan{target: target, scenarios: shortened(chosen), options: options}, nil
 }
 
-// configure completes the profile by the file of settings, and reads what is known to
-// fail.
+// configure completes the profile from the file of settings, and reads the known failures.
 func (s Server) configure(p *rules.Profile) (known []*rules.KnownFailure, err error) {
 	weights := scenarios.WeightFlag{To: &p.Weights}
 	for rule, weight := range s.Rules {
@@ -103,7 +102,7 @@ func (s Server) configure(p *rules.Profile) (known []*rules.KnownFailure, err er
 	return known, err
 }
 
-// setLimit takes a limit of the file, which is checked also where another goes before it.
+// setLimit takes a limit from the file. It checks the limit even if a field of Server overrides it.
 func setLimit(file, key string, value *yaml.Node, limit flags.Limit) error {
 	given := *limit.To
 	if err := limit.Set(value.Value); err != nil {

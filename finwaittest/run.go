@@ -15,20 +15,20 @@ import (
 )
 
 // Run plays the catalogue against the server, each scenario as a subtest of t that is
-// named by its id. All that -run, -skip and -short leave are played at the same time,
-// whatever -parallel says. A breach of a MUST or of a limit fails its subtest; a
-// breached SHOULD and a measured figure are logged; a known failure, and what needs
-// something that the server or this host lacks, skip it. With -v each result is
-// printed as soon as it is there.
+// named by its id. The scenarios that -run, -skip and -short leave are played at the same
+// time, whatever -parallel says. A breach of a MUST or of a limit fails its subtest. A
+// breach of a SHOULD, and a measured figure, are logged. A subtest is skipped if its
+// failure is known, or if the server or this host lacks a capability that it needs. With
+// -v each result is printed as soon as it is known.
 //
-// Run returns when the server has been reached and the scenarios have begun; the
-// subtests wait for their results, from milliseconds to [Server.Patience] each, and for
-// the end of the run where the server tells close events or failures are known, because
-// a late event may still change a result. What keeps the whole run from beginning fails
-// t in one line, and ends it: bad fields, a server that cannot be reached, or a -timeout
-// that is shorter than Patience. What was started ends with t.
+// Run returns when the server has been reached and the scenarios have begun. The subtests
+// then wait for their results, from milliseconds to [Server.Patience] each. If the server
+// reports close events, or failures are known, they wait for the end of the run, because a
+// late event may still change a result. If the whole run cannot begin, Run fails t with one
+// line and ends it: because of bad fields, a server that cannot be reached, or a -timeout
+// that is shorter than Patience. The servers that Run started end with t.
 //
-// Run is called once in a test; each further server has a subtest of its own.
+// Call Run once in a test, and give each further server a subtest.
 func Run(t *testing.T, s Server) {
 	t.Helper()
 	if name, address := served(); name != "" {
@@ -63,7 +63,7 @@ func Run(t *testing.T, s Server) {
 	case b.again:
 		t.Fatal("finwaittest: Run is called twice in this test: give each server a subtest of its own, by t.Run")
 	case len(chosen) == 0:
-		return // -run and -skip leave none
+		return // -run and -skip leave no scenario
 	}
 	ctx, err := inTime(t, p.target.Profile)
 	if err != nil {
@@ -84,14 +84,14 @@ func Run(t *testing.T, s Server) {
 	b.follow(t)
 }
 
-// fast are the families in which a server has not to wait for a close timeout, a pong
-// or the end of its own process: with the reference server each takes less than 1 s.
+// fast are the families in which no server has to wait for a close timeout, for a Pong or
+// for the end of its own process. With the reference server each takes less than 1 s.
 var fast = []string{"sanity", "peer-close", "bad-close", "terminate", "kick"}
 
-// patient is a scenario of theirs that owes no answer: a server may wait for ever.
+// patient is a scenario of the fast families in which a server may hold the connection for ever.
 const patient = "peer-close/with-handshake"
 
-// shortened leaves what -short plays.
+// shortened returns the scenarios that -short leaves.
 func shortened(list []*harness.Scenario) []*harness.Scenario {
 	if !testing.Short() {
 		return list
@@ -99,12 +99,12 @@ func shortened(list []*harness.Scenario) []*harness.Scenario {
 	return slices.DeleteFunc(list, func(s *harness.Scenario) bool { return !slices.Contains(fast, s.Family()) || s.ID == patient })
 }
 
-// closing is how long before the deadline of the test binary a run is ended, so that what was
-// measured is told and the servers are ended.
+// closing is how long before the deadline of the test binary a run is ended. In that time the
+// results are printed and the servers are stopped.
 const closing = 2 * time.Second
 
-// inTime is the context of a run, which ends with the test and shortly before the
-// deadline of the test binary. It fails where that is sooner than the patience.
+// inTime returns the context of a run. It ends with the test, and at the latest shortly before
+// the deadline of the test binary. The error says that the deadline is nearer than the patience.
 func inTime(t *testing.T, p rules.Profile) (context.Context, error) {
 	deadline, ok := t.Deadline()
 	if !ok {
@@ -121,11 +121,11 @@ func inTime(t *testing.T, p rules.Profile) (context.Context, error) {
 
 // batch is a run under way.
 type batch struct {
-	*harness.Batch      // nil: it could not begin, which its test says
-	again          bool // there is one already in this test
+	*harness.Batch      // nil: the run could not begin, and the test has said why
+	again          bool // this test has called Run before
 }
 
-// inFields names the fields of [Server] in a text that names flags of the command line.
+// inFields replaces the flags of the command line in a text by the fields of [Server].
 func inFields(text string) string {
 	return strings.NewReplacer("--patience", "Patience", "--close-timeout", "CloseTimeout", "--stop-timeout", "StopTimeout",
 		"--at-once", "AtOnce", "--exec", "Exec", "--stop-exec", "StopExec").Replace(text)
@@ -180,7 +180,7 @@ func (b *batch) await(t *testing.T, id string) {
 	}
 }
 
-// times tells in how many plays of several the result was the same.
+// times says in how many of several plays the verdict was the same.
 func times(r *harness.Result) string {
 	if r.Plays == nil {
 		return ""
@@ -194,7 +194,7 @@ func times(r *harness.Result) string {
 	return fmt.Sprintf(": in %d of %d plays", n, len(r.Plays))
 }
 
-// missing tells what a scenario needs that is not there.
+// missing names the capabilities that a scenario needs and that are not available.
 func missing(r *harness.Result) string {
 	names := make([]string, len(r.Missing))
 	for i, c := range r.Missing {

@@ -15,15 +15,15 @@ import (
 	"github.com/finwait/finwait/servers"
 )
 
-// By these variables a test binary knows that it is to be the server of the test with
-// that name, at that address.
+// These environment variables tell a test binary that it is to be a server: the first has the
+// name of the test that describes the server, and the second the address to listen on.
 const (
 	testVariable    = "FINWAITTEST_SERVER"
 	addressVariable = "FINWAITTEST_ADDRESS"
 )
 
-// served names the test whose server this process is, and its address; empty: it is
-// none.
+// served returns the test whose server this process is, and the address of that server. Both
+// are empty if this process is no server.
 func served() (test, address string) { return os.Getenv(testVariable), os.Getenv(addressVariable) }
 
 // process starts this test binary again as the server of the test.
@@ -40,17 +40,17 @@ func process(p *servers.Process, test string) error {
 	if testing.Short() {
 		p.Args = append(p.Args, "-test.short")
 	}
-	// The flags of the user's own; those of go test would write over its files.
+	// Only the flags that the tests define: those of go test would overwrite its output files.
 	p.Args = append(p.Args, slices.DeleteFunc(slices.Clone(os.Args[1:]), func(arg string) bool {
 		return strings.HasPrefix(strings.TrimLeft(arg, "-"), "test.")
 	})...)
 	p.Env = []string{testVariable + "=" + test, addressVariable + "=" + servers.Loopback(),
-		// The race detector would hold the exit up by a second, which would count.
+		// The race detector would delay the exit by 1 s, and finwait would measure that.
 		"GORACE=" + strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=0")}
 	return nil
 }
 
-// serve is the server until it is asked to stop, and ends the test.
+// serve runs the server until it is asked to stop, and then ends the test.
 func (s Server) serve(t *testing.T, address string) {
 	t.Helper()
 	ctx, stop := signal.NotifyContext(t.Context(), cmp.Or[os.Signal](s.StopSignal, syscall.SIGTERM))

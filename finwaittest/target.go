@@ -13,7 +13,7 @@ import (
 	"github.com/finwait/finwait/servers"
 )
 
-// target is the server as finwait reaches it; that of a Handler has no port yet.
+// target returns how finwait reaches the server. The port of a Handler is not known yet.
 func (s Server) target() (*servers.Target, error) {
 	given := 0
 	for _, is := range []bool{s.URL != "" && s.Exec == "", s.Handler != nil, s.Exec != "", s.Start != nil} {
@@ -52,7 +52,7 @@ func (s Server) target() (*servers.Target, error) {
 	}
 	t := &servers.Target{URL: u, Header: s.Header, TLS: s.TLS, Profile: s.profile(), Hooks: hooks,
 		CloseExec: s.CloseExec, KickExec: s.KickExec}
-	var own []string // placeholders of a server that is started
+	var own []string // the placeholders that a started server adds
 	switch {
 	case here:
 		t.StopExec = s.StopExec
@@ -75,7 +75,7 @@ func (s Server) profile() rules.Profile {
 	}
 }
 
-// placeholders checks those of a command line.
+// placeholders checks the placeholders of a command line.
 func placeholders(field, line string, known []string) error {
 	if err := servers.CheckPlaceholders(line, known...); err != nil {
 		return fmt.Errorf("%s %w", field, err)

@@ -1,3 +1,3 @@
-// Package settings reads the file of a project's settings, finwait.yaml. What its
-// keys mean is up to whoever reads it, besides what is known to fail.
+// Package settings reads a project's file of settings, finwait.yaml. It interprets the known
+// failures and the weights of rules. The caller interprets the other keys.
 package settings

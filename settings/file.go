@@ -11,17 +11,17 @@ import (
 	"github.com/finwait/finwait/internal/input"
 )
 
-// The name that the file has by default, and the keys that are no flag of finwait run.
+// The default name of the file, and the keys that are not flags of finwait run.
 const (
 	File          = "finwait.yaml"
 	URL           = "url"
-	Weights       = "rules" // of the flag --rule, as a mapping
+	Weights       = "rules" // a mapping; the command line has the flag --rule instead
 	KnownFailures = "known-failures"
 )
 
-// Read reads the file, and returns its mapping of settings; nil where it holds only
-// comments. Its errors are one line: they name the file, and the place in it. Where
-// there is no such file, that is an [io/fs.ErrNotExist].
+// Read reads the file, and returns its mapping of settings, or nil if the file holds only
+// comments. An error is one line, which names the file, the line and the column. If there is
+// no such file, the error is an [io/fs.ErrNotExist].
 func Read(file string) (*yaml.Node, error) {
 	text, err := input.Read(file, input.Settings)
 	if err != nil {
@@ -49,12 +49,12 @@ func Read(file string) (*yaml.Node, error) {
 	return root, nil
 }
 
-// Unset tells whether nothing is given, as in "exec:", or null is. A key with that is
-// as one that is not there; only a close code may be null.
+// Unset reports whether a key has no value, as in "exec:", or the value null. Such a key is
+// ignored, except that a close code may be null.
 func Unset(v *yaml.Node) bool { return v.Kind == yaml.ScalarNode && v.ShortTag() == "!!null" }
 
-// RuleWeights reads the weights of rules, the value of [Weights]; set gets each as the
-// text of a flag, such as R36=off.
+// RuleWeights reads the weights of rules, the value of [Weights]. It calls set for each, with
+// the text that the flag --rule takes, such as R36=off.
 func RuleWeights(file string, list *yaml.Node, set func(text string) error) error {
 	if list.Kind != yaml.MappingNode {
 		return At(file, list, "%s gives rules their weights, such as {R36: off}", Weights)
@@ -73,7 +73,7 @@ func RuleWeights(file string, list *yaml.Node, set func(text string) error) erro
 	return nil
 }
 
-// At is an error with its place in the file.
+// At returns an error that names the file, and the line and column of n.
 func At(file string, n *yaml.Node, format string, args ...any) error {
 	return fmt.Errorf("%s:%d:%d: %s", file, n.Line, n.Column, fmt.Sprintf(format, args...))
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/finwait/finwait/scenarios"
 )
 
-// Known reads the list of what is known to fail, the value of [KnownFailures]. No
-// rule may be excused twice for the same pattern. Its errors name the place in the file.
+// Known reads the list of known failures, the value of [KnownFailures]. No rule may be excused
+// twice for the same pattern. An error names the line and column in the file.
 func Known(file string, list *yaml.Node) (out []*rules.KnownFailure, err error) {
 	if list.Kind != yaml.SequenceNode {
 		return nil, At(file, list, "%s is a list, of entries with id, rule and reason", KnownFailures)
@@ -38,7 +38,7 @@ func Known(file string, list *yaml.Node) (out []*rules.KnownFailure, err error) 
 	return out, nil
 }
 
-// knownFailure reads one entry.
+// knownFailure reads one entry of the list.
 func knownFailure(file string, entry *yaml.Node) (*rules.KnownFailure, error) {
 	if entry.Kind != yaml.MappingNode {
 		return nil, At(file, entry, "an entry of %s has id, rule and reason", KnownFailures)
