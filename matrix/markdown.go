@@ -27,9 +27,9 @@ var headlines = []struct{ id, title string }{
 	{"abnormal/vanish-idle", "peer vanished, idle"},
 }
 
-// Markdown writes the matrix as a page: the targets, the headlines, what broke
-// and why, and every scenario. Drawings is the folder of [Matrix.Curves] as the
-// page reaches it; empty: there is none.
+// Markdown writes the matrix as a page: the targets, the headlines, the broken rules with
+// their reasons, and every scenario. drawings is the folder of [Matrix.Curves], relative to
+// the page. If it is empty, the page has no drawings.
 func (m *Matrix) Markdown(w io.Writer, drawings string) error {
 	var b strings.Builder
 	p := m.Profile
@@ -72,7 +72,7 @@ timeout %s (%s with its tolerance), response %s, patience %s.
 	return err
 }
 
-// anchor is that which GitHub gives to a heading.
+// anchor returns the anchor that GitHub gives to a heading.
 func anchor(heading string) string {
 	kept := func(r rune) rune {
 		if r == ' ' || r == '-' {
@@ -86,7 +86,7 @@ func anchor(heading string) string {
 	return strings.Map(kept, heading)
 }
 
-// answers are the headlines, where they were measured.
+// answers writes the table of the headlines, if any of them was measured.
 func (m *Matrix) answers(b *strings.Builder) {
 	asked := slices.ContainsFunc(m.measured(), func(o *Outcome) bool {
 		for _, h := range headlines {
@@ -124,7 +124,7 @@ target cannot be asked.
 	}
 }
 
-// shutdowns tells how the targets stop.
+// shutdowns writes how the targets stop.
 func (m *Matrix) shutdowns(b *strings.Builder, drawings string) {
 	head := false
 	for _, o := range m.measured() {
@@ -155,12 +155,12 @@ func (m *Matrix) shutdowns(b *strings.Builder, drawings string) {
 	}
 }
 
-// drawing is the file of a stop's curves.
+// drawing returns the name of the file with the curves of a shutdown scenario.
 func drawing(folder string, o *Outcome, c *Cell) string {
 	return filepath.ToSlash(filepath.Join(folder, o.Name+"-"+strings.TrimPrefix(c.ID, "shutdown/")+".svg"))
 }
 
-// section tells what broke on one target, and why.
+// section writes which rules one target broke, and why.
 func (o *Outcome) section(b *strings.Builder) {
 	fmt.Fprintf(b, "\n## %s\n\n[%s](%s) %s, %s. %s.\n", o.Name, reports.MarkdownText(o.Library), o.Source,
 		reports.MarkdownText(o.LibVersion), reports.MarkdownText(o.Language), reports.MarkdownText(strings.TrimSuffix(o.Notes, ".")))
@@ -210,7 +210,7 @@ func (o *Outcome) section(b *strings.Builder) {
 	}
 }
 
-// everything is a table per family: scenario x target.
+// everything writes a table for each family, of scenarios and targets.
 func (m *Matrix) everything(b *strings.Builder) {
 	targets := slices.DeleteFunc(m.measured(), func(o *Outcome) bool { return len(o.Only) > 0 })
 	if len(targets) == 0 {
@@ -253,7 +253,7 @@ func (m *Matrix) everything(b *strings.Builder) {
 	flush()
 }
 
-// String is the verdict with the figures.
+// String returns the verdict with the figures.
 func (c *Cell) String() string {
 	if c == nil {
 		return ""
@@ -261,7 +261,7 @@ func (c *Cell) String() string {
 	return strings.TrimSpace(c.Verdict + " " + c.figures())
 }
 
-// figures are a cell's in short: "1000/1006 fin 30 s".
+// figures returns the figures of a cell in short: "1000/1006 fin 30 s".
 func (c *Cell) figures() string {
 	if c == nil || c.Ending == "" {
 		return ""
@@ -284,7 +284,7 @@ func (c *Cell) figures() string {
 	return out
 }
 
-// lifetime is a survival in short: whole seconds, "0 s" below half of one.
+// lifetime returns a survival in whole seconds; "0 s" is less than half a second.
 func lifetime(s reports.Survival) string {
 	if s.Censored {
 		return fmt.Sprintf("> %.0f s", s.Until)
@@ -292,7 +292,7 @@ func lifetime(s reports.Survival) string {
 	return fmt.Sprintf("%.0f s", s.Until)
 }
 
-// short are ids of one family: "family/one, two, three".
+// short joins the ids of one family: "family/one, two, three".
 func short(ids []string) string {
 	f := family(ids[0])
 	var names []string
@@ -310,7 +310,7 @@ func family(id string) string {
 	return f
 }
 
-// measured are the targets that have figures.
+// measured returns the targets that have figures.
 func (m *Matrix) measured() []*Outcome {
 	var out []*Outcome
 	for _, o := range m.Targets {
@@ -321,7 +321,7 @@ func (m *Matrix) measured() []*Outcome {
 	return out
 }
 
-// totals are the counts in the order of the table.
+// totals returns the counts of verdicts in the order of the table.
 func (o *Outcome) totals() []int {
 	n := o.Count()
 	var out []int
@@ -331,7 +331,7 @@ func (o *Outcome) totals() []int {
 	return out
 }
 
-// date is that of the measurements.
+// date returns the first and the last day of the measurements.
 func (m *Matrix) date() string {
 	var first, last time.Time
 	for _, o := range m.Targets {
@@ -352,8 +352,8 @@ func seconds(s float64) string {
 	return figures.Format(time.Duration(s * float64(time.Second)))
 }
 
-// Curves draws what the crowds lived when the targets were stopped, an SVG file
-// for each target and scenario, in a folder that is there.
+// Curves draws the survival curves of the crowds that were connected when the targets were
+// stopped. It writes an SVG file for each target and scenario. The folder must exist.
 func (m *Matrix) Curves(folder string) error {
 	for _, o := range m.measured() {
 		for _, c := range o.Cells {

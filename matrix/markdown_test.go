@@ -57,7 +57,7 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
-// TestTerminal: nothing that a server sent reaches the terminal as it is.
+// TestTerminal checks that text from a server is escaped before it reaches the terminal.
 func TestTerminal(t *testing.T) {
 	var b bytes.Buffer
 	if err := example().Terminal(&b); err != nil {
@@ -80,8 +80,7 @@ func TestTerminal(t *testing.T) {
 
 var codeSpan = regexp.MustCompile("`[^`\n]+`")
 
-// TestMarkdown: whatever a server sent, a row stays one row, and no markup comes
-// from it.
+// TestMarkdown checks that text from a server cannot break a table row or add markup.
 func TestMarkdown(t *testing.T) {
 	var b bytes.Buffer
 	if err := example().Markdown(&b, "drawings"); err != nil {

@@ -1,5 +1,5 @@
-// Package matrix runs the catalogue against real servers, each a folder with a
-// target.yaml, and compares what they do.
+// Package matrix runs the catalogue against real servers and compares the results. A folder
+// with a target.yaml describes each server.
 package matrix
 
 import (
@@ -26,18 +26,17 @@ import (
 // Options say how the matrix is made.
 type Options struct {
 	Scenarios []*harness.Scenario
-	Jobs      int                  // targets at the same time; at least one
-	Runs      int                  // of the catalogue per target, each on a process of its own; at least one
-	Profile   rules.Profile        // the limits, where a target declares none of its own
-	Reports   string               // folder for the whole JSON report of each target's first run; empty: none
-	Log       io.Writer            // a line as each run ends, one at a time
-	Done      func(*Outcome) error // called as each target ends, one at a time; may be nil
+	Jobs      int                  // how many targets are measured at the same time; at least 1
+	Runs      int                  // how often the catalogue is run on each target, each time on a new process; at least 1
+	Profile   rules.Profile        // the limits of targets that declare none
+	Reports   string               // folder for the JSON report of each target's first run; empty: no reports
+	Log       io.Writer            // gets a line when a run ends; calls do not overlap
+	Done      func(*Outcome) error // called when a target is done; calls do not overlap; may be nil
 }
 
-// Run runs the catalogue against every target that before does not hold
-// already, and returns the outcomes of all in the order of targets. Every
-// process that it started has ended when it returns. A cancelled ctx ends it
-// with the outcomes that are whole.
+// Run runs the catalogue against every target that has no outcome in before. It returns the
+// outcomes of all targets, in the order of targets. When it returns, every process that it
+// started has ended. If ctx is cancelled, it returns the outcomes that are complete.
 func Run(ctx context.Context, targets []*Target, before *Matrix, o Options) (*Matrix, error) {
 	profile, err := o.Profile.WithDefaults()
 	if err != nil {
@@ -65,7 +64,7 @@ func Run(ctx context.Context, targets []*Target, before *Matrix, o Options) (*Ma
 			mu.Lock()
 			defer mu.Unlock()
 			if ctx.Err() != nil {
-				return // it may be cut
+				return // the outcome may be incomplete
 			}
 			outcomes[i] = out
 			if o.Done != nil {
@@ -81,7 +80,7 @@ func Run(ctx context.Context, targets []*Target, before *Matrix, o Options) (*Ma
 	return m, failed
 }
 
-// serial is a log that several targets write to, a line at a time.
+// serial is a log to which several targets may write at the same time. Each write is one line.
 type serial struct {
 	mu sync.Mutex
 	w  io.Writer
@@ -93,7 +92,7 @@ func (s *serial) Write(line []byte) (int, error) {
 	return s.w.Write(line)
 }
 
-// measure runs one target. What goes wrong stands in the outcome.
+// measure runs one target. An error is part of the outcome.
 func measure(ctx context.Context, t *Target, o Options) *Outcome {
 	out := newOutcome(t)
 	if err := t.checkVersion(ctx); err != nil {
@@ -101,7 +100,7 @@ func measure(ctx context.Context, t *Target, o Options) *Outcome {
 		return out
 	}
 	for n := range o.Runs {
-		whole, err := t.whole(ctx, o.Scenarios, o.Profile)
+		whole, err := t.runCatalogue(ctx, o.Scenarios, o.Profile)
 		if err != nil {
 			out.Error = reports.OneLine(err.Error())
 			if errors.Is(err, fs.ErrNotExist) {
@@ -133,9 +132,9 @@ func counts(run *reports.Report) string {
 	return strings.Join(parts, ", ")
 }
 
-// whole runs the catalogue on one process, and each of the scenarios that kill
-// it on others.
-func (t *Target) whole(ctx context.Context, list []*harness.Scenario, profile rules.Profile) (*harness.Run, error) {
+// runCatalogue runs the catalogue on one process, except for the scenarios that kill the
+// server. It runs each of those on another process.
+func (t *Target) runCatalogue(ctx context.Context, list []*harness.Scenario, profile rules.Profile) (*harness.Run, error) {
 	profile, err := t.profile(profile)
 	if err != nil {
 		return nil, err
@@ -154,12 +153,12 @@ func (t *Target) whole(ctx context.Context, list []*harness.Scenario, profile ru
 	}
 	run := &harness.Run{}
 	if len(together) > 0 {
-		if run, err = t.once(ctx, profile, together); err != nil {
+		if run, err = t.runOnce(ctx, profile, together); err != nil {
 			return nil, err
 		}
 	}
 	for _, s := range alone {
-		killed, err := t.killing(ctx, profile, s)
+		killed, err := t.runFatal(ctx, profile, s)
 		if err != nil {
 			return nil, err
 		}
@@ -175,13 +174,13 @@ func (t *Target) whole(ctx context.Context, list []*harness.Scenario, profile ru
 	return run, nil
 }
 
-// killing runs a scenario that is known to kill the server on a process of its
-// own. Whether the server dies may be a race within it, so there are up to
-// tries of them, until one dies.
-func (t *Target) killing(ctx context.Context, profile rules.Profile, s *harness.Scenario) (run *harness.Run, err error) {
+// runFatal runs a scenario that is known to kill the server, on a new process. Whether the
+// server dies may depend on a race in it, so the scenario is repeated, at most tries times,
+// until it fails.
+func (t *Target) runFatal(ctx context.Context, profile rules.Profile, s *harness.Scenario) (run *harness.Run, err error) {
 	const tries = 8
 	for range tries {
-		run, err = t.once(ctx, profile, []*harness.Scenario{s})
+		run, err = t.runOnce(ctx, profile, []*harness.Scenario{s})
 		if err != nil || run.Count()[harness.Fail] > 0 {
 			break
 		}
@@ -189,8 +188,8 @@ func (t *Target) killing(ctx context.Context, profile rules.Profile, s *harness.
 	return run, err
 }
 
-// once runs the scenarios on processes of the target's and ends them.
-func (t *Target) once(ctx context.Context, profile rules.Profile, list []*harness.Scenario) (*harness.Run, error) {
+// runOnce runs the scenarios on processes of the target, and ends the processes.
+func (t *Target) runOnce(ctx context.Context, profile rules.Profile, list []*harness.Scenario) (*harness.Run, error) {
 	target, err := t.Server(profile)
 	if err != nil {
 		return nil, err
@@ -210,8 +209,9 @@ func (t *Target) once(ctx context.Context, profile rules.Profile, list []*harnes
 	return run, nil
 }
 
-// Fingerprint is one of the scenarios: of what their peers do, what they
-// need and which rules judge them. Outcomes of another catalogue cannot be compared.
+// Fingerprint returns a hash of what the peers of the scenarios do, of what the scenarios
+// need, and of the rules that judge them. Outcomes with different fingerprints cannot be
+// compared.
 func Fingerprint(list []*harness.Scenario) string {
 	h := sha256.New()
 	for _, s := range list {
@@ -227,7 +227,7 @@ func Fingerprint(list []*harness.Scenario) string {
 	return fmt.Sprintf("%x", h.Sum(nil)[:6])
 }
 
-// host is where the matrix was made.
+// host describes the host on which the matrix is made.
 func host() string {
 	text, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	return strings.TrimSpace(fmt.Sprintf("%s/%s %s, %d CPUs", runtime.GOOS, runtime.GOARCH,

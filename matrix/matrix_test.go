@@ -15,8 +15,8 @@ import (
 	"github.com/finwait/finwait/rules"
 )
 
-// TestLogIsSerial: targets that end at the same time write whole lines to a writer
-// that is not made for that.
+// TestLogIsSerial checks that targets that end at the same time write whole lines, even to a
+// writer that is not safe for concurrent use.
 func TestLogIsSerial(t *testing.T) {
 	var out bytes.Buffer
 	log := &serial{w: &out}
@@ -31,7 +31,7 @@ func TestLogIsSerial(t *testing.T) {
 	}
 }
 
-// TestReadNull: null where a target or a scenario is to stand is an error of the file.
+// TestReadNull checks that null in place of a target or of a scenario is an error.
 func TestReadNull(t *testing.T) {
 	for _, targets := range []string{"null", `{"name": "a"}, null`, `{"name": "a", "scenarios": [null]}`} {
 		text := fmt.Sprintf(`{"format": %q, "version": %d, "targets": [%s]}`, Format, Version, targets)
@@ -52,7 +52,7 @@ func TestReadTwo(t *testing.T) {
 	}
 }
 
-// TestCatalogue: the fingerprint changes with each field of a scenario on which an
+// TestCatalogue checks that the fingerprint changes with each field of a scenario on which an
 // outcome depends.
 func TestCatalogue(t *testing.T) {
 	whole := func() *harness.Scenario {

@@ -15,26 +15,25 @@ import (
 	"github.com/finwait/finwait/rules"
 )
 
-// Format and Version name the matrix as JSON; docs/matrix.schema.json is its schema. A
-// version only gains fields.
+// Format and Version identify the JSON form of a matrix, whose schema is
+// docs/matrix.schema.json. Within a version, fields are only added.
 const (
 	Format  = "finwait-matrix"
 	Version = 1
 )
 
-// Matrix compares targets. All durations are seconds.
+// Matrix compares targets. All durations are in seconds.
 type Matrix struct {
 	Format    string          `json:"format"`
 	Version   int             `json:"version"`
 	Host      string          `json:"host"`
 	Catalogue string          `json:"catalogue"` // changes with the scenarios, their scripts and rules
 	Profile   reports.Profile `json:"profile"`
-	Runs      int             `json:"runs"` // of the catalogue per target
+	Runs      int             `json:"runs"` // how often the catalogue was run on each target
 	Targets   []*Outcome      `json:"targets"`
 }
 
-// Outcome is what the runs of one target gave. The figures are those of the
-// first run.
+// Outcome holds the results of the runs on one target. The figures are from the first run.
 type Outcome struct {
 	Name         string    `json:"name"`
 	Language     string    `json:"language"`
@@ -43,19 +42,19 @@ type Outcome struct {
 	Source       string    `json:"source"`
 	Notes        string    `json:"notes"`
 	Shutdown     string    `json:"shutdown,omitempty"`     // what its application does when it is asked to stop
-	Only         []string  `json:"only,omitempty"`         // patterns of the scenarios that it is for
-	CloseTimeout float64   `json:"closeTimeout,omitempty"` // where the target declares its own
+	Only         []string  `json:"only,omitempty"`         // patterns of the scenarios that the target is for
+	CloseTimeout float64   `json:"closeTimeout,omitempty"` // 0: the target declares none
 	PingInterval float64   `json:"pingInterval,omitempty"`
-	Conventions  string    `json:"conventions,omitempty"` // of its close event, and where they stand
-	Inputs       string    `json:"inputs,omitempty"`      // changes with what it declares and with its files
+	Conventions  string    `json:"conventions,omitempty"` // what the close event reports, and where that is documented
+	Inputs       string    `json:"inputs,omitempty"`      // a hash of what the target declares and of its files
 	At           time.Time `json:"at"`
-	Error        string    `json:"error,omitempty"` // it could not be measured
+	Error        string    `json:"error,omitempty"` // why the target could not be measured
 	Has          []string  `json:"has,omitempty"`
-	Broken       []string  `json:"broken,omitempty"` // commands that its description names and that do not work
-	Took         float64   `json:"took,omitempty"`   // the first run
+	Broken       []string  `json:"broken,omitempty"` // commands that its description claims and that do not work
+	Took         float64   `json:"took,omitempty"`   // duration of the first run
 	Cells        []*Cell   `json:"scenarios,omitempty"`
 
-	First *reports.Report `json:"-"` // of the first run; nil: it was measured before
+	First *reports.Report `json:"-"` // the report of the first run; nil: the target was measured earlier
 }
 
 // Cell is one scenario on one target.
@@ -63,19 +62,19 @@ type Cell struct {
 	ID       string            `json:"id"`
 	Verdict  string            `json:"verdict"`
 	Others   []string          `json:"others,omitempty"` // verdicts of later runs that differ
-	Race     string            `json:"race,omitempty"`   // why they may
+	Race     string            `json:"race,omitempty"`   // why the verdicts may differ
 	Missing  []string          `json:"missing,omitempty"`
 	Error    string            `json:"error,omitempty"`
 	Wire     *reports.Close    `json:"wireClose"`        // the server's first Close frame; null: none came
-	Event    *reports.AppEvent `json:"event,omitempty"`  // the first that the application had
-	Events   int               `json:"events,omitempty"` // how many it had
-	Ending   string            `json:"ending,omitempty"` // of TCP on the wire
+	Event    *reports.AppEvent `json:"event,omitempty"`  // the application's first close event
+	Events   int               `json:"events,omitempty"` // how many close events the application had
+	Ending   string            `json:"ending,omitempty"` // how TCP ended on the wire
 	EndedAt  float64           `json:"endedAt,omitempty"`
-	Held     *reports.Survival `json:"held,omitempty"` // the server's socket by its process
+	Held     *reports.Survival `json:"held,omitempty"` // how long the server process held its socket
 	Breaches []Breach          `json:"breaches,omitempty"`
 	Measured []string          `json:"measured,omitempty"`
 	Exit     *reports.Exit     `json:"exit,omitempty"`
-	Curves   []reports.Curve   `json:"curves,omitempty"` // of a crowd, a kind of peer each
+	Curves   []reports.Curve   `json:"curves,omitempty"` // a survival curve for each kind of peer in a crowd
 }
 
 // Breach is a rule that the target broke.
@@ -85,15 +84,15 @@ type Breach struct {
 	Weight  string `json:"weight,omitempty"` // as in [reports.Finding]
 	Want    string `json:"want"`
 	Got     string `json:"got"`
-	Because string `json:"because,omitempty"` // why, in the library's source or documentation
+	Because string `json:"because,omitempty"` // the reason, from the library's source or documentation
 }
 
-// Finding is the breach as a report has it.
+// Finding converts the breach to the finding of a report.
 func (b Breach) Finding() reports.Finding {
 	return reports.Finding{Rule: b.Rule, Grade: b.Grade, Weight: b.Weight, Outcome: string(rules.Breached), Want: b.Want, Got: b.Got}
 }
 
-// New is a matrix without targets.
+// New returns a matrix without targets.
 func New(list []*harness.Scenario, p rules.Profile, runs int) *Matrix {
 	return &Matrix{Format: Format, Version: Version, Host: host(), Catalogue: Fingerprint(list), Profile: reports.NewProfile(p), Runs: runs}
 }
@@ -124,8 +123,8 @@ func (m *Matrix) JSON(w io.Writer) error {
 	return reports.NewJSON(w).Encode(m)
 }
 
-// Comparable gives before if it was made on the same host, of the same
-// catalogue, with the same limits and as many runs; else nil.
+// Comparable returns before if it has the same host, catalogue, limits and number of runs as
+// m, and otherwise nil.
 func (m *Matrix) Comparable(before *Matrix) *Matrix {
 	if before == nil || before.Host != m.Host || before.Catalogue != m.Catalogue || !before.Profile.Equal(m.Profile) ||
 		before.Runs != m.Runs {
@@ -134,8 +133,8 @@ func (m *Matrix) Comparable(before *Matrix) *Matrix {
 	return before
 }
 
-// known is the outcome of an earlier matrix, if it is comparable and the target is
-// the same; what its description now says to explain it is taken over.
+// known returns the target's outcome in an earlier matrix, or nil if the matrix cannot be
+// compared or the target has changed. The explanations are those of the present description.
 func (m *Matrix) known(before *Matrix, t *Target) *Outcome {
 	if before = m.Comparable(before); before == nil {
 		return nil
@@ -175,7 +174,7 @@ func newOutcome(t *Target) *Outcome {
 	return out
 }
 
-// fill takes over the first run.
+// fill copies the results of the first run.
 func (o *Outcome) fill(t *Target, list []*harness.Scenario, run *reports.Report) {
 	o.First, o.Has, o.Took = run, run.Has, run.Took
 	for _, command := range strings.Fields(t.Commands) {
@@ -192,7 +191,7 @@ func (o *Outcome) fill(t *Target, list []*harness.Scenario, run *reports.Report)
 		c := &Cell{ID: s.ID, Verdict: s.Verdict, Missing: s.Missing, Error: s.Error, Events: len(s.Events)}
 		if s.Exit != nil {
 			exit := *s.Exit
-			exit.Output = "" // the whole report has it
+			exit.Output = "" // the output is in the report of the run
 			c.Exit, c.Curves = &exit, s.Curves
 		}
 		if s.Wire != nil {
@@ -220,7 +219,7 @@ func (o *Outcome) fill(t *Target, list []*harness.Scenario, run *reports.Report)
 	o.explain(t)
 }
 
-// explain fills in the reasons that the target's description gives.
+// explain adds the reasons from the target's description.
 func (o *Outcome) explain(t *Target) {
 	for _, c := range o.Cells {
 		c.Race = t.Races[c.ID]
@@ -230,7 +229,7 @@ func (o *Outcome) explain(t *Target) {
 	}
 }
 
-// compare notes the verdicts of a later run that differ.
+// compare records the verdicts of a later run that differ from the first run.
 func (o *Outcome) compare(run *reports.Report) {
 	for i, s := range run.Scenarios {
 		if c := o.Cells[i]; c.Verdict != s.Verdict {
@@ -248,9 +247,9 @@ func (o *Outcome) Count() map[string]int {
 	return out
 }
 
-// Problems are what a reader of the matrix must not believe, a line each: a
-// target that could not be measured; verdicts that differ between runs, and
-// failures, that nothing explains.
+// Problems returns a line for each result that a reader cannot rely on: a target that could
+// not be measured, a command that does not work, a scenario that was not carried out, a
+// verdict that differs between runs without a reason, and a failure without an explanation.
 func (o *Outcome) Problems() []string {
 	if o.Error != "" {
 		return []string{o.Name + ": not measured: " + o.Error}
@@ -281,12 +280,12 @@ func (o *Outcome) Problems() []string {
 	return out
 }
 
-// Put adds an outcome, in the place of an earlier one of the same target.
+// Put adds an outcome. It replaces an earlier outcome of the same target.
 func (m *Matrix) Put(o *Outcome) {
 	m.Targets = append(slices.DeleteFunc(m.Targets, func(was *Outcome) bool { return was.Name == o.Name }), o)
 }
 
-// cell finds a scenario's.
+// cell returns the cell of a scenario, or nil.
 func (o *Outcome) cell(id string) *Cell {
 	for _, c := range o.Cells {
 		if c.ID == id {

@@ -14,15 +14,15 @@ import (
 	"github.com/finwait/finwait/servers"
 )
 
-// Prepare runs the target's install command in its folder. An error ends with
-// what the command wrote last.
+// Prepare runs the target's install command in its folder. An error ends with the last line
+// that the command wrote.
 func (t *Target) Prepare(ctx context.Context) error {
 	_, err := t.run(ctx, t.Install)
 	return err
 }
 
-// checkVersion compares the version that is installed, where a command tells
-// it, with the one that the description is about.
+// checkVersion compares the installed version with the version in the description. It does
+// nothing if the description has no command that prints the installed version.
 func (t *Target) checkVersion(ctx context.Context) error {
 	if t.VersionExec == "" {
 		return nil
@@ -35,11 +35,11 @@ func (t *Target) checkVersion(ctx context.Context) error {
 	return err
 }
 
-// lineMost is how much of a command's last line is kept, bytes.
+// lineMost is how many bytes of a command's last line are kept.
 const lineMost = 300
 
-// run runs a shell command in the target's folder and gives the last line that
-// it wrote. What the command leaves behind ends.
+// run runs a shell command in the target's folder, and returns the last line that the command
+// wrote. It ends processes that the command leaves behind.
 func (t *Target) run(ctx context.Context, line string) (string, error) {
 	cmd := process.Shell(ctx, line)
 	cmd.Dir = t.dir
@@ -57,7 +57,7 @@ func (t *Target) run(ctx context.Context, line string) (string, error) {
 	return last, nil
 }
 
-// Server is what the harness starts, and runs against.
+// Server describes the server that the harness starts and tests.
 func (t *Target) Server(profile rules.Profile) (*servers.Target, error) {
 	u, err := url.Parse("ws://127.0.0.1/" + strings.TrimPrefix(t.Path, "/"))
 	if err != nil {

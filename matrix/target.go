@@ -22,50 +22,50 @@ import (
 	"github.com/finwait/finwait/scenarios"
 )
 
-// Target is a real server: a folder with a target.yaml.
+// Target is a real server. The target.yaml in its folder describes it.
 type Target struct {
 	Name, Language, Library, Version, Source string
-	Packages                                 string // of the operating system, that it needs
+	Packages                                 string // packages of the operating system that the target needs
 	VersionExec                              string `yaml:"version-exec"` // a command that prints the installed version
-	Install, Start                           string // commands, run in the folder
-	Path                                     string // of the URL; / where there is none
+	Install, Start                           string // commands that are run in the folder
+	Path                                     string // path of the URL; empty: /
 	TLS                                      bool   // the URL is wss; its certificate is not verified
 	Notes                                    string // what the library's documentation says about closing
 
-	CloseTimeout time.Duration `yaml:"close-timeout"` // declared limits, see [rules.Profile]
+	CloseTimeout time.Duration `yaml:"close-timeout"` // the declared limit, as in [rules.Profile]
 	PingInterval time.Duration `yaml:"ping-interval"`
 	Conventions  Conventions
 
-	Shutdown string            // what its application does when it is asked to stop; empty: nothing, and that is not measured
-	Commands string            // of the control contract, that work: "close terminate fill kick-all events open"
-	Only     []string          // patterns of the scenarios that it is for; empty: all
-	Alone    []string          // scenarios that kill the server: each runs on a process of its own
-	Races    map[string]string // scenario, to why its verdict is not steady
-	Because  map[string]string // rule, "family rule" or "scenario rule", to why it is breached
+	Shutdown string            // what the application does when it is asked to stop; empty: no stop is measured
+	Commands string            // commands of the control contract that work: "close terminate fill kick-all events open"
+	Only     []string          // patterns of the scenarios that the target is for; empty: all scenarios
+	Alone    []string          // scenarios that kill the server: each runs on a new process
+	Races    map[string]string // by scenario: why its verdict is not steady
+	Because  map[string]string // by rule, "family rule" or "scenario rule": why the rule is breached
 
 	dir string
 }
 
-// Conventions are what a library does otherwise than RFC 6455 in its close event.
+// Conventions say how a library's close event differs from RFC 6455.
 type Conventions struct {
-	NoCode   Code   `yaml:"no-code"`   // for a Close without a code, besides 1005
-	LostCode Code   `yaml:"lost-code"` // where TCP was gone without a Close, besides 1006
-	Kill     string // "untold": its own hard kill brings no event
-	Source   string // where the library says so
+	NoCode   Code   `yaml:"no-code"`   // code for a Close frame without a code, besides 1005
+	LostCode Code   `yaml:"lost-code"` // code if TCP ended without a Close frame, besides 1006
+	Kill     string // "untold": the application gets no event for its own hard kill
+	Source   string // where the library documents that
 }
 
-// namely is what a target may be called.
-var namely = regexp.MustCompile(`^[\pL\pN][\pL\pN ._+-]{0,99}$`)
+// validName matches the names that a target may have.
+var validName = regexp.MustCompile(`^[\pL\pN][\pL\pN ._+-]{0,99}$`)
 
 // Code is a close code, or null.
 type Code = yaml.Node
 
-// File is the target's description.
+// File returns the path of the target's description.
 func (t *Target) File() string { return filepath.Join(t.dir, "target.yaml") }
 
-// Load reads the target.yaml of each folder. A folder without one is an error
-// where it is the only one; of several it is passed over, so that a shell's
-// pattern can name them all. Its errors are one line each.
+// Load reads the target.yaml of each folder. Among several folders, one without a target.yaml
+// is skipped, so that a shell's pattern can name all of them. A single folder without a
+// target.yaml is an error. Each error is one line.
 func Load(dirs ...string) ([]*Target, error) {
 	var out []*Target
 	for _, dir := range dirs {
@@ -104,7 +104,7 @@ func load(dir string) (*Target, error) {
 			return nil, fmt.Errorf("%s has no %s", t.File(), need[0])
 		}
 	}
-	if !namely.MatchString(t.Name) {
+	if !validName.MatchString(t.Name) {
 		const advice = "give letters, digits, blanks and . _ + - of which the first is a letter or a digit: files are named by it"
 		return nil, fmt.Errorf("%s: name %+.60q: %s", t.File(), t.Name, advice)
 	}
@@ -128,7 +128,7 @@ func load(dir string) (*Target, error) {
 	return t, nil
 }
 
-// chosen are the scenarios of the list that the target is for.
+// chosen returns the scenarios of the list that the target is for.
 func (t *Target) chosen(list []*harness.Scenario) ([]*harness.Scenario, error) {
 	list = slices.DeleteFunc(slices.Clone(list), func(s *harness.Scenario) bool {
 		return s.Stops && t.Shutdown == "" || slices.Contains(s.Needs, evidence.TLS) && !t.TLS
@@ -139,7 +139,7 @@ func (t *Target) chosen(list []*harness.Scenario) ([]*harness.Scenario, error) {
 	return scenarios.Selection{Only: t.Only}.Apply(list)
 }
 
-// profile adds what the target declares to the limits.
+// profile returns p with the limits and conventions that the target declares.
 func (t *Target) profile(p rules.Profile) (rules.Profile, error) {
 	if t.CloseTimeout != 0 {
 		p.CloseTimeout = t.CloseTimeout
@@ -151,7 +151,7 @@ func (t *Target) profile(p rules.Profile) (rules.Profile, error) {
 		from *Code
 		to   *rules.Convention
 	}{"no-code": {&t.Conventions.NoCode, &p.NoCode}, "lost-code": {&t.Conventions.LostCode, &p.LostCode}} {
-		if c.from.Kind == 0 || c.from.ShortTag() == "!!null" && c.from.Value == "" { // nothing is given
+		if c.from.Kind == 0 || c.from.ShortTag() == "!!null" && c.from.Value == "" { // the key is missing or has no value
 			continue
 		}
 		c.to.Declared = true
@@ -171,8 +171,8 @@ func (t *Target) profile(p rules.Profile) (rules.Profile, error) {
 	return p, nil
 }
 
-// because explains a breach in one sentence; empty: nothing explains it. What
-// explains a rule explains it for each peer of a crowd too.
+// because returns the explanation of a breach, one sentence, or "" if there is none. The
+// explanation of a rule also holds for the rule about each peer of a crowd (-crowd).
 func (t *Target) because(id, rule string) string {
 	family, _, _ := strings.Cut(id, "/")
 	for _, rule := range []string{rule, strings.TrimSuffix(rule, "-crowd")} {

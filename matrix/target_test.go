@@ -22,7 +22,7 @@ func folders(t *testing.T) []string {
 	return dirs
 }
 
-// leaning is an explanation that leans on that of another rule.
+// leaning matches an explanation that refers to the explanation of another rule.
 var leaning = regexp.MustCompile(`^the same\b|\b(as|see) R\d`)
 
 // Every target says what the matrix needs, and the version that its lock file
@@ -71,7 +71,7 @@ func TestTargets(t *testing.T) {
 
 const minimal = "name: some\nlanguage: C\nlibrary: l\nversion: 1\ninstall: 'true'\nstart: 'true'\n"
 
-// folder is a target of this description.
+// folder writes a target with this description, and returns its folder.
 func folder(t *testing.T, text string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -166,7 +166,7 @@ func TestBecause(t *testing.T) {
 	}
 }
 
-// A resumed run measures again what is no longer the same, and nothing else.
+// A resumed run measures only the targets that have changed.
 func TestKnown(t *testing.T) {
 	parent := t.TempDir()
 	write := func(name, text string) {

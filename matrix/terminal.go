@@ -8,7 +8,7 @@ import (
 	"github.com/finwait/finwait/reports"
 )
 
-// Terminal writes the matrix as a table, and what is wrong with it.
+// Terminal writes the matrix as a table, and its problems below the table.
 func (m *Matrix) Terminal(w io.Writer) error {
 	if len(m.Profile.Rules) > 0 {
 		fmt.Fprintf(w, "rules with a weight of their own: %s\n", m.Profile.Rules)

@@ -10,18 +10,18 @@ import (
 	"github.com/finwait/finwait/reports"
 )
 
-// kind is what became of the peers of one kind in a scenario's crowd.
+// kind summarizes the peers of one kind in a scenario's crowd.
 type kind struct {
 	Name       string
 	N          int
-	Told, Ends string // how often each code and each end came: "1001 ×9, none seen ×1"
-	Held       string // how long the longest of the server's sockets was held
+	Told, Ends string // how often each close code and each end of TCP was seen: "1001 ×9, none seen ×1"
+	Held       string // how long the server process held the socket that it held longest
 
 	codes, ends map[string]int
 	longest     *reports.Survival
 }
 
-// kinds are the kinds of peers in a scenario's crowd, in the order of the crowd.
+// kinds returns the kinds of peers in a scenario's crowd, in the order of the crowd.
 func kinds(s *reports.Scenario) []*kind {
 	var out []*kind
 	for i := range s.Crowd {
@@ -35,7 +35,7 @@ func kinds(s *reports.Scenario) []*kind {
 		k.N++
 		k.ends[endOfTCP(m)]++
 		if !m.Refused {
-			k.codes[toldCode(m)]++
+			k.codes[closeCode(m)]++
 		}
 		if m.Held != nil && (k.longest == nil || m.Held.Until > k.longest.Until) {
 			k.longest = m.Held
@@ -50,8 +50,8 @@ func kinds(s *reports.Scenario) []*kind {
 	return out
 }
 
-// toldCode is the close code that a peer read; "none seen": it read no Close frame.
-func toldCode(m *reports.Member) string {
+// closeCode returns the close code that a peer read, or "none seen" if it read no Close frame.
+func closeCode(m *reports.Member) string {
 	switch {
 	case m.Close == nil:
 		return "none seen"
@@ -61,7 +61,7 @@ func toldCode(m *reports.Member) string {
 	return fmt.Sprint(*m.Close.Code)
 }
 
-// endOfTCP is how TCP ended, as the peer saw it.
+// endOfTCP says how TCP ended, as the peer saw it.
 func endOfTCP(m *reports.Member) string {
 	if m.Refused {
 		return "refused"
@@ -77,7 +77,7 @@ func endOfTCP(m *reports.Member) string {
 	return "broke"
 }
 
-// counts writes how often each came, the most frequent first.
+// counts lists the keys with their counts, the most frequent first.
 func counts(n map[string]int) string {
 	keys := slices.SortedFunc(maps.Keys(n), func(a, b string) int { return cmp.Or(n[b]-n[a], strings.Compare(a, b)) })
 	for i, k := range keys {

@@ -9,30 +9,30 @@ import (
 	"github.com/finwait/finwait/reports"
 )
 
-// lifetime is how long something of a scenario lasted: in words, and as a bar whose
-// lengths are per cent of the time axis.
+// lifetime says how long TCP, the time until the close event, or the server's socket lasted. Text
+// says it in words. The lengths of its bar are per cent of the time axis.
 type lifetime struct {
 	Name, Text    string
 	Bar           bool    // false: there is nothing to draw
 	Width, Orphan float64 // Orphan begins where Width ends
-	Open          bool    // it is censored: it had not ended when finwait stopped looking
+	Open          bool    // the lifetime is censored: it had not ended when finwait stopped looking
 
-	end   float64 // seconds since the trigger
-	freed float64 // the same, when the kernel freed an orphan; 0: there was none
+	end   float64 // seconds from the trigger until the lifetime ended
+	freed float64 // seconds from the trigger until the kernel freed an orphan; 0: there was no orphan
 }
 
-// End is where the bar ends.
+// End returns where the bar ends, in per cent of the time axis.
 func (l lifetime) End() float64 { return l.Width + l.Orphan }
 
-// tick is a mark of the axis.
+// tick is a mark on the time axis.
 type tick struct {
 	At   float64 // per cent
 	Text string
 }
 
-// lifetimes are three, since the trigger: that of TCP on the wire, the time until the
-// application's close event, and that of the server's socket. The target may not report
-// its close events.
+// lifetimes returns three lifetimes that start at the trigger, and the marks of the time axis.
+// They are TCP on the wire, the time until the application's close event, and the server's
+// socket. tellsEvents says whether the target reports its close events.
 func lifetimes(s *reports.Scenario, tellsEvents bool) ([]lifetime, []tick) {
 	if s.Wire == nil {
 		return nil, nil
@@ -42,7 +42,7 @@ func lifetimes(s *reports.Scenario, tellsEvents bool) ([]lifetime, []tick) {
 	for _, l := range out {
 		end = max(end, l.end, l.freed)
 	}
-	const least = 1 // what is shorter could not be seen
+	const least = 1 // per cent: a shorter bar would be invisible
 	for i, l := range out {
 		if l.Bar {
 			out[i].Width = max(100*l.end/end, least)
@@ -57,7 +57,7 @@ func lifetimes(s *reports.Scenario, tellsEvents bool) ([]lifetime, []tick) {
 	return out, axis
 }
 
-// wireLife is how long TCP lasted, as the peer saw it.
+// wireLife returns how long TCP lasted, as the peer saw it.
 func wireLife(w *reports.Wire) lifetime {
 	l := lifetime{Name: "wire", Bar: true, end: w.EndedAt}
 	switch w.Ending {
@@ -70,7 +70,7 @@ func wireLife(w *reports.Wire) lifetime {
 		l.Text = "RST at " + timeText(w.EndedAt)
 	case "open":
 		l.Open, l.Text = true, "still open after "+timeText(w.EndedAt)
-	case "unseen": // the bar ends where the peer saw the last
+	case "unseen": // the bar ends at the last moment at which the peer could see the connection
 		l.Open, l.Text = true, "end not seen by the peer"
 		switch {
 		case w.Dark != nil:
@@ -86,8 +86,8 @@ func wireLife(w *reports.Wire) lifetime {
 	return l
 }
 
-// applicationLife is the time until the first close event. An event that came after finwait
-// had stopped looking was caused by finwait's own RST: the lifetime is censored.
+// applicationLife returns the time until the first close event. If the event came after
+// finwait had stopped looking, finwait's own RST caused it, and the lifetime is censored.
 func applicationLife(s *reports.Scenario, tellsEvents bool) lifetime {
 	l := lifetime{Name: "application"}
 	switch {
@@ -115,7 +115,7 @@ func applicationLife(s *reports.Scenario, tellsEvents bool) lifetime {
 	return l
 }
 
-// socketLife is how long the server's process held its socket.
+// socketLife returns how long the server process held its socket.
 func socketLife(s *reports.Socket) lifetime {
 	l := lifetime{Name: "socket"}
 	switch {
@@ -133,8 +133,8 @@ func socketLife(s *reports.Socket) lifetime {
 	return l
 }
 
-// since is when an event came, since the trigger. It is false where the event has no time,
-// or the time of another host's clock.
+// since returns the time of an event, in seconds from the trigger. It returns false if the
+// event has no time, or if the time is from another host's clock.
 func since(s *reports.Scenario, e reports.AppEvent) (float64, bool) {
 	if e.At == nil || s.Wire == nil || s.Socket == nil || !s.Socket.Observed {
 		return 0, false
@@ -142,8 +142,8 @@ func since(s *reports.Scenario, e reports.AppEvent) (float64, bool) {
 	return e.At.Sub(s.Wire.Trigger).Seconds(), true
 }
 
-// late tells whether an event came after finwait had stopped looking, and so had ended the
-// connection. Libraries date events to the millisecond.
+// late reports whether an event came after finwait had stopped looking and had ended the
+// connection. The times of libraries have a precision of 1 ms.
 func late(s *reports.Scenario, at float64) bool {
 	precision := 0.0
 	if s.Socket.Held != nil && s.Socket.Held.Censored {

@@ -21,40 +21,40 @@ type matrixPage struct {
 	Columns  []column
 	Lines    []line
 	Families []string
-	Verdicts []string // that a cell has
-	Titles   []string // of all verdicts, in the order of the page
-	Unknown  []string // targets that could not be measured, and why
+	Verdicts []string // the verdicts that occur in a cell
+	Titles   []string // the names of all verdicts, in the order of the page
+	Unknown  []string // the targets that could not be measured, with the reasons
 	Blobs    []blob
 }
 
-// column is a target.
+// column is the column of a target.
 type column struct {
 	*matrix.Outcome
-	Counts []int // of verdicts, in the order of the page
+	Counts []int // how often each verdict occurs, in the order of the page
 }
 
-// line is a scenario on all targets.
+// line is the row of a scenario, with a cell for each target.
 type line struct {
 	ID, Family string
 	Cells      []cell
 }
 
 type cell struct {
-	Verdict, Letter string // no verdict: it was not run
+	Verdict, Letter string // empty: the scenario was not run
 	Name            string // target, scenario and verdict, for screen readers
 	Link            template.URL
 }
 
-// blob is the HTML of each of a target's scenarios, by id, as JSON. It is compressed, since
-// it is most of the page.
+// blob is a JSON object that maps the ids of a target's scenarios to their HTML. It is
+// compressed, because it makes up most of the page.
 type blob struct {
 	Target string
 	Data   template.HTML // base64
 }
 
-// Matrix writes a heat map of targets and scenarios that leads to the trace of
-// each. whole gives the report of a target's first run; where that is nil, the
-// page has what the matrix itself holds.
+// Matrix writes a heat map of targets and scenarios. Each cell opens the trace of its scenario.
+// whole returns the report of a target's first run. If that is nil, the page shows only what
+// the matrix contains.
 func Matrix(w io.Writer, m *matrix.Matrix, whole func(target string) *reports.Report) error {
 	p := matrixPage{Matrix: m}
 	cells := map[string]map[string]cell{} // by id and target
@@ -106,7 +106,7 @@ func Matrix(w io.Writer, m *matrix.Matrix, whole func(target string) *reports.Re
 	return write(w, "finwait: real servers", "matrix", p)
 }
 
-// fragments are what the page shows of each scenario of a target.
+// fragments returns the HTML of each scenario of a target.
 func fragments(o *matrix.Outcome, run *reports.Report) (blob, error) {
 	known := map[string]*reports.Scenario{}
 	if run != nil {
@@ -144,7 +144,7 @@ func fragments(o *matrix.Outcome, run *reports.Report) (blob, error) {
 	return blob{o.Name, template.HTML(base64.StdEncoding.EncodeToString(b.Bytes()))}, nil
 }
 
-// scenarioOf is a scenario as far as its cell of the matrix holds it.
+// scenarioOf returns the part of a scenario's report that its cell of the matrix contains.
 func scenarioOf(c *matrix.Cell) *reports.Scenario {
 	s := &reports.Scenario{ID: c.ID, Verdict: c.Verdict, Error: c.Error, Missing: c.Missing, Exit: c.Exit, Curves: c.Curves}
 	for _, b := range c.Breaches {

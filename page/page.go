@@ -1,7 +1,7 @@
-// Package page writes reports as HTML: one self-contained file each, which needs
-// no network. What a server sent is escaped by html/template, after
-// [reports.OneLine] has shown what is not printable; and the page's
-// Content-Security-Policy lets no script run but its own.
+// Package page writes reports as HTML. Each report is one self-contained file, which needs no
+// network. [reports.OneLine] makes the unprintable characters in a server's text visible, and
+// html/template escapes the text. The page's Content-Security-Policy allows only its own
+// script to run.
 package page
 
 import (
@@ -38,17 +38,17 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"when": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 }).ParseFS(files, "*.html"))
 
-// document is what frame.html wraps around the body of a page.
+// document holds the values that frame.html needs around the body of a page.
 type document struct {
 	Title  string
 	Policy string
 	Style  template.CSS
 	Script template.JS
-	Name   string // of the template of the body
+	Name   string // name of the template of the body
 	Page   any
 }
 
-// write puts a page together. All of the script and the style is finwait's own.
+// write writes a page. The script and the style contain no text from a server.
 func write(w io.Writer, title, name string, page any) error {
 	style, err := files.ReadFile("page.css")
 	if err != nil {
@@ -71,7 +71,7 @@ func write(w io.Writer, title, name string, page any) error {
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// verdictWord is a verdict as the reader knows it.
+// verdictWord returns the word that the page shows for a verdict.
 func verdictWord(verdict string) string {
 	if verdict == reports.Info {
 		return "measured"
@@ -79,7 +79,7 @@ func verdictWord(verdict string) string {
 	return verdict
 }
 
-// verdictOrder is the order of the verdicts on a page: what a reader has to act on comes first.
+// verdictOrder is the order of the verdicts on a page. The verdicts that need action come first.
 var verdictOrder = []struct {
 	verdict, title, counted string // "fail", "Failed (3)", "3 failed"
 }{
@@ -88,7 +88,7 @@ var verdictOrder = []struct {
 	{reports.Pass, "Passed", "passed"}, {reports.Skip, "Skipped", "skipped"},
 }
 
-// section is the scenarios with one verdict.
+// section holds the scenarios with one verdict.
 type section struct {
 	Verdict, Title string
 	Scenarios      []*scenario
@@ -96,24 +96,24 @@ type section struct {
 
 type report struct {
 	*reports.Report
-	Head     string // the verdict
-	Counts   string // of verdicts
+	Head     string // the verdict of the run
+	Counts   string // how many scenarios have each verdict
 	Figures  []figure
 	Families []string
 	Sections []section
 }
 
-// figure is one of the figures at the top.
+// figure is one of the key figures at the top of the page.
 type figure struct {
 	Name, Value string
-	ID          string // of the scenario that it is from
+	ID          string // id of the scenario in which it was measured
 }
 
-// Link leads to that scenario.
+// Link returns the link to the figure's scenario.
 func (f figure) Link() template.URL { return link(f.ID) }
 
-// link leads to a place of the page. A name has slashes, which a fragment may
-// hold (RFC 3986, 3.5).
+// link returns the link to an element of the page. It keeps the slashes of the name, which a
+// fragment may contain (RFC 3986, 3.5).
 func link(name string) template.URL {
 	return template.URL("#" + strings.ReplaceAll(url.PathEscape(name), "%2F", "/"))
 }
@@ -126,8 +126,8 @@ func Report(w io.Writer, r *reports.Report) error {
 	for _, o := range verdictOrder {
 		s := section{Verdict: o.verdict, Title: o.title}
 		for i := range r.Scenarios {
-			if one := &r.Scenarios[i]; one.Verdict == s.Verdict {
-				s.Scenarios = append(s.Scenarios, newScenario(one, r.Has))
+			if scenario := &r.Scenarios[i]; scenario.Verdict == s.Verdict {
+				s.Scenarios = append(s.Scenarios, newScenario(scenario, r.Has))
 			}
 		}
 		if s.Scenarios != nil {
@@ -145,7 +145,7 @@ func Report(w io.Writer, r *reports.Report) error {
 	return write(w, "finwait: "+p.Head+": "+r.Target, "report", p)
 }
 
-// headline is the verdict of a run of n scenarios.
+// headline returns the verdict of a run of n scenarios.
 func headline(failed, errored, n int) string {
 	switch {
 	case failed > 0 && errored > 0:
@@ -158,8 +158,8 @@ func headline(failed, errored, n int) string {
 	return "passed"
 }
 
-// keyFigures are those that matter: the socket that was held longest, the worst
-// breach, and the time to exit where one was measured.
+// keyFigures returns the longest time that a socket was held, the worst breach, and the longest
+// time to exit, if one was measured.
 func keyFigures(r *reports.Report) []figure {
 	var longest, worst, exit *reports.Scenario
 	for i := range r.Scenarios {
@@ -188,9 +188,9 @@ func keyFigures(r *reports.Report) []figure {
 	return out
 }
 
-// compareBreaches orders scenarios by their breaches: one that fails is worse than one that
-// warns, a MUST than a BUDGET, and that than a SHOULD; of the same grade, the process
-// that had to be killed, then what took the longest, be it the exit or a socket.
+// compareBreaches compares scenarios by how bad their breaches are. A failure is worse than a
+// warning. A MUST is worse than a BUDGET, and a BUDGET is worse than a SHOULD. Within a grade, a
+// process that had to be killed is worst, and then the longest exit or lifetime of a socket.
 func compareBreaches(a, b *reports.Scenario) int {
 	grades := []string{string(rules.Should), string(rules.Budget), string(rules.Must)}
 	rank := func(s *reports.Scenario) (fails, grade, killed int, took float64) {
@@ -213,22 +213,22 @@ func compareBreaches(a, b *reports.Scenario) int {
 	return cmp.Or(failsA-failsB, gradeA-gradeB, killedA-killedB, cmp.Compare(tookA, tookB))
 }
 
-// scenario is a scenario as the page shows it.
+// scenario holds what the page shows of a scenario.
 type scenario struct {
 	*reports.Scenario
-	Link     template.URL // to it, on the page
-	Short    string       // what a reader of the list needs
+	Link     template.URL // link to the scenario on the page
+	Short    string       // the summary in the list of scenarios
 	Grades   string
 	Breached []breach
 	Others   []reports.Finding
-	Kinds    []*kind // of peers in its crowd
+	Kinds    []*kind // the kinds of peers in its crowd
 	Lives    []lifetime
 	Axis     []tick
 	Rows     []row
 	Curves   []template.HTML
 }
 
-// newScenario is a scenario of a target that can do what has names.
+// newScenario prepares a scenario for the page. has names the capabilities of the target.
 func newScenario(s *reports.Scenario, has []string) *scenario {
 	out := &scenario{Scenario: s, Link: link(s.ID), Kinds: kinds(s), Rows: rows(s)}
 	out.Lives, out.Axis = lifetimes(s, slices.Contains(has, string(evidence.CanEvents)))
@@ -255,7 +255,7 @@ func newScenario(s *reports.Scenario, has []string) *scenario {
 		out.Short = s.Error
 	case b != nil:
 		out.Short = b.Got
-	case out.Breached != nil: // each is excused
+	case out.Breached != nil: // every breach is a known failure
 		out.Short = out.Breached[0].Got
 	case s.Missing != nil:
 		out.Short = "needs " + strings.Join(s.Missing, ", ")
@@ -275,12 +275,12 @@ func newScenario(s *reports.Scenario, has []string) *scenario {
 // breach is a rule that was broken.
 type breach struct {
 	reports.Finding
-	Because string // why, where that is known
+	Because string // the reason, if it is known
 }
 
-// curve is a drawing; [reports.SVG] escapes what stands in it.
+// curve draws survival curves. [reports.SVG] escapes the texts.
 func curve(title, note string, curves []reports.Curve) template.HTML {
 	var b strings.Builder
-	_ = reports.SVG(&b, title, note, curves) // a builder takes everything
+	_ = reports.SVG(&b, title, note, curves) // writing to a builder cannot fail
 	return template.HTML(b.String())
 }

@@ -12,20 +12,20 @@ import (
 	"github.com/finwait/finwait/reports"
 )
 
-// row is a line of the sequence of a scenario: what the peer did without a
-// packet, what went over the wire, what became of the server's socket and what
-// its application was told.
+// row is a row of a scenario's sequence table. Peer is what the peer did without sending a
+// packet. Wire is what was sent or received. Server is a state of the server's socket, an event
+// of its application, or the end of its process.
 type row struct {
 	at                 float64
 	Time               string // filled in by mergeRepeats
 	Peer, Wire, Server string
-	Way                string // of what went over the wire: "out" towards the server, "in"
-	Dark               bool   // what came from the server was lost
-	kind               string // of the trace's event
+	Way                string // the direction of Wire: "out" to the server, "in" to the peer
+	Dark               bool   // the peer was dark: packets from the server were lost
+	kind               string // kind of the trace event
 }
 
-// rows put the trace, the states of the server's socket and its application's
-// events in the order of time; last come events whose time is not known.
+// rows returns the trace, the states of the server's socket and the application's events, in
+// the order of time. Events without a time come last.
 func rows(s *reports.Scenario) []row {
 	var out, undated []row
 	for _, e := range s.Trace {
@@ -65,13 +65,13 @@ func rows(s *reports.Scenario) []row {
 	return out
 }
 
-// socketRows are the states of the server's socket, and its release: before the
-// first state in which no process held it, where the error bound allows that.
-// TIME_WAIT is no orphan: it is an entry that the kernel leaves in the place of a
-// socket, be it that a process still holds that.
+// socketRows returns the states of the server's socket, and its release by the process. If the
+// error bound allows it, the release comes before the first state in which no process held the
+// socket. TIME_WAIT is not an orphan: it is an entry with which the kernel replaces a socket,
+// even if a process still holds that socket.
 func socketRows(s *reports.Socket) []row {
 	var states []row
-	accepted, free := false, math.Inf(1) // when it was first seen without a process
+	accepted, free := false, math.Inf(1) // when the socket was first seen without a process
 	for _, st := range s.States {
 		name := "socket " + st.Name
 		accepted = accepted || st.Held
@@ -98,7 +98,7 @@ func socketRows(s *reports.Socket) []row {
 	return append([]row{release}, states...)
 }
 
-// markDark marks the rows between going dark and the return.
+// markDark marks the rows in the time in which the peer was dark.
 func markDark(rows []row) {
 	dark := false
 	for i, r := range rows {
@@ -113,7 +113,7 @@ func markDark(rows []row) {
 	}
 }
 
-// mergeRepeats writes the times, and makes one row of many that say the same.
+// mergeRepeats fills in the times, and merges consecutive rows with the same text.
 func mergeRepeats(rows []row) []row {
 	var out []row
 	for len(rows) > 0 {
@@ -134,11 +134,11 @@ func mergeRepeats(rows []row) []row {
 	return out
 }
 
-// saysSame tells whether both rows say the same, at whatever time.
+// saysSame reports whether both rows are equal except for their times.
 func (r row) saysSame(o row) bool {
 	r.at = o.at
 	return r == o
 }
 
-// eventText is a close event in words.
+// eventText describes a close event.
 func eventText(e reports.AppEvent) string { return "event: " + evidence.AppEvent(e).String() }
