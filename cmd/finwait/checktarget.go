@@ -11,7 +11,8 @@ import (
 	"github.com/finwait/finwait/settings"
 )
 
-// checkLimit is how long check-target waits for anything: none of it needs time.
+// checkLimit is how long check-target waits for the effect of each command. A server that obeys
+// needs much less.
 const checkLimit = 3 * time.Second
 
 func checkTargetCommand() *cobra.Command {

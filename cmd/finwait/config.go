@@ -18,10 +18,9 @@ import (
 	"github.com/finwait/finwait/settings"
 )
 
-// config is what the file of settings says besides flags. The command line goes
-// before the environment, and that before the file. The keys of the file are the names
-// of the flags, besides url, rules and known-failures, so that each setting has one
-// name and one check.
+// config holds the settings that are not flags. The command line takes precedence over the
+// environment, and the environment over the file. The keys of the file are the names of the
+// flags, and url, rules and known-failures. So each setting has one name and one check.
 type config struct {
 	file  string
 	url   string
@@ -34,11 +33,12 @@ func (g *config) add(c *cobra.Command) {
 	_ = c.MarkFlagFilename("config", "yaml", "yml")
 }
 
-// load sets the flags that the command line leaves open, and gives the URL, if
-// any. A URL of a server that runs stands against a command from further down that
-// would start one, and such a command against such a URL.
+// load sets the flags that the command line leaves open, and returns the URL, if there is one.
+// A URL without {port} names a server that is running. It overrides a command that would start a
+// server, if the command comes from a source of lower precedence. A command overrides such a URL
+// in the same way.
 func (g *config) load(c *cobra.Command, args []string) (urls []string, err error) {
-	started := c.Flags().Changed("exec") // by the command line, which no URL from further down stands against
+	started := c.Flags().Changed("exec") // by the command line: a URL from the environment or the file does not override it
 	running := len(args) > 0 && !servers.HasPort(args[0])
 	free := func(f *pflag.Flag) bool {
 		starts := f.Name == "exec" || f.Name == "ready-timeout"
@@ -77,19 +77,19 @@ func (g *config) load(c *cobra.Command, args []string) (urls []string, err error
 	return []string{g.url}, nil
 }
 
-// variable is the environment variable of a setting.
+// variable returns the name of a setting's environment variable.
 func variable(name string) string {
 	return "FINWAIT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
-// configurable tells whether a flag is a setting.
+// configurable reports whether a flag is a setting.
 func configurable(name string) bool { return name != "config" && name != "help" }
 
-// runFlags are the flags of finwait run; the file is for all commands, each takes
-// what it knows.
+// runFlags returns the flags of finwait run. Every command reads the same file, and uses only
+// the settings that it has as flags.
 func runFlags() *pflag.FlagSet { return runCommand().Flags() }
 
-// targetSettings are those that other commands share with it.
+// targetSettings returns the flags that finwait run shares with other commands.
 func targetSettings() *pflag.FlagSet {
 	c := &cobra.Command{}
 	new(targetFlags).add(c)
@@ -97,7 +97,7 @@ func targetSettings() *pflag.FlagSet {
 	return c.Flags()
 }
 
-// read reads the file.
+// read reads the settings from the file.
 func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
 	name := g.file
 	if name == "" {
@@ -156,8 +156,8 @@ func (g *config) read(c *cobra.Command, free func(*pflag.Flag) bool) error {
 	return nil
 }
 
-// setting takes a flag's value from the file. It is checked where the command
-// has no such flag, or it is set already.
+// setting sets a flag to the value in the file. If the command does not have the flag, or the flag
+// is set already, the value is only checked.
 func setting(file string, c *cobra.Command, f *pflag.Flag, value *yaml.Node, free func(*pflag.Flag) bool) error {
 	taken := false
 	if own := c.Flags().Lookup(f.Name); own != nil && free(own) && (c.Name() == "run" || targetSettings().Lookup(f.Name) != nil) {
@@ -185,7 +185,7 @@ func setting(file string, c *cobra.Command, f *pflag.Flag, value *yaml.Node, fre
 	return nil
 }
 
-// ruleWeights takes the weights of rules from the file.
+// ruleWeights sets the weights of rules from the file.
 func ruleWeights(file string, c *cobra.Command, f *pflag.Flag, list *yaml.Node) error {
 	if own := c.Flags().Lookup(f.Name); own != nil {
 		f = own
@@ -193,10 +193,10 @@ func ruleWeights(file string, c *cobra.Command, f *pflag.Flag, list *yaml.Node) 
 	return settings.RuleWeights(file, list, func(text string) error { return give(f, text, true) })
 }
 
-// inFile tells whether a flag is a setting that has its own name in the file.
+// inFile reports whether a flag is a setting that has the same name in the file.
 func inFile(name string) bool { return configurable(name) && name != "rule" }
 
-// names are those of the settings in the file among the flags.
+// names returns the names of the flags that are settings in the file.
 func names(set *pflag.FlagSet) (out []string) {
 	set.VisitAll(func(f *pflag.Flag) {
 		if inFile(f.Name) {

@@ -18,7 +18,7 @@ import (
 	"github.com/finwait/finwait/reports"
 )
 
-// mostPeers is what one process holds at most.
+// mostPeers is how many connections one process can hold.
 const mostPeers = 200_000
 
 func crowdCommand() *cobra.Command {
@@ -135,8 +135,8 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 	return c
 }
 
-// mixed is n peers with the shares of a mix such as "polite=60,ignores=40", in
-// an order that chance gives, but the same each time.
+// mixed returns the kinds of n peers with the shares of a mix such as "polite=60,ignores=40".
+// Their order is random, but the same in each run.
 func mixed(mix string, n int) ([]peers.Kind, error) {
 	var kinds []peers.Kind
 	var shares []int
@@ -157,13 +157,13 @@ func mixed(mix string, n int) ([]peers.Kind, error) {
 		return nil, fmt.Errorf("--mix %q: no kind has a share", mix)
 	}
 	out := make([]peers.Kind, 0, n)
-	byRest := make([]int, len(kinds)) // by what rounding down leaves, the largest first
+	byRemainder := make([]int, len(kinds)) // indices of kinds, the largest remainder of the division first
 	for i, kind := range kinds {
-		byRest[i] = i
+		byRemainder[i] = i
 		out = append(out, slices.Repeat([]peers.Kind{kind}, shares[i]*n/total)...)
 	}
-	slices.SortStableFunc(byRest, func(a, b int) int { return shares[b]*n%total - shares[a]*n%total })
-	for _, i := range byRest[:n-len(out)] {
+	slices.SortStableFunc(byRemainder, func(a, b int) int { return shares[b]*n%total - shares[a]*n%total })
+	for _, i := range byRemainder[:n-len(out)] {
 		out = append(out, kinds[i])
 	}
 	rand.New(rand.NewPCG(1, 2)).Shuffle(n, func(i, j int) { out[i], out[j] = out[j], out[i] })
@@ -178,7 +178,7 @@ func joined(kinds []peers.Kind) string {
 	return strings.Join(s, ", ")
 }
 
-// endOf checks --then.
+// endOf parses --then. Its default depends on whether finwait can stop the server.
 func endOf(then string, p *processFlags) (crowds.End, error) {
 	stops := p.line != "" || p.args != nil || p.stopExec != ""
 	end := crowds.End(then)
@@ -195,7 +195,7 @@ func endOf(then string, p *processFlags) (crowds.End, error) {
 	return end, nil
 }
 
-// counter shows how many peers are open, on a terminal.
+// counter shows on a terminal how many peers are open.
 func counter(w io.Writer, o reports.TerminalOptions, n int) (progress func(opened, failed int), end func()) {
 	if !o.Live {
 		return nil, func() {}
@@ -211,7 +211,7 @@ func counter(w io.Writer, o reports.TerminalOptions, n int) (progress func(opene
 	return progress, func() { fmt.Fprint(w, clear) }
 }
 
-// crowdOutcome turns a run into the command's result.
+// crowdOutcome returns the error that the command ends with; nil: the crowd was measured.
 func crowdOutcome(ctx context.Context, crowd *reports.Crowd) error {
 	switch {
 	case ctx.Err() != nil:

@@ -36,7 +36,7 @@ Exit status: 0 nothing is worse, 1 something is, 2 not carried out.`,
   finwait diff baseline.json new.json --markdown diff.md`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			if !(percent >= 0 && percent <= mostPercent) { // nor NaN
+			if !(percent >= 0 && percent <= mostPercent) { // NaN fails both comparisons
 				return fmt.Errorf("--threshold %g: give per cent from 0 to %d", percent, mostPercent)
 			}
 			th.Share = percent / 100

@@ -14,10 +14,10 @@ import (
 	"github.com/finwait/finwait/reports"
 )
 
-// version is set where a release is built.
+// version is set by the linker when a release is built.
 var version string
 
-// versionText is that of the release, or of the module that was built.
+// versionText returns the version of the release, or of the module that was built.
 func versionText() string {
 	if version != "" {
 		return version
@@ -28,8 +28,8 @@ func versionText() string {
 	return "unknown"
 }
 
-// generateCommand writes what is made from the commands themselves: manual pages
-// and completions for packages, and the reference of the command line.
+// generateCommand writes the files that are generated from the commands: manual pages and
+// completions for packages, and the reference of the command line.
 func generateCommand() *cobra.Command {
 	var reference bool
 	c := &cobra.Command{
@@ -71,7 +71,7 @@ func generateCommand() *cobra.Command {
 	return c
 }
 
-// writeReference writes all commands as one page.
+// writeReference writes one page that describes all commands.
 func writeReference(w io.Writer, root *cobra.Command) error {
 	var b bytes.Buffer
 	b.WriteString("# The command line\n\nWritten by `make docs` from the commands themselves. Every flag of `finwait run` " +
@@ -94,7 +94,7 @@ func writeReference(w io.Writer, root *cobra.Command) error {
 	return err
 }
 
-// below are the subcommands of c, those of the root apart.
+// below returns the subcommands of c. Those of the root are left out.
 func below(root, c *cobra.Command) []*cobra.Command {
 	if c == root {
 		return nil

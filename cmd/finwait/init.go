@@ -20,7 +20,7 @@ import (
 	"github.com/finwait/finwait/settings"
 )
 
-// schemaURL is where editors find the schema of the settings.
+// schemaURL is the address from which editors load the schema of the settings.
 const schemaURL = "https://raw.githubusercontent.com/finwait/finwait/main/docs/finwait.schema.json"
 
 func initCommand() *cobra.Command {
@@ -47,7 +47,7 @@ check-target take from it what neither the command line nor the environment
 				return err
 			}
 			url := strings.Join(args, "")
-			if url != "" || exec != "" { // the same checks as run's
+			if url != "" || exec != "" { // finwait run makes the same checks
 				p := processFlags{line: exec, signal: "TERM"}
 				if _, err := p.target(&targetFlags{}, cmp.Or(url, ownURL())); err != nil {
 					return err
@@ -71,7 +71,7 @@ check-target take from it what neither the command line nor the environment
 	return c
 }
 
-// writeConfig writes the settings, those of the target set.
+// writeConfig writes a file of settings in which only url and exec are set.
 func writeConfig(w io.Writer, url, exec string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# yaml-language-server: $schema=%s
@@ -115,7 +115,7 @@ func writeConfig(w io.Writer, url, exec string) error {
 	return err
 }
 
-// comment breaks a text into lines of comment.
+// comment breaks a text into comment lines of at most 80 bytes.
 func comment(text string) string {
 	var b strings.Builder
 	column := 0
@@ -133,8 +133,8 @@ func comment(text string) string {
 	return b.String()
 }
 
-// example is a value that the setting could have and that changes nothing: its
-// default, or what is accepted anyway.
+// example returns a value for the setting that changes nothing: its default, or a code that is
+// accepted anyway.
 func example(f *pflag.Flag) string {
 	switch f.Value.Type() {
 	case "stringArray", "intSlice":

@@ -113,7 +113,7 @@ func listMarkdown(w io.Writer, list []*harness.Scenario) error {
 	return nil
 }
 
-// others says how many peers of a crowd play its script.
+// others says how many peers play the script of a crowd.
 func others(c harness.Crowd) string {
 	noun := "other peers"
 	if c.Count == 1 {
@@ -125,8 +125,8 @@ func others(c harness.Crowd) string {
 	return fmt.Sprintf("%d %s (%s)", c.Count, noun, c.Kind)
 }
 
-// sameButFirst tells whether two crowds are of one kind and their scripts differ in the
-// first step alone.
+// sameButFirst reports whether two crowds have the same kind and size, and scripts that differ
+// only in the first step.
 func sameButFirst(a, b harness.Crowd) bool {
 	return a.Kind == b.Kind && a.Count == b.Count && a.Script[1:].String() == b.Script[1:].String()
 }

@@ -22,20 +22,20 @@ import (
 // The exit codes.
 const (
 	exitOK      = 0 // nothing failed
-	exitFailed  = 1 // something did
+	exitFailed  = 1 // something failed
 	exitNotDone = 2 // not carried out: bad usage, target unreachable, interrupted
 )
 
 func main() {
-	// A reader of stdout that has gone, as in "finwait run | head", must not cost
-	// the reports: with a receiver the signal does not end the process, and
-	// servers that it starts have their own handling.
+	// If the reader of stdout exits, as in "finwait run | head", the reports must still be
+	// written. With a receiver the signal does not end the process. Unlike an ignored signal,
+	// a received one is not inherited by the servers that finwait starts.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// errFailed says that the run was carried out and something failed; it has
-// been reported.
+// errFailed says that the run was carried out and that something failed. The reports have said
+// what failed.
 var errFailed = errors.New("something failed")
 
 // Main runs the command line and returns its exit code. An error is one line
@@ -63,7 +63,7 @@ Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
 	root.SetOut(out)
 	root.SetErr(stderr)
 	command, _, _ := root.Find(args)
-	writes := command.Flags().Lookup("json") != nil // asked now: cobra adds flags while the command runs
+	writes := command.Flags().Lookup("json") != nil // looked up now, because cobra adds flags while the command runs
 	defer interruptible(cancel, func() {
 		switch {
 		case out.measured.Load():
@@ -80,28 +80,27 @@ Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
 	case errors.Is(err, errFailed):
 		return exitFailed
 	default:
-		text := strings.NewReplacer("\n\n", "; ", "\n\t", " ").Replace(strings.TrimSpace(err.Error())) // of cobra's suggestions
+		text := strings.NewReplacer("\n\n", "; ", "\n\t", " ").Replace(strings.TrimSpace(err.Error())) // the line breaks of cobra's suggestions
 		fmt.Fprintf(stderr, "finwait: %s\n", reports.OneLine(secret.Mask(text)))
 		return exitNotDone
 	}
 }
 
-// output is standard output, which keeps the first error of a write: what is printed
-// must not be lost in silence.
+// output is standard output. It keeps the first error of a write, so that Main can report it.
 type output struct {
 	io.Writer
 	err      error
-	measured atomic.Bool // there is something to report, also after an interrupt
+	measured atomic.Bool // reports will be written, even after an interrupt
 }
 
-// reporting says to standard output that reports follow, also after an interrupt.
+// reporting notes in standard output that reports will be written, even after an interrupt.
 func reporting(w io.Writer) {
 	if out, ok := w.(*output); ok {
 		out.measured.Store(true)
 	}
 }
 
-// Write implements io.Writer. It never fails: lost tells of all that is printed.
+// Write implements io.Writer. It never fails: lost returns the first error.
 func (o *output) Write(b []byte) (int, error) {
 	_, err := o.Writer.Write(b)
 	if o.err == nil {
@@ -110,8 +109,8 @@ func (o *output) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// lost is why something could not be printed; nil: all was, or the reader of a pipe
-// had enough.
+// lost returns why something could not be printed. It returns nil if everything was printed, or
+// if the reader of a pipe has closed it.
 func (o *output) lost() error {
 	if o.err == nil || errors.Is(o.err, syscall.EPIPE) {
 		return nil
@@ -119,12 +118,12 @@ func (o *output) lost() error {
 	return fmt.Errorf("the summary could not be printed: %w", o.err)
 }
 
-// second is how long after the first signal another one is the same: timeout(1) sends
-// two, and so may a terminal and who started finwait.
-const second = time.Second
+// sameInterrupt is how long after the first signal further signals count as the same interrupt.
+// timeout(1) sends two signals; so may a terminal together with the process that started finwait.
+const sameInterrupt = time.Second
 
-// interruptible lets the first signal end the context, after say; once the moment has
-// passed, another one ends the process. Stop ends that.
+// interruptible calls say and cancels the context at the first signal. After sameInterrupt,
+// another signal ends the process. stop restores the default handling of signals.
 func interruptible(cancel context.CancelCauseFunc, say func()) (stop func()) {
 	kinds := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // as nohup(1) does
@@ -141,7 +140,7 @@ func interruptible(cancel context.CancelCauseFunc, say func()) (stop func()) {
 		case <-done:
 			return
 		}
-		timer := time.NewTimer(second)
+		timer := time.NewTimer(sameInterrupt)
 		defer timer.Stop()
 		select {
 		case <-timer.C:

@@ -89,7 +89,7 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 				before = comparable
 				kept.Targets = slices.Clone(before.Targets)
 			}
-			o.Done = func(done *matrix.Outcome) error { // so that nothing is lost
+			o.Done = func(done *matrix.Outcome) error { // an interrupt must not lose finished targets
 				kept.Put(done)
 				reporting(c.OutOrStdout())
 				return write(file, kept.JSON)
@@ -142,7 +142,7 @@ Exit status: 0 all is measured, steady and explained, 1 something is not,
 	return c
 }
 
-// drawings is the folder as a page in the file reaches it.
+// drawings returns the path of the folder relative to the page in the file.
 func drawings(file, folder string) string {
 	if folder == "" {
 		return ""
@@ -153,7 +153,7 @@ func drawings(file, folder string) string {
 	return folder
 }
 
-// whole gives the reports of what was measured now, and else those of the folder.
+// whole returns a function that finds the report of a target: from this run, or from the folder.
 func whole(m *matrix.Matrix, folder string) func(target string) *reports.Report {
 	return func(target string) *reports.Report {
 		for _, o := range m.Targets {
@@ -166,13 +166,13 @@ func whole(m *matrix.Matrix, folder string) func(target string) *reports.Report 
 		}
 		r, err := readReport(filepath.Join(folder, target+".json"))
 		if err != nil {
-			return nil // the page then has what the matrix tells
+			return nil // the page then shows only what the matrix contains
 		}
 		return r
 	}
 }
 
-// untraced are the targets that have no such report.
+// untraced returns the targets for which whole finds no report.
 func untraced(m *matrix.Matrix, folder string) (out []string) {
 	find := whole(m, folder)
 	for _, o := range m.Targets {

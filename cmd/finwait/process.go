@@ -17,7 +17,7 @@ import (
 // processFlags are the flags that say how the server is started and stopped.
 type processFlags struct {
 	line, stopExec string
-	args           []string // instead of line
+	args           []string // program and arguments, used instead of line
 	signal         string
 	ready          time.Duration
 }
@@ -31,10 +31,10 @@ func (p *processFlags) add(c *cobra.Command) {
 	f.StringVar(&p.stopExec, "stop-exec", "", "stop the server by this shell `command` instead of a signal; {port} and {pid} are filled in")
 }
 
-// embedded makes the reference server of this program the one that is started.
+// embedded sets the command that starts this program's own reference server.
 func (p *processFlags) embedded() error {
 	program, err := os.Executable()
-	if err != nil { // on Linux for want of a proc(5)
+	if err != nil { // on Linux: /proc is not mounted, see proc(5)
 		return fmt.Errorf("the embedded server cannot be started: finwait does not find its own program (%w): mount "+
 			"/proc, or give --exec 'finwait serve --listen 127.0.0.1:{port}'", err)
 	}
@@ -42,10 +42,10 @@ func (p *processFlags) embedded() error {
 	return nil
 }
 
-// signals are those by which servers are stopped.
+// signals are the signals that can stop a server, by name.
 var signals = map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT}
 
-// stopSignal reads the name of one.
+// stopSignal parses the name of a signal, with or without SIG.
 func stopSignal(name string) (os.Signal, error) {
 	signal, known := signals[strings.TrimPrefix(strings.ToUpper(name), "SIG")]
 	if !known {
@@ -54,9 +54,9 @@ func stopSignal(name string) (os.Signal, error) {
 	return signal, nil
 }
 
-// placeholders checks those of the command lines.
+// placeholders checks the placeholders in the command lines.
 func (p *processFlags) placeholders(t *targetFlags) error {
-	var own []string // of a server that finwait starts
+	var own []string // the placeholders that a server adds that finwait starts
 	if p.line != "" || p.args != nil {
 		own = []string{"{port}", "{pid}"}
 	}
@@ -72,7 +72,7 @@ func (p *processFlags) placeholders(t *targetFlags) error {
 	return nil
 }
 
-// target checks the flags and the URL.
+// target checks the flags and the URL, and returns the target.
 func (p *processFlags) target(t *targetFlags, raw string) (*servers.Target, error) {
 	if err := p.placeholders(t); err != nil {
 		return nil, err

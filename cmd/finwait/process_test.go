@@ -86,7 +86,7 @@ func TestSignals(t *testing.T) {
 			cmd, _, out, stderr := beginCommand(t, exec.CommandContext(t.Context(), "sh", "-c", c.shell+" finwait run "+s.URL+" --json "+json))
 			pace := time.NewTicker(5 * time.Millisecond)
 			defer pace.Stop()
-			for limit := time.Now().Add(second / 2); time.Now().Before(limit); <-pace.C {
+			for limit := time.Now().Add(sameInterrupt / 2); time.Now().Before(limit); <-pace.C {
 				for _, kind := range c.kinds {
 					_ = cmd.Process.Signal(kind) // until it has ended
 				}

@@ -13,7 +13,7 @@ import (
 	"github.com/finwait/finwait/reports"
 )
 
-// reportFiles are the reports of a run that are wanted besides the text.
+// reportFiles are the reports of a run that are written besides the printed text.
 type reportFiles struct {
 	junit, json, html, markdown string
 	junitStrict, github         bool
@@ -30,10 +30,10 @@ func (r *reportFiles) add(c *cobra.Command) {
 	f.BoolVar(&r.github, "github", false, "print failures and warnings as GitHub's annotations too")
 }
 
-// names are the files; empty: it is not wanted.
+// names returns the names of the files. An empty name means that the report is not written.
 func (r *reportFiles) names() []string { return []string{r.junit, r.json, r.markdown, r.html} }
 
-// write writes them all: one that fails does not cost the others.
+// write writes all reports. If one fails, the others are still written.
 func (r *reportFiles) write(stdout io.Writer, run *reports.Report) []error {
 	errs := []error{
 		write(r.junit, func(w io.Writer) error { return reports.JUnit(w, run, r.junitStrict) }),
@@ -117,7 +117,7 @@ func spare(in string, outputs []string) error {
 	return nil
 }
 
-// readAny reads the JSON report of a run or of a crowd; one of the two is not nil.
+// readAny reads the JSON report of a run or of a crowd, and returns nil for the other.
 func readAny(stdin io.Reader, file string) (*reports.Report, *reports.Crowd, error) {
 	in := io.NopCloser(io.LimitReader(stdin, input.Report))
 	if file != "-" {
@@ -134,7 +134,7 @@ func readAny(stdin io.Reader, file string) (*reports.Report, *reports.Crowd, err
 	return run, crowd, nil
 }
 
-// summary prints a run that is over.
+// summary prints the summary of a run that has ended.
 func summary(out io.Writer, run *reports.Report, verbose bool) {
 	o := terminal(out)
 	o.Live, o.Verbose = false, verbose
@@ -148,7 +148,7 @@ func summary(out io.Writer, run *reports.Report, verbose bool) {
 	t.End(run)
 }
 
-// crowdReports writes those of a crowd.
+// crowdReports writes the reports of a crowd.
 func crowdReports(out io.Writer, crowd *reports.Crowd, files *reportFiles, svg string, quiet bool) error {
 	if files.junit+files.html+files.markdown != "" || files.github {
 		return errors.New("a crowd has no JUnit, page, Markdown or annotations: give --json FILE or --svg FILE")

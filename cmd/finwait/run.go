@@ -125,8 +125,7 @@ func addSelection(c *cobra.Command, s *scenarios.Selection) {
 	}
 }
 
-// withHint puts what its reader can do about it behind an error of the target, where
-// whoever made the error told.
+// withHint adds advice to an error of the target, if the error carries a hint.
 func withHint(target *servers.Target, err error) error {
 	hinted := new(peers.HintedError)
 	if errors.As(err, &hinted) {
@@ -137,11 +136,11 @@ func withHint(target *servers.Target, err error) error {
 
 func ownURL() string { return "ws://" + servers.Loopback() + "/" }
 
-// embeddedPing is the ping interval of the embedded server, and so its
-// declared one.
+// embeddedPing is the ping interval of the embedded server, and the interval that is declared
+// for it.
 const embeddedPing = time.Second
 
-// show prints results as they come, and returns the report of the whole run.
+// show prints each result as soon as it is known, and returns the report of the whole run.
 func show(w io.Writer, batch *harness.Batch, total int, verbose bool) *reports.Report {
 	o := terminal(w)
 	o.Verbose = verbose
@@ -164,7 +163,7 @@ func show(w io.Writer, batch *harness.Batch, total int, verbose bool) *reports.R
 	}
 }
 
-// terminal tells what w can show.
+// terminal returns what w can display.
 func terminal(w io.Writer) reports.TerminalOptions {
 	o := reports.TerminalOptions{Width: 100}
 	if out, ok := w.(*output); ok {
@@ -180,8 +179,8 @@ func terminal(w io.Writer) reports.TerminalOptions {
 	return o
 }
 
-// writable checks, before anything is measured, the files that reports go to;
-// none twice.
+// writable checks that the files of the reports can be written, and that no file is given twice.
+// It is called before anything is measured.
 func writable(files ...string) error {
 	files = slices.DeleteFunc(files, func(file string) bool { return file == "" })
 	for i, file := range files {
@@ -195,7 +194,7 @@ func writable(files ...string) error {
 	return nil
 }
 
-// write writes a report where it is wanted.
+// write writes a report to the file. It does nothing if file is empty.
 func write(file string, report func(io.Writer) error) error {
 	if file == "" {
 		return nil
@@ -203,8 +202,8 @@ func write(file string, report func(io.Writer) error) error {
 	return reports.WriteFile(file, report)
 }
 
-// unwritten is the command's result where reports could not be written: one line that
-// names them all, behind what interrupted the run; else that of the run.
+// unwritten adds the errors of reports to the result of the command. They become one line,
+// after the reason for which the run was interrupted. Without such errors it returns the result.
 func unwritten(result error, reports ...error) error {
 	reports = slices.DeleteFunc(reports, func(err error) bool { return err == nil })
 	if len(reports) == 0 {
@@ -220,7 +219,7 @@ func unwritten(result error, reports ...error) error {
 	return errors.New(strings.Join(texts, "; "))
 }
 
-// outcome turns a run into the command's result.
+// outcome returns the error that the command ends with; nil: nothing failed.
 func outcome(ctx context.Context, run *reports.Report) error {
 	n := run.Totals
 	switch {
@@ -234,7 +233,7 @@ func outcome(ctx context.Context, run *reports.Report) error {
 	return nil
 }
 
-// missing names what kept scenarios from being carried out.
+// missing lists the capabilities that scenarios needed and that were not available.
 func missing(list []reports.Scenario) string {
 	var out []string
 	for _, s := range list {

@@ -37,7 +37,7 @@ func serveCommand() *cobra.Command {
 			if err := o.Check(); err != nil {
 				return err
 			}
-			if o.PingInterval == 0 { // to the server that is its default
+			if o.PingInterval == 0 { // the server reads 0 as its default, and a negative interval as no pings
 				o.PingInterval = -1
 			}
 			l, err := net.Listen("tcp", listen)

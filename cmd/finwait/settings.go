@@ -13,11 +13,11 @@ import (
 	"github.com/finwait/finwait/scenarios"
 )
 
-// give gives a setting a value of the file or the environment. Taken: the command
-// uses it, so that what it names has to be there. The error says what to give
-// instead, and is to stand behind the setting's name.
+// give sets a setting to a value from the file or the environment. taken says that the command
+// uses the setting: then a file that the value names must exist. The error says what to give
+// instead. The caller puts the setting's name before it.
 func give(f *pflag.Flag, text string, taken bool) error {
-	if w, ok := f.Value.(scenarios.WeightFlag); ok { // the weight of each rule is a setting of its own
+	if w, ok := f.Value.(scenarios.WeightFlag); ok { // each rule has its own weight, so the flag is never set as a whole
 		return w.SetDefault(text)
 	}
 	if err := f.Value.Set(text); err != nil {
@@ -75,11 +75,11 @@ func give(f *pflag.Flag, text string, taken bool) error {
 	return nil
 }
 
-// mostAtOnce is how many peers a stop's crowd has at most, and how often a scenario
-// is repeated.
+// mostAtOnce is the largest crowd that is connected when a server is stopped, and the largest
+// number of repeats of a scenario.
 const mostAtOnce = 1000
 
-// within tells that a number is too small or too large.
+// within returns an error if a number is too small or too large.
 func within(n, least, most int) error {
 	if n < least || n > most {
 		return fmt.Errorf("%d: give a number from %d to %d", n, least, most)

@@ -27,7 +27,7 @@ type targetFlags struct {
 	closeExec, kickExec  string
 }
 
-// add adds all of them.
+// add adds all flags of the target.
 func (t *targetFlags) add(c *cobra.Command) {
 	t.addReach(c)
 	t.addLimits(c)
@@ -45,7 +45,7 @@ func (t *targetFlags) add(c *cobra.Command) {
 		"filled in, and what --close-exec has; exit status 127: not supported")
 }
 
-// addLimits adds those that say how long things may take.
+// addLimits adds the flags that say how long things may take, and how rules are weighed.
 func (t *targetFlags) addLimits(c *cobra.Command) {
 	f := c.Flags()
 	p := &t.profile
@@ -64,7 +64,7 @@ func (t *targetFlags) addLimits(c *cobra.Command) {
 	f.BoolVar(&p.Orphans, "orphans", false, "wait until the kernel has freed the socket, not only until the process has closed it")
 }
 
-// addReach adds those that say how the server is reached.
+// addReach adds the flags that say how the server is reached.
 func (t *targetFlags) addReach(c *cobra.Command) {
 	f := c.Flags()
 	f.StringArrayVar(&t.headers, "header", nil, "add this `'Name: value'` to the handshake request (repeatable)")
@@ -76,7 +76,7 @@ func (t *targetFlags) addReach(c *cobra.Command) {
 	f.StringVar(&t.tls.Key, "key", "", "the PEM `file` of its key (default that of the certificate)")
 }
 
-// target checks the flags and the URL of a server that runs.
+// target checks the flags, and the URL of a server that is running already.
 func (t *targetFlags) target(raw string) (*servers.Target, error) {
 	u, err := servers.ParseURL(raw)
 	if err != nil {
@@ -85,7 +85,7 @@ func (t *targetFlags) target(raw string) (*servers.Target, error) {
 	return t.targetAt(u)
 }
 
-// targetAt checks the flags, for a server at that URL.
+// targetAt checks the flags for a server with that URL.
 func (t *targetFlags) targetAt(u *url.URL) (*servers.Target, error) {
 	for _, code := range t.profile.ShutdownCodes {
 		if err := closeCode(code); err != nil {
@@ -118,8 +118,7 @@ func (t *targetFlags) targetAt(u *url.URL) (*servers.Target, error) {
 	return target, nil
 }
 
-// closeCode tells that a number is no code that may stand in a Close frame (RFC 6455,
-// 7.4.2).
+// closeCode returns an error if a number is outside the ranges of close codes (RFC 6455, 7.4.2).
 func closeCode(code int) error {
 	if code < 1000 || code > 4999 {
 		return fmt.Errorf("%d: give a close code from 1000 to 4999", code)
@@ -127,7 +126,7 @@ func closeCode(code int) error {
 	return nil
 }
 
-// headerValue tells what cannot stand in a header.
+// headerValue returns an error if a text cannot be the value of a header.
 func headerValue(text string) error {
 	if !httpguts.ValidHeaderFieldValue(text) {
 		return fmt.Errorf("%+q cannot stand in a header: leave out its control characters", text)
@@ -135,13 +134,13 @@ func headerValue(text string) error {
 	return nil
 }
 
-// limitVar adds a time, which stands in to and has a least value.
+// limitVar adds a flag for a duration. The value is stored in to, and least is its lower bound.
 func limitVar(f *pflag.FlagSet, to *time.Duration, name string, least, usual time.Duration, usage string) {
 	*to = usual
 	f.Var(flags.Limit{To: to, Least: least}, name, usage)
 }
 
-// ordinal counts flags from 0.
+// ordinal returns the ordinal of a flag; 0 is the first.
 func ordinal(i int) string {
 	if names := []string{"first", "second", "third"}; i < len(names) {
 		return names[i]
