@@ -16,7 +16,8 @@ test: ## run all tests
 
 # This leaves out the runs of the catalogue against every fault. Their limits of 300 ms
 # are too short for the race detector, and the runs without a fault cover the same code.
-# It also leaves out the tutorial, which runs other programs.
+# It also leaves out the tutorial, which runs other programs. The packages run one after
+# another: the race detector makes them several times slower, and peers has limits of 200 ms.
 race: ## run the tests with the race detector
 	$(GO) test -race -p 1 -skip "TestEveryFaultBreaksItsRules|TestTutorial" ./...
 
