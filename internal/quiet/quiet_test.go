@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,13 +47,18 @@ func (l *log) Logf(format string, _ ...any) { l.lines <- format }
 // waits reads the log until it says that the test waits.
 func (l *log) waits(t *testing.T) {
 	t.Helper()
+	l.says(t, "waiting ")
+}
+
+func (l *log) says(t *testing.T, begin string) {
+	t.Helper()
 	select {
 	case line := <-l.lines:
-		if !strings.HasPrefix(line, "waiting ") {
-			t.Errorf("it says %q, want that it waits", line)
+		if !strings.HasPrefix(line, begin) {
+			t.Errorf("it says %q, want a line that begins with %q", line, begin)
 		}
 	case <-time.After(10 * time.Second):
-		t.Error("it does not say that it waits")
+		t.Errorf("it does not say a line that begins with %q", begin)
 	}
 }
 
@@ -65,7 +71,7 @@ func TestMachine(t *testing.T) {
 	shares := first.Share(one)
 	second.Share(one)() // at once
 	order := make(chan string, 2)
-	ended := make(chan bool)
+	ended := make(chan bool, 2)
 	go func() {
 		done := third.Alone(one)
 		order <- "alone"
@@ -81,7 +87,7 @@ func TestMachine(t *testing.T) {
 	}()
 	two.waits(t)
 	if len(order) > 0 {
-		t.Errorf("%q runs beside a test that shares", <-order)
+		t.Fatalf("%q runs beside a test that shares", <-order)
 	}
 	shares()
 	<-ended
@@ -101,24 +107,29 @@ func (f tests) Run() int { f(); return 0 }
 func TestAloneAmongThoseWhoShare(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	var machines [2]quiet.Machine
-	running, together, ended := make(chan bool, 1), make(chan bool), make(chan bool)
+	logs := [2]*log{newLog(t), newLog(t)}
+	together, begin, ended := make(chan bool), make(chan bool), make(chan bool)
+	var turn, running atomic.Int32
 	for i := range machines {
 		m := &machines[i]
 		go m.Tests(tests(func() {
 			together <- true
-			done := m.Alone(newLog(t))
-			select {
-			case running <- true:
-			default:
+			<-begin
+			done := m.Alone(logs[i])
+			if running.Add(1) > 1 {
 				t.Error("two tests run alone at the same time")
 			}
-			<-running
+			if turn.Add(1) == 1 {
+				logs[1-i].waits(t) // the other one
+			}
+			running.Add(-1)
 			done()
 			ended <- true
 		})).Run()
 	}
 	<-together
 	<-together
+	close(begin)
 	<-ended
 	<-ended
 }
@@ -168,7 +179,5 @@ func TestPatience(t *testing.T) {
 	log, machine := newLog(t), quiet.Machine{Patience: 50 * time.Millisecond}
 	machine.Share(log)()
 	log.waits(t)
-	if line := <-log.lines; !strings.HasPrefix(line, "these tests run beside ") {
-		t.Errorf("it says %q, want that it goes on", line)
-	}
+	log.says(t, "these tests run beside ")
 }
