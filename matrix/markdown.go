@@ -133,7 +133,7 @@ func (m *Matrix) shutdowns(b *strings.Builder, drawings string) {
 		}
 		if !head {
 			head = true
-			b.WriteString("\n## How they stop\n\nWhat each kind of peer was told, how its connections ended on the wire, " +
+			b.WriteString("\n## How they stop\n\nWhich Close code each kind of peer got, how its connections ended on the wire, " +
 				"and by when half of the\nserver's sockets were gone (Kaplan-Meier, with bounds of 95 per cent).\n")
 		}
 		fmt.Fprintf(b, "\n### %s: %s\n\n| scenario | exit | peers | median life |\n| --- | --- | --- | --- |\n", o.Name,

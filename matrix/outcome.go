@@ -162,13 +162,13 @@ func newOutcome(t *Target) *Outcome {
 	for _, c := range []struct {
 		text string
 		own  rules.Convention
-	}{{"a Close without a code may be told as %s", p.NoCode}, {"TCP gone without a Close may be told as %s", p.LostCode}} {
+	}{{"a Close without a code may be reported as %s", p.NoCode}, {"TCP gone without a Close may be reported as %s", p.LostCode}} {
 		if c.own.Declared {
 			out.Conventions += fmt.Sprintf(c.text, c.own) + "; "
 		}
 	}
 	if p.KillUntold {
-		out.Conventions += "the application's own hard kill may be told not at all; "
+		out.Conventions += "the application's own hard kill may not be reported at all; "
 	}
 	out.Conventions += t.Conventions.Source
 	return out

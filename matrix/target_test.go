@@ -146,7 +146,7 @@ func TestConventions(t *testing.T) {
 	if err != nil || p.CloseTimeout.Seconds() != 30 || !p.NoCode.Declared || *p.NoCode.Code != 1000 || !p.LostCode.Declared || p.LostCode.Code != nil {
 		t.Errorf("%+v, %v", p, err)
 	}
-	if got := newOutcome(list[0]).Conventions; got != "a Close without a code may be told as code 1000; TCP gone without a Close may be told as code null; doc" {
+	if got := newOutcome(list[0]).Conventions; got != "a Close without a code may be reported as code 1000; TCP gone without a Close may be reported as code null; doc" {
 		t.Error(got)
 	}
 }

@@ -103,15 +103,15 @@ func TestScenario(t *testing.T) {
 		},
 		"TIME_WAIT is no orphan, and the release is before it where it may be": {
 			s:    reports.Scenario{Wire: wire("fin", 0.001, 0.003), Socket: held(0.003, 0.0025, false, reports.State{Name: "ESTABLISHED", Held: true}, reports.State{At: 0.001, Name: "TIME_WAIT"})},
-			want: []string{"1.00 ms |  |  | the process lets go of the socket, seen at 3.00 ms", "1.00 ms |  |  | socket TIME_WAIT"}, not: "orphan",
+			want: []string{"1.00 ms |  |  | the server process releases the socket, seen at 3.00 ms", "1.00 ms |  |  | socket TIME_WAIT"}, not: "orphan",
 		},
 		"a TIME_WAIT of a socket that is held": {
 			s:    reports.Scenario{Wire: wire("fin", 0.001, 0.003), Socket: held(0.003, 0.001, false, reports.State{Name: "ESTABLISHED", Held: true}, reports.State{At: 0.001, Name: "TIME_WAIT"})},
-			want: []string{"1.00 ms |  |  | socket TIME_WAIT", "3.00 ms |  |  | the process lets go of the socket"},
+			want: []string{"1.00 ms |  |  | socket TIME_WAIT", "3.00 ms |  |  | the server process releases the socket"},
 		},
 		"an orphan": {
 			s:    reports.Scenario{Wire: wire("fin", 0.001, 0.003), Socket: held(0.003, 0.001, false, reports.State{Name: "SYN_RECV"}, reports.State{Name: "ESTABLISHED", Held: true}, reports.State{At: 0.003, Name: "FIN_WAIT1"})},
-			want: []string{"0.00 ms |  |  | socket SYN_RECV, not accepted yet", "3.00 ms |  |  | the process lets go of the socket", "3.00 ms |  |  | socket FIN_WAIT1, an orphan"},
+			want: []string{"0.00 ms |  |  | socket SYN_RECV, not accepted yet", "3.00 ms |  |  | the server process releases the socket", "3.00 ms |  |  | socket FIN_WAIT1, an orphan"},
 		},
 		"a peer that comes back": {
 			s: reports.Scenario{Wire: wire("fin", 4, 4), Trace: []reports.Event{
@@ -122,7 +122,7 @@ func TestScenario(t *testing.T) {
 		"a crowd": {
 			s: stop(),
 			want: []string{
-				"peers | how many | told | end of TCP | longest held", "polite | 2 | 1001 ×2 | FIN ×2 | 2.00 ms",
+				"peers | how many | Close code | end of TCP | longest held", "polite | 2 | 1001 ×2 | FIN ×2 | 2.00 ms",
 				"ignores | 2 | 1001 ×1, none seen ×1 | FIN ×1, still open ×1 | > 30.0 s", "connecting | 1 |  | refused ×1 | not observed",
 			},
 		},

@@ -91,7 +91,7 @@ func socketRows(s *reports.Socket) []row {
 	if h == nil || h.Censored {
 		return states
 	}
-	release := row{at: h.Until, Server: "the process lets go of the socket"}
+	release := row{at: h.Until, Server: "the server process releases the socket"}
 	if free < h.Until && free >= h.Until-h.Bound {
 		release = row{at: free, Server: release.Server + ", seen at " + timeText(h.Until)}
 	}

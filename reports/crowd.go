@@ -91,7 +91,7 @@ func CrowdText(w io.Writer, c *Crowd, o TerminalOptions) {
 	for _, k := range c.Kinds {
 		line := fmt.Sprintf("close %s; TCP %s", counts(k.Told), counts(k.Endings))
 		if c.Observed && k.Bound > 0 {
-			line += fmt.Sprintf("; let go at most %s earlier than drawn", figures.Format(duration(k.Bound)))
+			line += fmt.Sprintf("; ended at most %s earlier than drawn", figures.Format(duration(k.Bound)))
 		}
 		t.wrapped(fmt.Sprintf("  %-13s ", OneLine(k.Kind)), line)
 	}

@@ -33,9 +33,9 @@ func TestEarlierReports(t *testing.T) {
 			"page":     {"<dt>excused<dd>it is in the tracker (until 2099-12-31)"},
 		}},
 		"old-shutdown.json": {1, map[string][]string{
-			"text":     {"how the crowds were let go when the server stopped", "shutdown/ignoring: exit after", "connecting"},
+			"text":     {"how long the crowds' sockets lived when the server stopped", "shutdown/ignoring: exit after", "connecting"},
 			"JUnit":    {`<property name="server" value="exit after`},
-			"Markdown": {"### How the crowds were let go"},
+			"Markdown": {"### How long the crowds' sockets lived"},
 			"page":     {"<figure>"},
 		}},
 	} {

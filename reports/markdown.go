@@ -80,7 +80,7 @@ func crowdTables(b *limited, list []Scenario) {
 		}
 		for i, c := range s.Curves {
 			if !began {
-				b.WriteString("\n### How the crowds were let go\n\n| scenario | process | peers | survival of their " +
+				b.WriteString("\n### How long the crowds' sockets lived\n\n| scenario | process | peers | survival of their " +
 					"sockets |\n| --- | --- | --- | --- |\n")
 				began = true
 			}

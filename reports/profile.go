@@ -64,9 +64,9 @@ func (p Profile) String() string {
 		{p.Strict, "strict"},
 		{p.Orphans, "orphans"},
 		{len(p.ShutdownCodes) > 0, "shutdown codes " + strings.Trim(strings.ReplaceAll(fmt.Sprint(p.ShutdownCodes), " ", " and "), "[]")},
-		{p.NoCode != nil, "a Close without a code told as " + p.NoCode.String()},
-		{p.LostCode != nil, "TCP gone without a Close told as " + p.LostCode.String()},
-		{p.KillUntold, "hard kills untold"},
+		{p.NoCode != nil, "a Close frame without a code reported as " + p.NoCode.String()},
+		{p.LostCode != nil, "TCP ended without a Close frame reported as " + p.LostCode.String()},
+		{p.KillUntold, "hard kills not reported"},
 		{len(p.Rules) > 0, "rules: " + p.Rules.String()},
 	} {
 		if part.set {

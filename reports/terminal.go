@@ -144,7 +144,7 @@ func (t *Terminal) crowds(list []Scenario) {
 		}
 		if !head {
 			t.line("")
-			t.line("how the crowds were let go when the server stopped (share of sockets alive, Kaplan-Meier)")
+			t.line("how long the crowds' sockets lived when the server stopped (share of sockets alive, Kaplan-Meier)")
 			head = true
 		}
 		seen := ""

@@ -80,7 +80,8 @@ Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
 	case errors.Is(err, errFailed):
 		return exitFailed
 	default:
-		text := strings.NewReplacer("\n\n", "; ", "\n\t", " ").Replace(strings.TrimSpace(err.Error())) // the line breaks of cobra's suggestions
+		// the line breaks of cobra's suggestions
+		text := strings.NewReplacer("\n\n", "; ", "\n\t", " ").Replace(strings.TrimSpace(err.Error()))
 		fmt.Fprintf(stderr, "finwait: %s\n", reports.OneLine(secret.Mask(text)))
 		return exitNotDone
 	}
