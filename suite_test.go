@@ -34,7 +34,8 @@ var (
 	junit  = flag.String("junit", "", "write a JUnit report with true durations to this file")
 	strict = flag.Bool("strict", false, "a breached SHOULD fails")
 
-	rule         = ruleFlag("rule", "what a breach of this rule does, before its grade and -strict: fail, warn or off, such as R36=off (repeatable)")
+	rule = ruleFlag("rule", "what a breach of this rule does, before its grade and -strict: fail, warn or off, "+
+		"such as R36=off (repeatable)")
 	header       = headerFlag("header", "add this 'Name: value' to the handshake request (repeatable)")
 	ca           = flag.String("ca", "", "trust the certificates in this PEM file (wss)")
 	insecure     = flag.Bool("insecure", false, "do not verify the server's certificate (wss)")

@@ -56,7 +56,8 @@ func TestSuiteByURL(t *testing.T) {
 	t.Cleanup(login.Close)
 	certificate := login.TLS.Certificates
 	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate[0].Certificate[0]}), 0o600); err != nil {
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate[0].Certificate[0]}),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	secure := "-target=wss://" + serve(t, reference.Options{}, func(l net.Listener) net.Listener {
@@ -67,16 +68,18 @@ func TestSuiteByURL(t *testing.T) {
 		args []string
 		want string
 	}{
-		"with its certificate": {[]string{secure, "-ca=" + ca, "-close-timeout=2s", "-response=500ms", "-patience=5s"}, "2 Passed | 0 Failed"},
-		"unverified":           {[]string{secure, "-insecure"}, "2 Passed | 0 Failed"},
-		"not trusted":          {[]string{secure}, "failed to verify certificate"},
-		"with a header":        {[]string{strings.Replace(login.URL, "https", "-target=wss", 1), "-insecure", "-header=Authorization: Bearer x"}, "HTTP 418"},
-		"no certificate":       {[]string{secure, "-insecure", "-cert=missing.pem"}, "--cert: open missing.pem"},
-		"no limit":             {[]string{secure, "-response=0"}, "less than 100ms"},
-		"a SHOULD, strict":     {[]string{twice, "-strict"}, "SHOULD as fail, R7"},
-		"a rule that is off":   {[]string{twice, "-strict", "-rule=R7=off"}, "2 Passed | 0 Failed"},
-		"no rule":              {[]string{twice, "-rule=r7=off"}, "did you mean R7?"},
-		"contradiction":        {[]string{secure, "-close-timeout=30s", "-patience=5s"}, "does not reach past the close timeout"},
+		"with its certificate": {[]string{secure, "-ca=" + ca, "-close-timeout=2s", "-response=500ms", "-patience=5s"},
+			"2 Passed | 0 Failed"},
+		"unverified":  {[]string{secure, "-insecure"}, "2 Passed | 0 Failed"},
+		"not trusted": {[]string{secure}, "failed to verify certificate"},
+		"with a header": {[]string{strings.Replace(login.URL, "https", "-target=wss", 1), "-insecure",
+			"-header=Authorization: Bearer x"}, "HTTP 418"},
+		"no certificate":     {[]string{secure, "-insecure", "-cert=missing.pem"}, "--cert: open missing.pem"},
+		"no limit":           {[]string{secure, "-response=0"}, "less than 100ms"},
+		"a SHOULD, strict":   {[]string{twice, "-strict"}, "SHOULD as fail, R7"},
+		"a rule that is off": {[]string{twice, "-strict", "-rule=R7=off"}, "2 Passed | 0 Failed"},
+		"no rule":            {[]string{twice, "-rule=r7=off"}, "did you mean R7?"},
+		"contradiction":      {[]string{secure, "-close-timeout=30s", "-patience=5s"}, "does not reach past the close timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if out, _ := suite(t, append(c.args, "-ginkgo.label-filter=sanity")...).CombinedOutput(); !bytes.Contains(out, []byte(c.want)) {
@@ -93,7 +96,8 @@ func TestSuiteInterrupted(t *testing.T) {
 		t.Skip("one cannot interrupt a process there")
 	}
 	junit := filepath.Join(t.TempDir(), "junit.xml")
-	c := suite(t, "-target=ws://"+serve(t, reference.Options{CloseTimeout: 30 * time.Second}, plain)+"/", "-ginkgo.v", "-ginkgo.focus=linger/no-fin$", "-junit="+junit)
+	c := suite(t, "-target=ws://"+serve(t, reference.Options{CloseTimeout: 30 * time.Second}, plain)+"/", "-ginkgo.v",
+		"-ginkgo.focus=linger/no-fin$", "-junit="+junit)
 	out, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -52,7 +52,8 @@ func TestMatrixIsOfThisCatalogue(t *testing.T) {
 	case measured == nil:
 		t.Error("docs/matrix.md does not say of which catalogue it is")
 	case measured[1] != now && !told:
-		t.Errorf("docs/matrix.md is of the catalogue %s, which is %s now: measure it again (make matrix), or say in CHANGELOG.md that docs/matrix.md is of an earlier catalogue", measured[1], now)
+		t.Errorf("docs/matrix.md is of the catalogue %s, which is %s now: measure it again (make matrix), or say in "+
+			"CHANGELOG.md that docs/matrix.md is of an earlier catalogue", measured[1], now)
 	case measured[1] == now && told:
 		t.Error("CHANGELOG.md says that docs/matrix.md is of an earlier catalogue, which it is not")
 	}

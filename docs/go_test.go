@@ -24,7 +24,8 @@ func TestGoPage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	module := "module example.org/shop\n\ngo 1.26\n\nreplace github.com/finwait/finwait => " + root + "\nrequire github.com/finwait/finwait v0.0.0\n"
+	module := "module example.org/shop\n\ngo 1.26\n\nreplace github.com/finwait/finwait => " + root +
+		"\nrequire github.com/finwait/finwait v0.0.0\n"
 	sums := ""
 	for _, from := range []string{"..", "../targets/gorilla", "../targets/coder"} { // with the versions that are measured
 		mod, err := os.ReadFile(filepath.Join(from, "go.mod"))

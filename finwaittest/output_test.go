@@ -78,7 +78,8 @@ func TestOutput(t *testing.T) {
 			contains: []string{"finwait:terminate, but it is not obeyed",
 				"finwait:events, but it is not obeyed: the function for finwait:events did not return within 300 ms"}},
 		{name: "fields that contradict each other", run: "fields", contains: []string{
-			"which server? give exactly one of URL, Handler, Exec and Start", `the URL "http://127.0.0.1:1/" has no ws:// or wss:// in front`,
+			"which server? give exactly one of URL, Handler, Exec and Start",
+			`the URL "http://127.0.0.1:1/" has no ws:// or wss:// in front`,
 			"the Path is part of the URL", `the Path "socket" has no slash in front`, "with Exec the URL names the server's port as {port}",
 			"reach no server in a process of its own", "StopSignal and ReadyTimeout are for servers that are started",
 			"StopExec cannot stop a Handler", "StopExec has {port}, which nothing fills in",

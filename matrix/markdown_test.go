@@ -22,14 +22,18 @@ const hostile = "a | b \x1b[2J </td><script>x</script> `code` *bold* [link](//x)
 
 // example is a matrix with every kind of cell.
 func example() *Matrix {
-	m := &Matrix{Format: Format, Version: Version, Host: "linux/amd64", Profile: reports.Profile{CloseTimeout: 10, Response: 1, Patience: 35}, Runs: 3}
+	m := &Matrix{Format: Format, Version: Version, Host: "linux/amd64", Profile: reports.Profile{CloseTimeout: 10,
+		Response: 1, Patience: 35}, Runs: 3}
 	code, lost := 1000, 1006
 	m.Targets = []*Outcome{
 		{
-			Name: "one", Language: "C", Library: hostile, LibVersion: "1.0", Notes: hostile, At: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC),
+			Name: "one", Language: "C", Library: hostile, LibVersion: "1.0", Notes: hostile, At: time.Date(2026, 11, 23,
+				0, 0, 0, 0, time.UTC),
 			Cells: []*Cell{
-				{ID: "sanity/close", Verdict: "pass", Wire: &reports.Close{Code: &code}, Event: &reports.AppEvent{Code: &lost}, Ending: "fin", Held: &reports.Survival{Until: 0.001}},
-				{ID: "linger/no-fin", Verdict: "fail", Ending: "open", Held: &reports.Survival{Until: 35, Censored: true}, Others: []string{"pass", "fail"}, Race: hostile,
+				{ID: "sanity/close", Verdict: "pass", Wire: &reports.Close{Code: &code},
+					Event: &reports.AppEvent{Code: &lost}, Ending: "fin", Held: &reports.Survival{Until: 0.001}},
+				{ID: "linger/no-fin", Verdict: "fail", Ending: "open", Held: &reports.Survival{Until: 35,
+					Censored: true}, Others: []string{"pass", "fail"}, Race: hostile,
 					Breaches: []Breach{{Rule: "R19", Grade: "BUDGET", Want: hostile, Got: hostile, Because: hostile}}},
 				{ID: "linger/keeps-sending", Verdict: "skip", Missing: []string{"local"}},
 				{ID: "server-close/ignores", Verdict: "error", Error: hostile},

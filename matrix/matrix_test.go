@@ -35,7 +35,8 @@ func TestLogIsSerial(t *testing.T) {
 func TestReadNull(t *testing.T) {
 	for _, targets := range []string{"null", `{"name": "a"}, null`, `{"name": "a", "scenarios": [null]}`} {
 		text := fmt.Sprintf(`{"format": %q, "version": %d, "targets": [%s]}`, Format, Version, targets)
-		if _, err := Read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "null") || strings.Contains(err.Error(), "\n") {
+		if _, err := Read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "null") ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", targets, err)
 		}
 	}
@@ -86,7 +87,8 @@ func TestCatalogue(t *testing.T) {
 		}
 	}
 	fields(reflect.TypeFor[harness.Scenario](), "", func(s *harness.Scenario) reflect.Value { return reflect.ValueOf(s).Elem() })
-	fields(reflect.TypeFor[harness.Crowd](), "Crowd.", func(s *harness.Scenario) reflect.Value { return reflect.ValueOf(&s.Crowd[0]).Elem() })
+	fields(reflect.TypeFor[harness.Crowd](), "Crowd.",
+		func(s *harness.Scenario) reflect.Value { return reflect.ValueOf(&s.Crowd[0]).Elem() })
 	fields(reflect.TypeFor[rules.Rule](), "Rule.", func(s *harness.Scenario) reflect.Value { return reflect.ValueOf(&s.Rules[0]).Elem() })
 
 	longer := whole()

@@ -44,13 +44,15 @@ func TestTargets(t *testing.T) {
 			}
 			pinned := target.Packages
 			dir := target.dir
-			if elsewhere, _, ok := strings.Cut(strings.TrimPrefix(target.Install, "cd "), " && "); ok && strings.HasPrefix(target.Install, "cd ../") {
+			if elsewhere, _, ok := strings.Cut(strings.TrimPrefix(target.Install, "cd "), " && "); ok &&
+				strings.HasPrefix(target.Install, "cd ../") {
 				dir = filepath.Join(dir, elsewhere)
 			}
 			for _, file := range []string{"package-lock.json", "go.sum", "requirements.txt", "Cargo.lock", "pom.xml"} {
 				text, _ := os.ReadFile(filepath.Join(dir, file))
 				pinned += string(text)
-				if file == "package-lock.json" && strings.Contains(string(text), `"resolved"`) || strings.Contains(string(text), "index-url") {
+				if file == "package-lock.json" && strings.Contains(string(text), `"resolved"`) ||
+					strings.Contains(string(text), "index-url") {
 					t.Errorf("%s names a registry", file)
 				}
 			}
@@ -143,10 +145,12 @@ func TestConventions(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, err := list[0].profile(rules.Profile{})
-	if err != nil || p.CloseTimeout.Seconds() != 30 || !p.NoCode.Declared || *p.NoCode.Code != 1000 || !p.LostCode.Declared || p.LostCode.Code != nil {
+	if err != nil || p.CloseTimeout.Seconds() != 30 || !p.NoCode.Declared || *p.NoCode.Code != 1000 ||
+		!p.LostCode.Declared || p.LostCode.Code != nil {
 		t.Errorf("%+v, %v", p, err)
 	}
-	if got := newOutcome(list[0]).Conventions; got != "a Close without a code may be reported as code 1000; TCP gone without a Close may be reported as code null; doc" {
+	if got := newOutcome(list[0]).Conventions; got != "a Close without a code may be reported as code 1000; TCP gone "+
+		"without a Close may be reported as code null; doc" {
 		t.Error(got)
 	}
 }
@@ -180,7 +184,8 @@ func TestKnown(t *testing.T) {
 	reset := func() *Target {
 		t.Helper()
 		for name, text := range map[string]string{
-			"some/target.yaml": described, "some/app.js": "one", "some/node_modules/x/x.js": "one", "some/server": "\x7fELF\x00one", "shared/server.js": "one",
+			"some/target.yaml": described, "some/app.js": "one", "some/node_modules/x/x.js": "one",
+			"some/server": "\x7fELF\x00one", "shared/server.js": "one",
 		} {
 			write(name, text)
 		}

@@ -55,7 +55,8 @@ func open(t *testing.T) *tab {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox)...)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path),
+		chromedp.NoSandbox)...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
@@ -242,7 +243,8 @@ func TestBrowserReport(t *testing.T) {
 	b.is(`document.querySelectorAll("figure svg text").length > 10`, true)
 	b.contrast()
 	b.fits()
-	b.is(`[...document.querySelectorAll("figure svg")].filter(s => s.checkVisibility()).map(s => s.getScreenCTM().a)`, 1) // the text of curves is not shrunk
+	// the text of curves is not shrunk
+	b.is(`[...document.querySelectorAll("figure svg")].filter(s => s.checkVisibility()).map(s => s.getScreenCTM().a)`, 1)
 	b.is(`(() => {
 		const cells = [...document.querySelectorAll(".sequence td:last-child")].filter(c => c.checkVisibility() && c.textContent.includes("ESTABLISHED"));
 		const range = document.createRange(), text = cells[0].firstChild, from = text.data.indexOf("ESTABLISHED");
@@ -272,7 +274,8 @@ func (b *tab) contrast() {
 	})()`
 	grounds := map[string]bool{}
 	for _, scheme := range []string{"light", "dark"} {
-		call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+		call(b, emulation.SetEmulatedMedia,
+			emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 		b.is(worst, "good")
 		grounds[value[string](b, `getComputedStyle(document.body).backgroundColor`)] = true
 	}
@@ -319,7 +322,9 @@ func TestBrowserMatrix(t *testing.T) {
 
 	// An address that names nothing opens nothing.
 	for _, hash := range []string{"%zz/x", "target-3/%", "target-3/toString", "toString/x", "target-3"} {
-		opened, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](fmt.Sprintf(`(async () => { location.hash = %q; await go(); return dialog.open })()`, hash), chromedp.EvalAwaitPromise))
+		opened, err := chromedp.Run(b.ctx,
+			chromedp.Evaluate[bool](fmt.Sprintf(`(async () => { location.hash = %q; await go(); return dialog.open })()`,
+				hash), chromedp.EvalAwaitPromise))
 		if err != nil || opened {
 			t.Errorf("#%s opens a cell, or: %v", hash, err)
 		}

@@ -59,7 +59,8 @@ func TestPrintReport(t *testing.T) {
 	if rows := b.printed(); rows < 10 {
 		t.Errorf("%d rows are printed", rows)
 	}
-	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print", Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print",
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
 	b.is(`getComputedStyle(document.body).backgroundColor`, "rgb(255, 255, 255)")
 	b.is(`getComputedStyle(document.querySelector("figure .ground")).fill`, "rgb(255, 255, 255)")
 }

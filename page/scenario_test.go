@@ -61,12 +61,14 @@ func TestScenario(t *testing.T) {
 	}{
 		"all three end": {
 			s:   reports.Scenario{Wire: wire("fin", 1, 2), Events: event(1.5), Socket: held(1.9, 0, false)},
-			has: events, want: []string{"wire |  | FIN at 1.00 s", "application |  | close event at 1.50 s", "socket |  | held 1.90 s"}, not: "▶",
+			has: events, want: []string{"wire |  | FIN at 1.00 s", "application |  | close event at 1.50 s",
+				"socket |  | held 1.90 s"}, not: "▶",
 		},
 		"an event that finwait's own end brought about": {
-			s:    reports.Scenario{Wire: wire("open", 35, 35), Events: event(35.002), Socket: held(35, 0, true)},
-			has:  events,
-			want: []string{"wire | ▶ | still open after 35.0 s", "application | ▶ | no close event before 35.0 s", "35.0 s |  |  | event: code null, after finwait had stopped looking"},
+			s:   reports.Scenario{Wire: wire("open", 35, 35), Events: event(35.002), Socket: held(35, 0, true)},
+			has: events,
+			want: []string{"wire | ▶ | still open after 35.0 s", "application | ▶ | no close event before 35.0 s",
+				"35.0 s |  |  | event: code null, after finwait had stopped looking"},
 		},
 		"such an event of a library that dates to the millisecond": {
 			s:   reports.Scenario{Wire: wire("open", 35.0004, 35.0004), Events: event(35), Socket: held(35.0004, 0, true)},
@@ -81,9 +83,11 @@ func TestScenario(t *testing.T) {
 			want: []string{"application |  | not observed: the target does not report its close events"},
 		},
 		"sockets are not observed": {
-			s:    reports.Scenario{Wire: wire("fin", 1, 2), Events: event(1), Socket: &reports.Socket{Why: "server sockets are not observed: not on this host"}},
-			has:  events,
-			want: []string{"application |  | event: code null; when is not known", "socket |  | not observed: not on this host", " |  |  | event: code null"},
+			s: reports.Scenario{Wire: wire("fin", 1, 2), Events: event(1),
+				Socket: &reports.Socket{Why: "server sockets are not observed: not on this host"}},
+			has: events,
+			want: []string{"application |  | event: code null; when is not known", "socket |  | not observed: not on this " +
+				"host", " |  |  | event: code null"},
 		},
 		"a stopped server": {
 			s: reports.Scenario{Wire: wire("fin", 1, 2), Exit: &reports.Exit{At: 2}}, has: events,
@@ -98,26 +102,35 @@ func TestScenario(t *testing.T) {
 			want: []string{"wire | ▶ | end not seen: the peer had sent RST"},
 		},
 		"an orphan, counted from the trigger": {
-			s:    reports.Scenario{Wire: wire("fin", 1, 3), Socket: &reports.Socket{Observed: true, Held: &reports.Survival{Until: 2}, Orphan: &reports.Survival{Until: 3, Censored: true}}},
+			s: reports.Scenario{Wire: wire("fin", 1, 3), Socket: &reports.Socket{Observed: true,
+				Held: &reports.Survival{Until: 2}, Orphan: &reports.Survival{Until: 3, Censored: true}}},
 			want: []string{"socket | ▶ | held 2.00 s; as an orphan there until > 3.00 s", " | 0.00 ms750 ms1.50 s2.25 s3.00 s | "},
 		},
 		"TIME_WAIT is no orphan, and the release is before it where it may be": {
-			s:    reports.Scenario{Wire: wire("fin", 0.001, 0.003), Socket: held(0.003, 0.0025, false, reports.State{Name: "ESTABLISHED", Held: true}, reports.State{At: 0.001, Name: "TIME_WAIT"})},
-			want: []string{"1.00 ms |  |  | the server process releases the socket, seen at 3.00 ms", "1.00 ms |  |  | socket TIME_WAIT"}, not: "orphan",
+			s: reports.Scenario{Wire: wire("fin", 0.001, 0.003), Socket: held(0.003, 0.0025, false,
+				reports.State{Name: "ESTABLISHED", Held: true}, reports.State{At: 0.001, Name: "TIME_WAIT"})},
+			want: []string{"1.00 ms |  |  | the server process releases the socket, seen at 3.00 ms",
+				"1.00 ms |  |  | socket TIME_WAIT"}, not: "orphan",
 		},
 		"a TIME_WAIT of a socket that is held": {
-			s:    reports.Scenario{Wire: wire("fin", 0.001, 0.003), Socket: held(0.003, 0.001, false, reports.State{Name: "ESTABLISHED", Held: true}, reports.State{At: 0.001, Name: "TIME_WAIT"})},
+			s: reports.Scenario{Wire: wire("fin", 0.001, 0.003), Socket: held(0.003, 0.001, false,
+				reports.State{Name: "ESTABLISHED", Held: true}, reports.State{At: 0.001, Name: "TIME_WAIT"})},
 			want: []string{"1.00 ms |  |  | socket TIME_WAIT", "3.00 ms |  |  | the server process releases the socket"},
 		},
 		"an orphan": {
-			s:    reports.Scenario{Wire: wire("fin", 0.001, 0.003), Socket: held(0.003, 0.001, false, reports.State{Name: "SYN_RECV"}, reports.State{Name: "ESTABLISHED", Held: true}, reports.State{At: 0.003, Name: "FIN_WAIT1"})},
-			want: []string{"0.00 ms |  |  | socket SYN_RECV, not accepted yet", "3.00 ms |  |  | the server process releases the socket", "3.00 ms |  |  | socket FIN_WAIT1, an orphan"},
+			s: reports.Scenario{Wire: wire("fin", 0.001, 0.003), Socket: held(0.003, 0.001, false,
+				reports.State{Name: "SYN_RECV"}, reports.State{Name: "ESTABLISHED", Held: true}, reports.State{At: 0.003,
+					Name: "FIN_WAIT1"})},
+			want: []string{"0.00 ms |  |  | socket SYN_RECV, not accepted yet", "3.00 ms |  |  | the server process " +
+				"releases the socket", "3.00 ms |  |  | socket FIN_WAIT1, an orphan"},
 		},
 		"a peer that comes back": {
 			s: reports.Scenario{Wire: wire("fin", 4, 4), Trace: []reports.Event{
-				{At: 0, Dir: "local", Kind: "dark", What: "gone dark"}, {At: 1, Dir: "sent", What: "text"}, {At: 2, Dir: "local", What: "stopped reading"},
+				{At: 0, Dir: "local", Kind: "dark", What: "gone dark"}, {At: 1, Dir: "sent", What: "text"}, {At: 2,
+					Dir: "local", What: "stopped reading"},
 				{At: 3, Dir: "local", Kind: "dark-end", What: "back from the dark"}, {At: 4, Dir: "received", What: "FIN"}}},
-			want: []string{"0.00 ms | gone dark |  | ", "1.00 s | dark | text | ", "2.00 s | stopped reading,dark |  | ", "3.00 s | back from the dark |  | ", "4.00 s |  | FIN | "},
+			want: []string{"0.00 ms | gone dark |  | ", "1.00 s | dark | text | ", "2.00 s | stopped reading,dark |  | ",
+				"3.00 s | back from the dark |  | ", "4.00 s |  | FIN | "},
 		},
 		"a crowd": {
 			s: stop(),

@@ -28,7 +28,8 @@ func TestAskFromOutside(t *testing.T) {
 				return ctx.Err()
 			}
 		}, "", "the command is done"},
-		{"still runs when the time is up", opened(AwaitClose{}, HoldOpen{}), func(ctx context.Context, order chan<- bool, _ <-chan struct{}) error {
+		{"still runs when the time is up", opened(AwaitClose{}, HoldOpen{}), func(ctx context.Context, order chan<- bool,
+			_ <-chan struct{}) error {
 			order <- true
 			<-ctx.Done()
 			return errors.New("killed")

@@ -41,7 +41,8 @@ func TestGatherWithoutOne(t *testing.T) {
 	o := serve(t, func(c *conn) { c.upgrade(); _, _ = c.drain() })
 	refusing := serve(t, func(c *conn) { c.write("HTTP/1.1 503 Full\r\n\r\n"); _, _ = c.drain() })
 	leader, other := meet(t, o, refusing, Opened(JoinBarrier{}))
-	if leader.Triggered || !strings.Contains(leader.Err, "another peer of the crowd: ") || !strings.Contains(leader.Err, "503") || !strings.Contains(other.Err, "503") {
+	if leader.Triggered || !strings.Contains(leader.Err, "another peer of the crowd: ") || !strings.Contains(leader.Err,
+		"503") || !strings.Contains(other.Err, "503") {
 		t.Errorf("%q, %q", leader.Err, other.Err)
 	}
 	within(t, "the end", leader.Stopped+leader.Trigger.Sub(leader.Start), 0)

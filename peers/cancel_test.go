@@ -130,7 +130,8 @@ func TestSight(t *testing.T) {
 		{"FIN long before", 100 * time.Millisecond, (*conn).fin, nil, FIN, 100 * time.Millisecond},
 		{"never gone", 0, (*conn).fin, nil, FIN, 1500 * time.Millisecond},
 		{"the peer reset", 100 * time.Millisecond, nil, Script{Reset{}}, Unseen, 100 * time.Millisecond},
-		{"the peer keeps sending", 100 * time.Millisecond, (*conn).fin, Script{KeepSending{Text("a"), 10 * time.Millisecond}}, FIN, 100 * time.Millisecond},
+		{"the peer keeps sending", 100 * time.Millisecond, (*conn).fin, Script{KeepSending{Text("a"),
+			10 * time.Millisecond}}, FIN, 100 * time.Millisecond},
 		{"gone, and no packet came", 100 * time.Millisecond, nil, Script{HoldOpen{}}, Open, 100*time.Millisecond + lastPacket},
 		{"a hung server", 0, nil, Script{HoldOpen{}}, Open, 1500 * time.Millisecond},
 	}

@@ -24,7 +24,8 @@ func TestEchoesBehindManyMessages(t *testing.T) {
 		c.send(CloseFrame(1000, ""), Text("late"), Text("late"), Text("never sent"))
 		c.fin()
 	})
-	r := play(t, o, Opened(Send{Text("before")}, AwaitMessages{keepMessages}, Trigger{}, SendLast{CloseFrame(1000, ""), Text("late")}, AwaitEnd{})...)
+	r := play(t, o, Opened(Send{Text("before")}, AwaitMessages{keepMessages}, Trigger{}, SendLast{CloseFrame(1000, ""),
+		Text("late")}, AwaitEnd{})...)
 	if len(r.Messages) != keepMessages || r.AfterClose != 3 {
 		t.Errorf("%d messages kept, %d after the Close", len(r.Messages), r.AfterClose)
 	}
@@ -53,12 +54,16 @@ func TestCloseFrames(t *testing.T) {
 		{"65535", "\x88\x02\xff\xff", 65535, true, "", Header{true, 0, 8, false, 2}, "close 65535", ""},
 		{"reason", "\x88\x05\x03\xe8bye", 1000, true, "bye", Header{true, 0, 8, false, 5}, `close 1000 "bye"`, ""},
 		{"bad UTF-8", "\x88\x04\x03\xe8\xff\x1b", 1000, true, "\xff\x1b", Header{true, 0, 8, false, 4}, `close 1000 "\xff\x1b"`, ""},
-		{"fragmented", "\x08\x02\x03\xe8", 1000, true, "", Header{false, 0, 8, false, 2}, "close 1000", "control frame close is fragmented"},
+		{"fragmented", "\x08\x02\x03\xe8", 1000, true, "", Header{false, 0, 8, false, 2}, "close 1000",
+			"control frame close is fragmented"},
 		{"masked", "\x88\x82\x01\x02\x03\x04\x02\xea", 1000, true, "", Header{true, 0, 8, true, 2}, "close 1000", "close frame is masked"},
 		{"rsv", "\xd8\x02\x03\xe8", 1000, true, "", Header{true, 5, 8, false, 2}, "close 1000", "close frame has reserved bits 101"},
-		{"126 bytes", "\x88\x7e\x00\x7e\x03\xe8" + long[:124], 1000, true, long[:124], Header{true, 0, 8, false, 126}, "close 1000 \"" + long[:123] + "\"", "126 bytes (RFC 6455, 5.5)"},
-		{"300 bytes", "\x88\x7e\x01\x2c\x03\xe8" + long, 1000, true, long[:254], Header{true, 0, 8, false, 300}, "close 1000 \"" + long[:123] + "\"", "300 bytes (RFC 6455, 5.5)"},
-		{"length not minimal", "\x88\x7e\x00\x02\x03\xe8", 1000, true, "", Header{true, 0, 8, false, 2}, "close 1000", "close frame's length is not in its minimal form"},
+		{"126 bytes", "\x88\x7e\x00\x7e\x03\xe8" + long[:124], 1000, true, long[:124], Header{true, 0, 8, false, 126},
+			"close 1000 \"" + long[:123] + "\"", "126 bytes (RFC 6455, 5.5)"},
+		{"300 bytes", "\x88\x7e\x01\x2c\x03\xe8" + long, 1000, true, long[:254], Header{true, 0, 8, false, 300},
+			"close 1000 \"" + long[:123] + "\"", "300 bytes (RFC 6455, 5.5)"},
+		{"length not minimal", "\x88\x7e\x00\x02\x03\xe8", 1000, true, "", Header{true, 0, 8, false, 2}, "close 1000",
+			"close frame's length is not in its minimal form"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -182,7 +187,8 @@ func TestPings(t *testing.T) {
 		{"answered", func(c *conn) { c.send(Ping("a")); readFrame(c); c.send(Ping("b")) }, Script{pongs(2)}, []string{"a", "b"}},
 		{"empty", func(c *conn) { c.send(Ping("")) }, Script{pongs(1)}, []string{""}},
 		{"after the server's Close", func(c *conn) { pinged(c, CloseFrame(1000, ""), Ping("a")) }, Script{AwaitMessages{1}}, nil},
-		{"after the peer's Close", func(c *conn) { readFrame(c); pinged(c, Ping("a")) }, Script{Send{CloseFrame(1000, "")}, AwaitMessages{1}}, nil},
+		{"after the peer's Close", func(c *conn) { readFrame(c); pinged(c, Ping("a")) }, Script{Send{CloseFrame(1000,
+			"")}, AwaitMessages{1}}, nil},
 		{"inside a frame", func(c *conn) { _, _ = c.in.ReadByte(); pinged(c, Ping("a")) },
 			Script{SendPart{Frame: Text("abc"), Leave: 2}, AwaitMessages{1}, SendRest{}}, nil},
 		{"told not to", func(c *conn) { readFrame(c); pinged(c, Ping("a")) }, Script{NoPong{}, Send{Text("go")}, AwaitMessages{1}}, nil},
@@ -192,8 +198,10 @@ func TestPings(t *testing.T) {
 			_, _ = c.in.ReadByte()
 			c.send(Ping("a"), Ping("b"))
 			<-both // they cannot be answered now
-		}, Script{meanwhile(until(func(r *Record) bool { return count(r, Received, "ping") == 2 }), tell(both)), Send{Filler(8 << 20)}, pongs(1)}, []string{"b"}},
-		{"long after the last write", func(c *conn) { time.Sleep(1100 * time.Millisecond); c.send(Ping("a")) }, Script{pongs(1)}, []string{"a"}},
+		}, Script{meanwhile(until(func(r *Record) bool { return count(r, Received, "ping") == 2 }), tell(both)),
+			Send{Filler(8 << 20)}, pongs(1)}, []string{"b"}},
+		{"long after the last write", func(c *conn) { time.Sleep(1100 * time.Millisecond); c.send(Ping("a")) },
+			Script{pongs(1)}, []string{"a"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -56,15 +56,19 @@ func TestDecoder(t *testing.T) {
 		{"nothing", "", 0, nil, nil},
 		{"text", raw(Text("abc")), 1, []Message{text("abc")}, nil},
 		{"empty text", raw(Text("")), 1, []Message{{Text: true}}, nil},
-		{"binary of 200", raw(Frame{Opcode: OpBinary, Payload: []byte(long[:200])}), 1, []Message{{Length: 200, Payload: []byte(long[:200])}}, nil},
+		{"binary of 200", raw(Frame{Opcode: OpBinary, Payload: []byte(long[:200])}), 1, []Message{{Length: 200,
+			Payload: []byte(long[:200])}}, nil},
 		{"64-bit length", raw(Text(long)), 1, []Message{{Text: true, Length: 70_000, Payload: []byte(long[:shortText])}}, nil},
 		{"fragments", raw(part(OpText, "a"), Ping("p"), part(OpContinuation, "b"), next("c")), 4, []Message{text("abc")}, nil},
-		{"long fragments", raw(part(OpText, long[:1000]), next(long[:1000])), 2, []Message{{Text: true, Length: 2000, Payload: []byte(long[:shortText])}}, nil},
+		{"long fragments", raw(part(OpText, long[:1000]), next(long[:1000])), 2, []Message{{Text: true, Length: 2000,
+			Payload: []byte(long[:shortText])}}, nil},
 		{"unfinished message", raw(part(OpText, "a")), 1, nil, nil},
-		{"stray continuation", raw(Text("a"), next("b"), Text("c")), 3, []Message{text("a"), text("c")}, []string{"continuation without a message"}},
+		{"stray continuation", raw(Text("a"), next("b"), Text("c")), 3, []Message{text("a"), text("c")},
+			[]string{"continuation without a message"}},
 		{"stray fragments", raw(part(OpContinuation, "a"), next("b")), 2, nil, []string{"continuation without", "continuation without"}},
 		{"text inside a message", raw(part(OpText, "a"), Text("b")), 2, []Message{text("b")}, []string{"a new message began"}},
-		{"reserved opcodes", raw(Frame{Opcode: 3}, Frame{Opcode: 11}), 2, []Message{{}}, []string{"opcode-3 is reserved", "opcode-11 is reserved"}},
+		{"reserved opcodes", raw(Frame{Opcode: 3}, Frame{Opcode: 11}), 2, []Message{{}}, []string{"opcode-3 is reserved",
+			"opcode-11 is reserved"}},
 		{"masked", string(Text("abc").Encode()), 1, []Message{text("abc")}, []string{"text frame is masked"}},
 		{"rsv", raw(Frame{Opcode: OpText, RSV: 4}), 1, []Message{{Text: true}}, []string{"text frame has reserved bits 100"}},
 		{"ping fragmented", raw(Frame{Opcode: OpPing, Part: true}), 1, nil, []string{"control frame ping"}},
@@ -125,7 +129,8 @@ func FuzzDecoder(f *testing.F) {
 func TestEncode(t *testing.T) {
 	for _, n := range []int{0, 1, 125, 126, 65535, 65536} {
 		for _, f := range []Frame{
-			{Opcode: OpText}, {Opcode: OpBinary, Part: true}, {Opcode: OpContinuation, RSV: 4}, {Opcode: OpPing}, {Opcode: OpBinary, Unmasked: true},
+			{Opcode: OpText}, {Opcode: OpBinary, Part: true}, {Opcode: OpContinuation, RSV: 4}, {Opcode: OpPing},
+			{Opcode: OpBinary, Unmasked: true},
 		} {
 			f.Payload = bytes.Repeat([]byte("p"), n)
 			b := f.Encode()
@@ -156,7 +161,8 @@ func TestEncodeIllegal(t *testing.T) {
 		{Frame{Opcode: OpClose, Payload: []byte{3}, Unmasked: true}, "\x88\x01\x03"},
 		{Frame{Opcode: 15, RSV: 7, Part: true, Unmasked: true}, "\x7f\x00"},
 		{Frame{Opcode: OpText, Payload: []byte("ab"), Wide: true, Unmasked: true}, "\x81\x7e\x00\x02ab"},
-		{Frame{Opcode: OpText, Payload: []byte("ab"), Wide: true, Announce: 1 << 63, Unmasked: true}, "\x81\x7f\x80\x00\x00\x00\x00\x00\x00\x00ab"},
+		{Frame{Opcode: OpText, Payload: []byte("ab"), Wide: true, Announce: 1 << 63, Unmasked: true},
+			"\x81\x7f\x80\x00\x00\x00\x00\x00\x00\x00ab"},
 		{Frame{Opcode: OpPing, Payload: make([]byte, 126), Unmasked: true}, "\x89\x7e\x00\x7e" + string(make([]byte, 126))},
 		{func() Frame { f := CloseFrame(1000, strings.Repeat("r", 124)); f.Unmasked = true; return f }(),
 			"\x88\x7e\x00\x7e\x03\xe8" + strings.Repeat("r", 124)},

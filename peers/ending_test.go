@@ -27,17 +27,31 @@ func TestEndings(t *testing.T) {
 		{name: "fin and rst together", end: func(c *conn) { c.fin(); c.rst() }, want: FIN, fin: true, rst: true},
 		{name: "open, not reading", stopped: true, end: hold, want: Open},
 		{name: "fin, not reading", stopped: true, end: func(c *conn) { c.fin(); hold(c) }, want: FIN, fin: true},
-		{name: "fin behind data, not reading", stopped: true, end: func(c *conn) { c.send(Filler(100)); c.fin(); hold(c) }, want: FIN, fin: true},
+		{name: "fin behind data, not reading", stopped: true,
+			end: func(c *conn) { c.send(Filler(100)); c.fin(); hold(c) }, want: FIN, fin: true},
 		{name: "rst, not reading", stopped: true, end: (*conn).rst, want: RST, rst: true},
-		{name: "fin and rst together, not reading", stopped: true, end: func(c *conn) { c.fin(); c.rst() }, want: FIN, fin: true, rst: true},
+		{name: "fin and rst together, not reading", stopped: true, end: func(c *conn) { c.fin(); c.rst() }, want: FIN,
+			fin: true, rst: true},
 		{name: "tls open", tls: true, end: hold, want: Open},
 		{name: "tls bare fin", tls: true, end: func(c *conn) { c.fin(); hold(c) }, want: FIN, fin: true},
-		{name: "tls close_notify and fin", tls: true, end: func(c *conn) { closeNotify(c); c.fin(); hold(c) }, want: FIN, fin: true, cn: true},
+		{name: "tls close_notify and fin", tls: true, end: func(c *conn) { closeNotify(c); c.fin(); hold(c) }, want: FIN,
+			fin: true, cn: true},
 		{name: "tls close_notify and no fin", tls: true, end: func(c *conn) { closeNotify(c); hold(c) }, want: Open, cn: true},
-		{name: "tls close_notify and rst", tls: true, end: func(c *conn) { closeNotify(c); time.Sleep(later); c.rst() }, want: RST, rst: true, cn: true},
+		{name: "tls close_notify and rst", tls: true, end: func(c *conn) { closeNotify(c); time.Sleep(later); c.rst() },
+			want: RST, rst: true, cn: true},
 		{name: "tls rst", tls: true, end: (*conn).rst, want: RST, rst: true},
-		{name: "tls truncated record and fin", tls: true, end: func(c *conn) { _, _ = c.tcp.Write([]byte{23, 3, 3, 0, 99, 1}); c.fin(); hold(c) }, want: FIN, fin: true},
-		{name: "tls garbage and fin", tls: true, end: func(c *conn) { _, _ = io.WriteString(c.tcp, "garbage"); c.fin(); hold(c) }, want: FIN, fin: true},
+		{name: "tls truncated record and fin", tls: true, end: func(c *conn) {
+			_, _ = c.tcp.Write([]byte{23, 3, 3, 0, 99,
+				1})
+			c.fin()
+			hold(c)
+		}, want: FIN, fin: true},
+		{name: "tls garbage and fin", tls: true, end: func(c *conn) {
+			_, _ = io.WriteString(c.tcp,
+				"garbage")
+			c.fin()
+			hold(c)
+		}, want: FIN, fin: true},
 		{name: "tls fin, not reading", tls: true, stopped: true, end: func(c *conn) { c.fin(); hold(c) }, want: FIN, fin: true},
 	}
 	for _, test := range tests {

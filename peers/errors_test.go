@@ -27,11 +27,18 @@ func TestOpeningErrors(t *testing.T) {
 	}{
 		{"HTTP 400", false, says("HTTP/1.1 400 Bad Request\r\n\r\n"), &status, "is it a WebSocket server? if it speaks TLS, give wss://"},
 		{"HTTP 404", false, says("HTTP/1.1 404 Not Found\r\n\r\n"), &status, ""},
-		{"FIN", false, func(c *conn) { c.accept(); c.fin(); _, _ = c.drain() }, &ended, "is it a WebSocket server? if it speaks TLS, give wss://"},
+		{"FIN", false, func(c *conn) { c.accept(); c.fin(); _, _ = c.drain() }, &ended, "is it a WebSocket server? if it " +
+			"speaks TLS, give wss://"},
 		{"silence", false, func(c *conn) { _, _ = c.drain() }, &silent, "is it a WebSocket server? if it speaks TLS, give wss://"},
 		{"the words of a refusal", false, says("connection refused\r\n\r\n"), nil, ""},
-		{"no TLS", true, func(c *conn) { _, _ = io.WriteString(c.tcp, "HTTP/1.1 400 Bad Request\r\n\r\n") }, new(tls.RecordHeaderError), tls2ws},
-		{"FIN in TLS", true, func(c *conn) { _, _ = c.tcp.Read(make([]byte, 4<<10)); c.fin(); _, _ = io.Copy(io.Discard, c.tcp) }, &handshake, tls2ws},
+		{"no TLS", true, func(c *conn) { _, _ = io.WriteString(c.tcp, "HTTP/1.1 400 Bad Request\r\n\r\n") },
+			new(tls.RecordHeaderError), tls2ws},
+		{"FIN in TLS", true, func(c *conn) {
+			_, _ = c.tcp.Read(make([]byte, 4<<10))
+			c.fin()
+			_, _ = io.Copy(io.Discard,
+				c.tcp)
+		}, &handshake, tls2ws},
 		{"silence in TLS", true, func(c *conn) { _, _ = io.Copy(io.Discard, c.tcp) }, new(*TLSTimeoutError), tls2ws},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -49,7 +56,8 @@ func TestOpeningErrors(t *testing.T) {
 	}
 	t.Run("nobody listens", func(t *testing.T) {
 		t.Parallel()
-		checkHint(t, Run(t.Context(), Opened(), Options{URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:1"}, Setup: time.Second}), nil, "is the server listening there?")
+		checkHint(t, Run(t.Context(), Opened(), Options{URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:1"},
+			Setup: time.Second}), nil, "is the server listening there?")
 	})
 }
 

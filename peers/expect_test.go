@@ -129,7 +129,8 @@ func TestCutShort(t *testing.T) {
 		script Script
 		cut    string
 	}{
-		{"a pause", func(c *conn) { c.upgrade(); _, _ = c.drain() }, Script{Pause{never}, Send{CloseFrame(1000, "")}}, "pause 5s\nsend close 1000"},
+		{"a pause", func(c *conn) { c.upgrade(); _, _ = c.drain() }, Script{Pause{never}, Send{CloseFrame(1000, "")}},
+			"pause 5s\nsend close 1000"},
 		{"no pause", func(c *conn) { c.upgrade(); _, _ = c.drain() }, Script{Pause{time.Millisecond}, HoldOpen{}}, ""},
 		{"a wait for the server", func(c *conn) { c.upgrade(); _, _ = c.drain() }, Script{AwaitClose{}, Send{CloseFrame(1000, "")}}, ""},
 		{"a frame that is never finished", func(c *conn) { c.upgrade(); _, _ = c.drain() },

@@ -31,17 +31,21 @@ func TestResponses(t *testing.T) {
 		status int
 		at     time.Duration
 	}{
-		{"404", text("HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno\n"), "the server answered HTTP 404 instead of 101 (no WebSocket at /?)", 404, 0},
+		{"404", text("HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno\n"), "the server answered HTTP 404 instead of " +
+			"101 (no WebSocket at /?)", 404, 0},
 		{"301", text("HTTP/1.1 301 Moved Permanently\r\nLocation: /ws\r\n\r\n"), "HTTP 301 instead of 101", 301, 0},
 		{"200 without end", text("HTTP/1.1 200 OK\r\n\r\nendless"), "HTTP 200 instead of 101", 200, 0},
-		{"wrong key", func(c *conn) { c.write(strings.Replace(c.accept(), "Accept: ", "Accept: a", 1)) }, "not that of the key (RFC 6455, 4.1", 101, 0},
+		{"wrong key", func(c *conn) { c.write(strings.Replace(c.accept(), "Accept: ", "Accept: a", 1)) },
+			"not that of the key (RFC 6455, 4.1", 101, 0},
 		{"no key", without("Sec-WebSocket-Accept: "), `Sec-WebSocket-Accept header is "", not that of the key`, 101, 0},
 		{"no Upgrade", without("Upgrade: websocket"), `Upgrade header is ""`, 101, 0},
 		{"no Connection", without("Connection: Upgrade"), `Connection header is ""`, 101, 0},
-		{"not HTTP", text("220 mail.example ESMTP\x1b[31m\r\n\r\n"), `not HTTP: "220 mail.example ESMTP\x1b[31m\r\n\r\n" (malformed HTTP`, 0, 0},
+		{"not HTTP", text("220 mail.example ESMTP\x1b[31m\r\n\r\n"),
+			`not HTTP: "220 mail.example ESMTP\x1b[31m\r\n\r\n" (malformed HTTP`, 0, 0},
 		{"a line that is no header", text("HTTP/1.1 101 A\r\nUpgrade: websocket\r\nwhat is this?\r\n\r\n"), "(malformed MIME header", 0, 0},
 		{"silent", func(c *conn) { c.accept() }, "the server said nothing for 500ms", 0, limit},
-		{"never ends", text("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"), "the handshake response has no end after 500ms", 0, limit},
+		{"never ends", text("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"), "the handshake response has no " +
+			"end after 500ms", 0, limit},
 		{"dripped", func(c *conn) {
 			c.accept()
 			for c.tcp != nil {
@@ -92,24 +96,32 @@ func TestAgreement(t *testing.T) {
 		{"nothing", "", "", "", ""},
 		{"HTTP/1.0", "", "HTTP/1.1", "HTTP/1.0", "the 101 response is HTTP/1.0, not HTTP/1.1 (RFC 6455, 4.2.2)"},
 		{"HTTP/9.9", "", "HTTP/1.1", "HTTP/9.9", "the 101 response is HTTP/9.9, not HTTP/1.1 (RFC 6455, 4.2.2)"},
-		{"two Upgrade headers", "", "Upgrade: websocket", "Upgrade: websocket\r\nUpgrade: websocket", `the 101 response has 2 Upgrade headers, "websocket, websocket", instead of one (RFC 6455, 4.1)`},
+		{"two Upgrade headers", "", "Upgrade: websocket", "Upgrade: websocket\r\nUpgrade: websocket",
+			`the 101 response has 2 Upgrade headers, "websocket, websocket", instead of one (RFC 6455, 4.1)`},
 		{"two Upgrade headers, one of them empty", "", "Upgrade: websocket", "Upgrade:\r\nUpgrade: websocket", "2 Upgrade headers"},
 		{"Upgrade in capitals", "", "Upgrade: websocket", "Upgrade: WebSocket", ""},
 		{"another upgrade", "", "Upgrade: websocket", "Upgrade: h2c", `Upgrade header is "h2c", not websocket (RFC 6455, 4.1)`},
 		{"Connection in two headers", "", "Connection: Upgrade", "Connection: keep-alive\r\nConnection: upgrade", ""},
 		{"Connection with two tokens", "", "Connection: Upgrade", "Connection: keep-alive,Upgrade", ""},
-		{"Connection that is upgradeable", "", "Connection: Upgrade", "Connection: upgradeable, no-upgrade", `Connection header is "upgradeable, no-upgrade", not Upgrade (RFC 6455, 4.1)`},
+		{"Connection that is upgradeable", "", "Connection: Upgrade", "Connection: upgradeable, no-upgrade",
+			`Connection header is "upgradeable, no-upgrade", not Upgrade (RFC 6455, 4.1)`},
 		{"two keys", "", "Upgrade: websocket", "Upgrade: websocket\r\nSec-WebSocket-Accept: a", "2 Sec-WebSocket-Accept headers"},
-		{"an extension", "", "Upgrade: websocket", "Upgrade: websocket\r\n" + extensions + "x", `the extension "x", which was not asked for (RFC 6455, 4.1)`},
-		{"an extension behind an empty header", "", "Upgrade: websocket", "Upgrade: websocket\r\n" + extensions + "\r\n" + extensions + "x", "which was not asked for (RFC 6455, 4.1)"},
+		{"an extension", "", "Upgrade: websocket", "Upgrade: websocket\r\n" + extensions + "x",
+			`the extension "x", which was not asked for (RFC 6455, 4.1)`},
+		{"an extension behind an empty header", "", "Upgrade: websocket", "Upgrade: websocket\r\n" + extensions +
+			"\r\n" + extensions + "x", "which was not asked for (RFC 6455, 4.1)"},
 		{"no extension", "", "Upgrade: websocket", "Upgrade: websocket\r\n" + extensions, ""},
-		{"a subprotocol", "", "Upgrade: websocket", "Upgrade: websocket\r\n" + protocol + "chat", `the subprotocol "chat", which was not asked for (RFC 6455, 4.1)`},
+		{"a subprotocol", "", "Upgrade: websocket", "Upgrade: websocket\r\n" + protocol + "chat",
+			`the subprotocol "chat", which was not asked for (RFC 6455, 4.1)`},
 		{"that was offered", "superchat, chat", "Upgrade: websocket", "Upgrade: websocket\r\n" + protocol + "chat", ""},
 		{"none of two", "superchat, chat", "", "", ""},
-		{"another subprotocol", "chat", "Upgrade: websocket", "Upgrade: websocket\r\n" + protocol + "chat2", `the subprotocol "chat2", which was not asked for (RFC 6455, 4.1)`},
+		{"another subprotocol", "chat", "Upgrade: websocket", "Upgrade: websocket\r\n" + protocol + "chat2",
+			`the subprotocol "chat2", which was not asked for (RFC 6455, 4.1)`},
 		{"in capitals", "chat", "Upgrade: websocket", "Upgrade: websocket\r\n" + protocol + "Chat", `the subprotocol "Chat", which`},
-		{"both in one header", "a, b", "Upgrade: websocket", "Upgrade: websocket\r\n" + protocol + "a, b", `several subprotocols, "a, b", where it may choose one (RFC 6455, 4.2.2 and 11.3.4)`},
-		{"one in two headers", "a, b", "Upgrade: websocket", "Upgrade: websocket\r\n" + protocol + "a\r\n" + protocol + "a", "several subprotocols"},
+		{"both in one header", "a, b", "Upgrade: websocket", "Upgrade: websocket\r\n" + protocol + "a, b",
+			`several subprotocols, "a, b", where it may choose one (RFC 6455, 4.2.2 and 11.3.4)`},
+		{"one in two headers", "a, b", "Upgrade: websocket", "Upgrade: websocket\r\n" + protocol + "a\r\n" + protocol +
+			"a", "several subprotocols"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -123,7 +135,8 @@ func TestAgreement(t *testing.T) {
 			}
 			swarm := &Swarm{Options: o, Server: netip.MustParseAddrPort(o.URL.Host), Peers: []Kind{Polite}}
 			swarm.Patience = time.Millisecond
-			if members, err := swarm.Run(t.Context()); err == nil && (members[0].Err == "" != (test.err == "") || !strings.Contains(members[0].Err, test.err)) {
+			if members, err := swarm.Run(t.Context()); err == nil && (members[0].Err == "" != (test.err == "") ||
+				!strings.Contains(members[0].Err, test.err)) {
 				t.Errorf("of a swarm: error %q, want %q", members[0].Err, test.err)
 			}
 		})
@@ -194,11 +207,13 @@ func TestRequest(t *testing.T) {
 	})
 	o.URL.Path, o.URL.RawQuery, o.URL.User = "/a b", "x=1", url.UserPassword("me", "secret")
 	o.Query = "finwait=7"
-	o.Header = http.Header{"Origin": {"https://example.com"}, "Host": {"other.example"}, "Sec-Websocket-Protocol": {"chat"}, "X-Split": {"a\r\nEvil: b"}}
+	o.Header = http.Header{"Origin": {"https://example.com"}, "Host": {"other.example"},
+		"Sec-Websocket-Protocol": {"chat"}, "X-Split": {"a\r\nEvil: b"}}
 	r := play(t, o, Connect{}, SendRequest{Then: []Frame{CloseFrame(1000, "")}}, AwaitUpgrade{}, Trigger{}, AwaitMessages{1}, Finish{})
 	q := <-seen
 	user, password, _ := q.BasicAuth()
-	if q.Method != http.MethodGet || q.RequestURI != "/a%20b?x=1&finwait=7" || q.Host != "other.example" || user != "me" || password != "secret" {
+	if q.Method != http.MethodGet || q.RequestURI != "/a%20b?x=1&finwait=7" || q.Host != "other.example" ||
+		user != "me" || password != "secret" {
 		t.Errorf("%s %s, host %s, user %s %s", q.Method, q.RequestURI, q.Host, user, password)
 	}
 	for name, want := range map[string]string{
@@ -286,8 +301,13 @@ func TestConnectFails(t *testing.T) {
 			o.TLS.ServerName = "wrong.test"
 			return o
 		}(), "wrong.test", 0},
-		{"no TLS there", trusting(serve(t, func(c *conn) { c.write("HTTP/1.0 400 Bad Request\r\n\r\n"); _, _ = c.drain() }), &tls.Config{}), "first record does not look like a TLS handshake", 0},
-		{"TLS handshake that never ends", trusting(serve(t, func(c *conn) { _, _ = c.drain() }), &tls.Config{}), "the TLS handshake has no end after", limit},
+		{"no TLS there", trusting(serve(t, func(c *conn) {
+			c.write("HTTP/1.0 400 Bad Request\r\n\r\n")
+			_,
+				_ = c.drain()
+		}), &tls.Config{}), "first record does not look like a TLS handshake", 0},
+		{"TLS handshake that never ends", trusting(serve(t, func(c *conn) { _, _ = c.drain() }), &tls.Config{}),
+			"the TLS handshake has no end after", limit},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -45,8 +45,10 @@ func TestEndlessData(t *testing.T) {
 			if r.Ending != Open || r.BytesRead < 64<<10 {
 				t.Errorf("%s after %d bytes", r.Ending, r.BytesRead)
 			}
-			if len(r.Trace) > keepFrames+keepCloses+16 || len(r.Messages) > keepMessages || len(r.Closes) > keepCloses || len(r.Malformed) > keepMalformed {
-				t.Errorf("kept: %d events, %d messages, %d Close frames, %d malformed", len(r.Trace), len(r.Messages), len(r.Closes), len(r.Malformed))
+			if len(r.Trace) > keepFrames+keepCloses+16 || len(r.Messages) > keepMessages || len(r.Closes) > keepCloses ||
+				len(r.Malformed) > keepMalformed {
+				t.Errorf("kept: %d events, %d messages, %d Close frames, %d malformed", len(r.Trace), len(r.Messages),
+					len(r.Closes), len(r.Malformed))
 			}
 			if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
 				t.Errorf("the heap grew by %d bytes", grown)

@@ -56,8 +56,10 @@ func FuzzResponse(f *testing.F) {
 				}
 			}
 		}
-		if whole.live.upgraded != cut.live.upgraded || len(whole.recording.messages) != len(cut.recording.messages) || len(whole.recording.malformed) != len(cut.recording.malformed) {
-			t.Errorf("whole: %t, %d messages, %q; cut: %t, %d, %q", whole.live.upgraded, len(whole.recording.messages), whole.recording.malformed,
+		if whole.live.upgraded != cut.live.upgraded || len(whole.recording.messages) != len(cut.recording.messages) ||
+			len(whole.recording.malformed) != len(cut.recording.malformed) {
+			t.Errorf("whole: %t, %d messages, %q; cut: %t, %d, %q", whole.live.upgraded, len(whole.recording.messages),
+				whole.recording.malformed,
 				cut.live.upgraded, len(cut.recording.messages), cut.recording.malformed)
 		}
 	})

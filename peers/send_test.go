@@ -135,7 +135,8 @@ func TestSendUntilBlocked(t *testing.T) {
 			t.Parallel()
 			r := play(t, serve(t, test.behave), Opened(Trigger{}, SendUntilBlocked{frame, test.max, stall})...)
 			var sent, of int
-			if _, err := fmt.Sscanf(r.Trace[len(r.Trace)-1].What, "%d bytes in messages of %d bytes", &sent, &of); err != nil || of != 64<<10 {
+			if _, err := fmt.Sscanf(r.Trace[len(r.Trace)-1].What, "%d bytes in messages of %d bytes", &sent,
+				&of); err != nil || of != 64<<10 {
 				t.Fatalf("no figure: %v", r.Trace)
 			}
 			if full := sent >= test.max; full != test.full || sent > test.max+len(frame.Encode()) {

@@ -54,7 +54,8 @@ func TestShortage(t *testing.T) {
 			running.Wait()
 			more()
 			short := new(Shortage)
-			if !errors.As(r.Failure, &short) || !errors.Is(short, syscall.EMFILE) || r.Refused || !strings.Contains(r.Err, "too many open files, on finwait's side and not the server's: raise the limit with ulimit -n") {
+			if !errors.As(r.Failure, &short) || !errors.Is(short, syscall.EMFILE) || r.Refused ||
+				!strings.Contains(r.Err, "too many open files, on finwait's side and not the server's: raise the limit with ulimit -n") {
 				t.Errorf("%q, refused %t", r.Err, r.Refused)
 			}
 		})

@@ -71,7 +71,8 @@ var lines = []struct {
 	{SendPart{Frame: Text("a"), Every: 50 * time.Millisecond}, `send all but 0 bytes of text "a", a byte every 50ms`},
 	{SendRest{}, "send the rest"},
 	{KeepSending{Ping("a"), time.Second}, `keep sending ping "a" every 1s`},
-	{SendUntilBlocked{Filler(65536), 1 << 20, time.Second}, "send text \"f\" x 65536 until the server takes no more for 1s, at most 1048576 bytes"},
+	{SendUntilBlocked{Filler(65536), 1 << 20, time.Second}, "send text \"f\" x 65536 until the server takes no more for " +
+		"1s, at most 1048576 bytes"},
 	{Send{Text("a"), Text(`" + text "`)}, `send text "a" + text "\" + text \""`},
 	{Send{Text("")}, `send text ""`},
 	{Send{Filler(41)}, `send text "f" x 41`},
@@ -159,7 +160,8 @@ func TestNotConnected(t *testing.T) {
 		}
 		t.Run(l.line, func(t *testing.T) {
 			t.Parallel()
-			r := Run(t.Context(), Script{l.step, AwaitClose{}}, Options{URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:1"}, Setup: soon, Patience: soon})
+			r := Run(t.Context(), Script{l.step, AwaitClose{}}, Options{URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:1"},
+				Setup: soon, Patience: soon})
 			if !strings.HasSuffix(r.Err, ": not connected") {
 				t.Errorf("error %q", r.Err)
 			}

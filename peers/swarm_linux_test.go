@@ -62,7 +62,8 @@ func TestSwarmFlooded(t *testing.T) {
 			case members := <-ended:
 				for i, m := range members {
 					last := i == len(members)-1
-					if m.Err != "" || last != (m.Code == 1001) || m.Trigger == 0 && !last || m.StoppedAt > m.Trigger+s.Patience+time.Second {
+					if m.Err != "" || last != (m.Code == 1001) || m.Trigger == 0 && !last ||
+						m.StoppedAt > m.Trigger+s.Patience+time.Second {
 						t.Errorf("%d: %+v", i, m)
 					}
 				}

@@ -21,7 +21,8 @@ type exchange struct {
 
 var exchanges = []exchange{
 	{name: "echo", send: text("hi") + frame(0x82, "\xff") + text(""), want: "text hi, binary \xff, text, open", held: true},
-	{name: "fragments", send: frame(0x01, "a\xc3") + frame(0x89, "p") + frame(0x00, "\xa9") + frame(0x80, "b") + text("c"), want: "pong p, text aéb, text c, open", held: true},
+	{name: "fragments", send: frame(0x01, "a\xc3") + frame(0x89, "p") + frame(0x00, "\xa9") + frame(0x80, "b") +
+		text("c"), want: "pong p, text aéb, text c, open", held: true},
 	{name: "close", send: closeWith(1000, "bye"), want: "close 1000, fin"},
 	{name: "close, empty", send: frame(0x88, ""), want: "close, fin"},
 	{name: "close, private code", send: closeWith(4999, strings.Repeat("é", 61)), want: "close 4999, fin"},
@@ -57,7 +58,8 @@ var exchanges = []exchange{
 	{name: "length 16 bit not minimal", send: "\x88\xfe\x00\x00\x01\x02\x03\x04", want: "close 1002, fin"},
 	{name: "length 64 bit not minimal", send: "\x82\xff\x00\x00\x00\x00\x00\x00\xff\xff\x01\x02\x03\x04", want: "close 1002, fin"},
 	{name: "too big", send: "\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x01\x02\x03\x04", want: "close 1009, fin"},
-	{name: "too big in fragments", send: frame(0x02, strings.Repeat("x", 60000)) + frame(0x00, strings.Repeat("x", 50000)), want: "close 1009, fin"},
+	{name: "too big in fragments", send: frame(0x02, strings.Repeat("x", 60000)) + frame(0x00, strings.Repeat("x",
+		50000)), want: "close 1009, fin"},
 	{name: "fin", half: true, want: "fin"},
 	{name: "text, then fin", send: text("hi"), half: true, want: "text hi, fin"},
 	{name: "frame cut", send: text("hello")[:8], half: true, want: "fin"},

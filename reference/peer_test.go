@@ -184,7 +184,8 @@ func (p *peer) frame() (string, error) {
 	if _, err := io.ReadFull(p.in, b); err != nil {
 		return "", err
 	}
-	what := map[ws.OpCode]string{ws.OpText: "text", ws.OpBinary: "binary", ws.OpPing: "ping", ws.OpPong: "pong", ws.OpClose: "close"}[h.OpCode]
+	what := map[ws.OpCode]string{ws.OpText: "text", ws.OpBinary: "binary", ws.OpPing: "ping", ws.OpPong: "pong",
+		ws.OpClose: "close"}[h.OpCode]
 	if h.Masked {
 		ws.Cipher(b, h.Mask, 0)
 		what = "masked " + what

@@ -19,10 +19,12 @@ func crowd() *crowds.Run {
 	run := &crowds.Run{
 		Target: "exec ./server " + hostile, Then: crowds.ServerStops, Started: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
 		Opening: 20 * ms, Took: 6 * time.Second, Patience: 5 * time.Second, Observed: true,
-		Exit: &evidence.Exit{Observed: true, At: 2 * time.Second, Status: 3, Words: "exit status 3 " + hostile}, Output: hostile, Notes: []string{"a note " + hostile},
+		Exit:   &evidence.Exit{Observed: true, At: 2 * time.Second, Status: 3, Words: "exit status 3 " + hostile},
+		Output: hostile, Notes: []string{"a note " + hostile},
 	}
 	for i := range 40 {
-		m := peers.Member{Peer: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, 1}), uint16(1000+i)), Trigger: start, Bound: ms, StoppedAt: start + 5*time.Second}
+		m := peers.Member{Peer: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, 1}), uint16(1000+i)),
+			Trigger: start, Bound: ms, StoppedAt: start + 5*time.Second}
 		took := time.Duration(i+1) * ms
 		switch i % 4 {
 		case 0:

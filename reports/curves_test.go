@@ -12,7 +12,8 @@ import (
 // A crowd that was stopped again and again has its curves over all plays.
 func TestCurvesOfPlays(t *testing.T) {
 	play := func(at time.Duration, err string) *harness.Result {
-		member := &evidence.Record{Record: &peers.Record{}, Kind: "polite", Socket: evidence.Socket{Observed: true, Held: evidence.Survival{Until: at}}}
+		member := &evidence.Record{Record: &peers.Record{}, Kind: "polite", Socket: evidence.Socket{Observed: true,
+			Held: evidence.Survival{Until: at}}}
 		return &harness.Result{Scenario: &harness.Scenario{ID: "shutdown/polite"}, Record: &evidence.Record{
 			Record: &peers.Record{Triggered: true, Err: err}, Crowd: []*evidence.Record{member, member}}}
 	}

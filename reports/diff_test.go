@@ -92,7 +92,8 @@ func TestDiffOfLives(t *testing.T) {
 		{reports.Survival{Until: 35, Censored: true}, reports.Survival{Until: 60, Censored: true}, ""},
 	} {
 		report := func(s reports.Survival) *reports.Report {
-			return &reports.Report{Scenarios: []reports.Scenario{{ID: "a/b", Verdict: "pass", Socket: &reports.Socket{Observed: true, Held: &s}}}}
+			return &reports.Report{Scenarios: []reports.Scenario{{ID: "a/b", Verdict: "pass",
+				Socket: &reports.Socket{Observed: true, Held: &s}}}}
 		}
 		got := ""
 		for _, change := range reports.Compare(report(c.was), report(c.is), threshold).Changes {
@@ -128,7 +129,8 @@ func TestDiffOfRules(t *testing.T) {
 		{one{"skip", "unmeasured"}, one{"fail", "breached"}, "other verdict, other rule"},
 	} {
 		report := func(o one, held float64) *reports.Report {
-			s := reports.Scenario{ID: "a/b", Verdict: o.verdict, Exit: &reports.Exit{At: held}, Socket: &reports.Socket{Observed: true, Held: &reports.Survival{Until: held}}}
+			s := reports.Scenario{ID: "a/b", Verdict: o.verdict, Exit: &reports.Exit{At: held},
+				Socket: &reports.Socket{Observed: true, Held: &reports.Survival{Until: held}}}
 			if o.outcome != "" {
 				s.Findings = []reports.Finding{{Rule: "R19", Outcome: o.outcome}}
 			}
@@ -176,21 +178,29 @@ func TestDiffOfLasting(t *testing.T) {
 		was, is s
 		want    string
 	}{
-		"a peer of the crowd": {s{Crowd: []reports.Member{member("polite", 0.1), member("ignores", 2)}}, s{Crowd: []reports.Member{member("polite", 0.1), member("polite", 30), member("ignores", 2)}},
+		"a peer of the crowd": {s{Crowd: []reports.Member{member("polite", 0.1), member("ignores", 2)}},
+			s{Crowd: []reports.Member{member("polite", 0.1), member("polite", 30), member("ignores", 2)}},
 			"worse crowd: the longest of polite held 100 ms → the longest of polite held 30.0 s"},
 		"a crowd of one kind": {s{Crowd: []reports.Member{member("", 30)}}, s{Crowd: []reports.Member{member("", 1)}},
 			"better crowd: the longest of its crowd held 30.0 s → the longest of its crowd held 1.00 s"},
-		"a crowd on the wire": {s{Crowd: []reports.Member{{Ending: "fin", EndedAt: 1}}}, s{Crowd: []reports.Member{{Ending: "open", EndedAt: 35}}},
+		"a crowd on the wire": {s{Crowd: []reports.Member{{Ending: "fin", EndedAt: 1}}},
+			s{Crowd: []reports.Member{{Ending: "open", EndedAt: 35}}},
 			"worse crowd: the longest of its crowd TCP open 1.00 s → the longest of its crowd TCP open > 35.0 s"},
-		"seen otherwise":                 {s{Crowd: []reports.Member{{Ending: "fin", EndedAt: 1}}}, s{Crowd: []reports.Member{member("", 30)}}, ""},
-		"the wire":                       {s{Wire: wire("fin", 0.01)}, s{Wire: wire("rst", 30)}, "worse wire: TCP open 10.0 ms → TCP open 30.0 s"},
-		"the wire, one of them observed": {s{Wire: wire("fin", 30), Socket: observed}, s{Wire: wire("fin", 1)}, "better wire: TCP open 30.0 s → TCP open 1.00 s"},
-		"the wire beside a socket":       {s{Wire: wire("fin", 0.01), Socket: observed}, s{Wire: wire("fin", 30), Socket: observed}, ""},
-		"an end that was not seen":       {s{Wire: wire("unseen", 1)}, s{Wire: wire("fin", 30)}, ""},
-		"repeated":                       {s{Repeated: repeated(false, 1, 1.1, 1.2, 1.3)}, s{Repeated: repeated(false, 2.5, 2.6, 2.7, 2.8)}, "worse repeated: the median of its plays held 1.30 s, 300 ms less at most → the median of its plays held 2.80 s, 300 ms less at most"},
-		"repeated, within the bounds":    {s{Repeated: repeated(false, 1, 1.1, 1.2, 3)}, s{Repeated: repeated(false, 1.5, 3, 3.1, 3.2)}, ""},
-		"repeated, and seen late":        {s{Repeated: repeated(false, 1, 1.1, 1.2, 1.3)}, s{Repeated: late}, ""},
-		"repeated, on the wire":          {s{Repeated: repeated(false, 1, 1.1)}, s{Repeated: repeated(true, 30, 30.1)}, ""},
+		"seen otherwise": {s{Crowd: []reports.Member{{Ending: "fin", EndedAt: 1}}},
+			s{Crowd: []reports.Member{member("", 30)}}, ""},
+		"the wire": {s{Wire: wire("fin", 0.01)}, s{Wire: wire("rst", 30)}, "worse wire: TCP open " +
+			"10.0 ms → TCP open 30.0 s"},
+		"the wire, one of them observed": {s{Wire: wire("fin", 30), Socket: observed}, s{Wire: wire("fin", 1)},
+			"better wire: TCP open 30.0 s → TCP open 1.00 s"},
+		"the wire beside a socket": {s{Wire: wire("fin", 0.01), Socket: observed}, s{Wire: wire("fin", 30), Socket: observed}, ""},
+		"an end that was not seen": {s{Wire: wire("unseen", 1)}, s{Wire: wire("fin", 30)}, ""},
+		"repeated": {s{Repeated: repeated(false, 1, 1.1, 1.2, 1.3)}, s{Repeated: repeated(false,
+			2.5, 2.6, 2.7, 2.8)}, "worse repeated: the median of its plays held 1.30 s, 300 ms less at most → the median " +
+			"of its plays held 2.80 s, 300 ms less at most"},
+		"repeated, within the bounds": {s{Repeated: repeated(false, 1, 1.1, 1.2, 3)}, s{Repeated: repeated(false, 1.5,
+			3, 3.1, 3.2)}, ""},
+		"repeated, and seen late": {s{Repeated: repeated(false, 1, 1.1, 1.2, 1.3)}, s{Repeated: late}, ""},
+		"repeated, on the wire":   {s{Repeated: repeated(false, 1, 1.1)}, s{Repeated: repeated(true, 30, 30.1)}, ""},
 	} {
 		report := func(s s) *reports.Report { return &reports.Report{Scenarios: []reports.Scenario{s}} }
 		var got []string
@@ -208,7 +218,8 @@ func TestKnownFailures(t *testing.T) {
 	for _, r := range run.Results {
 		if r.Verdict == harness.Fail && strings.HasPrefix(r.Scenario.ID, "violation/") {
 			r.Verdict = harness.Known
-			r.Findings[0].Known = &rules.KnownFailure{Reason: "see the tracker " + hostile, Until: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)}
+			r.Findings[0].Known = &rules.KnownFailure{Reason: "see the tracker " + hostile, Until: time.Date(2027, 1, 31,
+				0, 0, 0, 0, time.UTC)}
 		}
 	}
 	golden(t, "known.txt", terminal(run, reports.TerminalOptions{Width: 100}))
@@ -229,19 +240,22 @@ func TestExcuses(t *testing.T) {
 		}
 		lapsed, excused := r.Findings[0], r.Findings[0]
 		lapsed.Rule.ID, excused.Rule.ID = "R28", "R36"
-		lapsed.Known, lapsed.Lapsed = &rules.KnownFailure{Reason: "see the tracker", Until: time.Date(2020, 12, 31, 0, 0, 0, 0, time.UTC)}, true
+		lapsed.Known, lapsed.Lapsed = &rules.KnownFailure{Reason: "see the tracker", Until: time.Date(2020, 12, 31, 0, 0,
+			0, 0, time.UTC)}, true
 		excused.Known = &rules.KnownFailure{Reason: "it is so"}
 		r.Findings = append([]rules.Finding{excused, lapsed}, r.Findings...)
 	}
 	var junit, markdown, github, json bytes.Buffer
-	for _, err := range []error{reports.JUnit(&junit, reports.New(run), true), reports.Markdown(&markdown, reports.New(run), reports.CommentMost), reports.GitHub(&github, reports.New(run)), reports.JSON(&json, reports.New(run))} {
+	for _, err := range []error{reports.JUnit(&junit, reports.New(run), true), reports.Markdown(&markdown,
+		reports.New(run), reports.CommentMost), reports.GitHub(&github, reports.New(run)), reports.JSON(&json, reports.New(run))} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	fits(t, "report", json.Bytes())
 	text := string(terminal(run, reports.TerminalOptions{Width: 100}))
-	for name, text := range map[string]string{"terminal": text, "JUnit": junit.String(), "Markdown": markdown.String(), "annotations": github.String(), "JSON": json.String()} {
+	for name, text := range map[string]string{"terminal": text, "JUnit": junit.String(), "Markdown": markdown.String(),
+		"annotations": github.String(), "JSON": json.String()} {
 		for _, want := range []string{"was excused until 2020-12-31 (see the tracker), no longer", "excused: it is so"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the %s does not tell that it %s", name, want)
@@ -273,7 +287,8 @@ func TestWarningBesideKnown(t *testing.T) {
 		r.Findings, r.Verdict = append(r.Findings, warning), harness.Known
 	}
 	var markdown, github bytes.Buffer
-	if err := errors.Join(reports.Markdown(&markdown, reports.New(run), reports.CommentMost), reports.GitHub(&github, reports.New(run))); err != nil {
+	if err := errors.Join(reports.Markdown(&markdown, reports.New(run), reports.CommentMost), reports.GitHub(&github,
+		reports.New(run))); err != nil {
 		t.Fatal(err)
 	}
 	text := string(terminal(run, reports.TerminalOptions{Width: 100}))

@@ -27,7 +27,8 @@ func TestEarlierReports(t *testing.T) {
 			"page":     {`id="peer-close/reason"`},
 		}},
 		"old-run.json": {0, map[string][]string{
-			"text":     {"known   was excused until 2020-12-31 (it was in the tracker), no longer", "needs wss", "known   excused: it is in the tracker (until 2099-12-31)"},
+			"text": {"known   was excused until 2020-12-31 (it was in the tracker), no longer", "needs wss",
+				"known   excused: it is in the tracker (until 2099-12-31)"},
 			"JUnit":    {`<skipped message="needs wss"`, "the server's last output"},
 			"Markdown": {"R8 was excused until 2020-12-31 (it was in the tracker), no longer"},
 			"page":     {"<dt>excused<dd>it is in the tracker (until 2099-12-31)"},
@@ -223,7 +224,8 @@ func harmless(t *testing.T, text string) (*reports.Report, *reports.Crowd) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if slices.Contains([]string{"text", "annotations", "Markdown"}, name) && reports.Printable(strings.ReplaceAll(all[name], "::", "")) != strings.ReplaceAll(all[name], "::", "") {
+		if slices.Contains([]string{"text", "annotations", "Markdown"}, name) &&
+			reports.Printable(strings.ReplaceAll(all[name], "::", "")) != strings.ReplaceAll(all[name], "::", "") {
 			t.Errorf("%s: not printable: %q", name, all[name])
 		}
 	}

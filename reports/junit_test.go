@@ -18,7 +18,8 @@ func TestJUnitOutput(t *testing.T) {
 		if err := JUnit(&b, New(run), false); err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Contains(b.String(), "  panic: &lt;nil&gt;\\x1b\n</system-out>"); got != want || strings.Count(b.String(), "early") >= outputLines {
+		if got := strings.Contains(b.String(), "  panic: &lt;nil&gt;\\x1b\n</system-out>"); got != want ||
+			strings.Count(b.String(), "early") >= outputLines {
 			t.Errorf("%s: %s", verdict, b.String())
 		}
 	}

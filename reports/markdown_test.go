@@ -50,7 +50,8 @@ func TestMarkdown(t *testing.T) {
 	}
 	safe(t, b.String())
 	b.Reset()
-	if err := reports.Compare(reports.New(example()), reports.New(run), threshold).Markdown(&b); err != nil || !strings.Contains(b.String(), "www.evil") {
+	if err := reports.Compare(reports.New(example()), reports.New(run), threshold).Markdown(&b); err != nil ||
+		!strings.Contains(b.String(), "www.evil") {
 		t.Fatal(err)
 	}
 	safe(t, b.String())
@@ -58,8 +59,10 @@ func TestMarkdown(t *testing.T) {
 
 func TestMarkdownText(t *testing.T) {
 	for text, want := range map[string]string{
-		"a & b": "a &amp; b", "a < b": "a &lt; b", "a > b": "a &gt; b", "a | b": `a \| b`, `a \ b`: `a \\ b`, "a ` b": "a \\` b", "*a*": `\*a\*`, "_a_": `\_a\_`,
-		"[a](b)": `\[a\](b)`, "~a~": `\~a\~`, "# a": `\# a`, "@a": "&#64;a", "$a$": `\$a\$`, "http://a": "http&#58;//a", `\|`: `\\\|`, "a\nb": `a\\x0ab`,
+		"a & b": "a &amp; b", "a < b": "a &lt; b", "a > b": "a &gt; b", "a | b": `a \| b`, `a \ b`: `a \\ b`,
+		"a ` b": "a \\` b", "*a*": `\*a\*`, "_a_": `\_a\_`,
+		"[a](b)": `\[a\](b)`, "~a~": `\~a\~`, "# a": `\# a`, "@a": "&#64;a", "$a$": `\$a\$`, "http://a": "http&#58;//a",
+		`\|`: `\\\|`, "a\nb": `a\\x0ab`,
 	} {
 		if got := reports.MarkdownText(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)

@@ -197,8 +197,10 @@ func TestLongest(t *testing.T) {
 		s    reports.Scenario
 		want float64
 	}{
-		"its own":       {reports.Scenario{Wire: &reports.Wire{Connected: new(-1.0)}, Socket: &reports.Socket{Observed: true, Held: held(2)}}, 2},
-		"a peer's":      {reports.Scenario{Crowd: []reports.Member{{Kind: "polite", Held: held(3), Connected: new(-1.0)}}, Socket: &reports.Socket{Observed: true, Held: held(2)}}, 3},
+		"its own": {reports.Scenario{Wire: &reports.Wire{Connected: new(-1.0)},
+			Socket: &reports.Socket{Observed: true, Held: held(2)}}, 2},
+		"a peer's": {reports.Scenario{Crowd: []reports.Member{{Kind: "polite", Held: held(3),
+			Connected: new(-1.0)}}, Socket: &reports.Socket{Observed: true, Held: held(2)}}, 3},
 		"a late peer's": {reports.Scenario{Crowd: []reports.Member{{Kind: "connecting", Held: held(3), Connected: new(2.0)}}}, 1},
 		"a late peer's, of which it is not known when it was connected": {reports.Scenario{Crowd: []reports.Member{{Kind: "connecting", Held: held(3)}, {Kind: "polite", Held: held(2)}}}, 2},
 	} {

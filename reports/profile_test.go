@@ -18,7 +18,8 @@ func TestProfileHasAll(t *testing.T) {
 	code := 1000
 	values := map[reflect.Type]any{
 		reflect.TypeFor[time.Duration](): 1234567 * time.Microsecond, reflect.TypeFor[bool](): true, reflect.TypeFor[[]int](): []int{1012},
-		reflect.TypeFor[rules.Convention](): rules.Convention{Declared: true, Code: &code}, reflect.TypeFor[rules.Weights](): rules.Weights{"R36": rules.Off},
+		reflect.TypeFor[rules.Convention](): rules.Convention{Declared: true, Code: &code},
+		reflect.TypeFor[rules.Weights]():    rules.Weights{"R36": rules.Off},
 	}
 	none := reports.NewProfile(rules.Profile{})
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[rules.Profile]()) {
@@ -63,14 +64,18 @@ func TestProfileEqual(t *testing.T) {
 		a, b rules.Profile
 		want bool
 	}{
-		"codes in another order": {rules.Profile{ShutdownCodes: []int{1012, 1001}}, rules.Profile{ShutdownCodes: []int{1001, 1012, 1012}}, true},
-		"no codes":               {rules.Profile{ShutdownCodes: []int{}}, rules.Profile{}, true},
-		"the same code":          {rules.Profile{NoCode: rules.Convention{Declared: true, Code: &one}}, rules.Profile{NoCode: rules.Convention{Declared: true, Code: &other}}, true},
-		"null is no code":        {rules.Profile{LostCode: null}, rules.Profile{LostCode: rules.Convention{Declared: true, Code: &one}}, false},
-		"null is declared":       {rules.Profile{LostCode: null}, rules.Profile{}, false},
-		"which code":             {rules.Profile{LostCode: null}, rules.Profile{NoCode: null}, false},
-		"no weights":             {rules.Profile{Weights: rules.Weights{}}, rules.Profile{}, true},
-		"another weight":         {rules.Profile{Weights: rules.Weights{"R36": rules.Off}}, rules.Profile{Weights: rules.Weights{"R36": rules.Warns}}, false},
+		"codes in another order": {rules.Profile{ShutdownCodes: []int{1012, 1001}},
+			rules.Profile{ShutdownCodes: []int{1001, 1012, 1012}}, true},
+		"no codes": {rules.Profile{ShutdownCodes: []int{}}, rules.Profile{}, true},
+		"the same code": {rules.Profile{NoCode: rules.Convention{Declared: true, Code: &one}},
+			rules.Profile{NoCode: rules.Convention{Declared: true, Code: &other}}, true},
+		"null is no code": {rules.Profile{LostCode: null},
+			rules.Profile{LostCode: rules.Convention{Declared: true, Code: &one}}, false},
+		"null is declared": {rules.Profile{LostCode: null}, rules.Profile{}, false},
+		"which code":       {rules.Profile{LostCode: null}, rules.Profile{NoCode: null}, false},
+		"no weights":       {rules.Profile{Weights: rules.Weights{}}, rules.Profile{}, true},
+		"another weight": {rules.Profile{Weights: rules.Weights{"R36": rules.Off}},
+			rules.Profile{Weights: rules.Weights{"R36": rules.Warns}}, false},
 	} {
 		if got := reports.NewProfile(c.a).Equal(reports.NewProfile(c.b)); got != c.want {
 			t.Errorf("%s: %t", name, got)

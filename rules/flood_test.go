@@ -46,7 +46,8 @@ func flood(t *testing.T, script peers.Script, query string, frames ...peers.Fram
 		_, _ = io.Copy(io.Discard, c)
 	}()
 	t.Cleanup(func() { _ = l.Close(); <-done })
-	r := peers.Run(t.Context(), script, peers.Options{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}, Query: query, Patience: 5 * time.Second})
+	r := peers.Run(t.Context(), script, peers.Options{URL: &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"},
+		Query: query, Patience: 5 * time.Second})
 	if r.Err != "" {
 		t.Fatal(r.Err)
 	}
@@ -75,19 +76,24 @@ func TestFloodHidesNothing(t *testing.T) {
 		want   Outcome
 		got    string // part of what was seen
 	}{
-		{"a Close with reserved bits", WellFormed, peers.Text("go"), behind(closes, peers.Frame{Opcode: peers.OpClose, RSV: 1}), Breached, "reserved bits 001"},
-		{"a reason that is not UTF-8", WellFormed, peers.Text("go"), behind(closes, peers.CloseFrame(1000, "\xff")), Breached, `close 1000 "\xff"`},
+		{"a Close with reserved bits", WellFormed, peers.Text("go"), behind(closes, peers.Frame{Opcode: peers.OpClose,
+			RSV: 1}), Breached, "reserved bits 001"},
+		{"a reason that is not UTF-8", WellFormed, peers.Text("go"), behind(closes, peers.CloseFrame(1000, "\xff")),
+			Breached, `close 1000 "\xff"`},
 		{"an illegal code", LegalCode, peers.Text("go"), behind(closes, peers.CloseFrame(1006, "")), Breached, "close 1006"},
 		{"how many", OneClose, peers.Text("go"), closes, Breached, "600 Close frames"},
 		{"data behind the Close", NothingAfterClose, peers.Text("go"), behind(closes, talk...), Breached, "600 data frames"},
 		{"an echo", NotEchoedAfterClose(text), peers.Text(text), behind(talk, peers.Text(text)), Breached, "1 echoes"},
 		{"when an echo came", LastEcho(text), peers.Text(text), behind(talk, peers.Text(text)), Measured, "echoed at "},
-		{"a large echo", RefusedAsTooBig(uint64(len(large))), peers.Text(large), behind(talk, binary(large), peers.CloseFrame(1000, "")), Moot, "it is echoed"},
-		{"the text before the Close", MessageFirst, peers.Text("go"), behind(talk, binary(peers.OpenedText), peers.CloseFrame(1000, "")), Kept, "the text at "},
+		{"a large echo", RefusedAsTooBig(uint64(len(large))), peers.Text(large), behind(talk, binary(large),
+			peers.CloseFrame(1000, "")), Moot, "it is echoed"},
+		{"the text before the Close", MessageFirst, peers.Text("go"), behind(talk, binary(peers.OpenedText),
+			peers.CloseFrame(1000, "")), Kept, "the text at "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := flood(t, peers.Opened(peers.Trigger{}, peers.Send{c.sends}, peers.AwaitEnd{}, peers.Finish{}), "finwait-open=x", c.frames...)
+			r := flood(t, peers.Opened(peers.Trigger{}, peers.Send{c.sends}, peers.AwaitEnd{}, peers.Finish{}),
+				"finwait-open=x", c.frames...)
 			if f := c.rule.Check(r, Profile{}); f.Outcome != c.want || !strings.Contains(f.Got, c.got) {
 				t.Errorf("%s: %s, want %s: %s", f.Outcome, f.Got, c.want, c.got)
 			}

@@ -28,7 +28,8 @@ func subjects() map[string]rules.Rule {
 		"NothingAfterClose": rules.NothingAfterClose, "OneClose": rules.OneClose, "ClosesTCP": rules.ClosesTCP,
 		"ClosesFirst": rules.ClosesFirst, "ClosesCleanly": rules.ClosesCleanly, "ClosesTLSCleanly": rules.ClosesTLSCleanly,
 		"AnsweredInMessage": rules.AnsweredInMessage, `NotEchoedAfterClose("late")`: rules.NotEchoedAfterClose("late"),
-		"LegalCode": rules.LegalCode, "LetsGoAfterClose": rules.LetsGoAfterClose, "IfAnswered(ClosesTCP)": rules.IfAnswered(rules.ClosesTCP)[0],
+		"LegalCode": rules.LegalCode, "LetsGoAfterClose": rules.LetsGoAfterClose,
+		"IfAnswered(ClosesTCP)": rules.IfAnswered(rules.ClosesTCP)[0],
 
 		"BothClosed": rules.BothClosed, `SendsCode(4001, "bye")`: rules.SendsCode(4001, "bye"),
 		`SendsCodeUnlessRefused(1012, "")`: rules.SendsCodeUnlessRefused(1012, ""), "CodeOnWire": rules.CodeOnWire,

@@ -30,7 +30,8 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("exit status %d, want %s", code, args[0])
 	}
 	stderr := ts.ReadFile("stderr")
-	if line := strings.HasPrefix(stderr, "finwait: ") && strings.Index(stderr, "\n") == len(stderr)-1; line != (code == exitNotDone) || !line && stderr != "" {
+	if line := strings.HasPrefix(stderr, "finwait: ") && strings.Index(stderr,
+		"\n") == len(stderr)-1; line != (code == exitNotDone) || !line && stderr != "" {
 		ts.Fatalf("exit status %d with %q on stderr", code, stderr)
 	}
 }

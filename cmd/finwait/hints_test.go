@@ -25,7 +25,8 @@ func issued(t *testing.T, change func(*x509.Certificate)) (own tls.Certificate, 
 		t.Fatal(err)
 	}
 	c := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true,
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	change(c)
@@ -38,7 +39,8 @@ func issued(t *testing.T, change func(*x509.Certificate)) (own tls.Certificate, 
 		t.Fatal(err)
 	}
 	file = filepath.Join(t.TempDir(), "own.pem")
-	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...)
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...)
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -64,26 +66,37 @@ func TestHints(t *testing.T) {
 		want   string // the end of the error; empty: it runs
 	}{
 		{"trusted", &tls.Config{Certificates: []tls.Certificate{right}}, []string{"--ca", trusted}, ""},
-		{"unknown issuer", &tls.Config{Certificates: []tls.Certificate{right}}, nil, "signed by unknown authority: trust its issuer with --ca FILE, or give --insecure\n"},
-		{"expired", &tls.Config{Certificates: []tls.Certificate{expired}}, []string{"--ca", expiredFile}, ": renew it, set this host's clock, or give --insecure\n"},
+		{"unknown issuer", &tls.Config{Certificates: []tls.Certificate{right}}, nil, "signed by unknown authority: trust " +
+			"its issuer with --ca FILE, or give --insecure\n"},
+		{"expired", &tls.Config{Certificates: []tls.Certificate{expired}}, []string{"--ca", expiredFile},
+			": renew it, set this host's clock, or give --insecure\n"},
 		{"no IP address", &tls.Config{Certificates: []tls.Certificate{other}}, []string{"--ca", otherFile}, name},
-		{"client certificate", &tls.Config{Certificates: []tls.Certificate{right}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients},
-			[]string{"--ca", trusted}, "the server refused TLS: tls: certificate required: it wants a client certificate, give one by --cert FILE and --key FILE\n"},
-		{"client certificate, TLS 1.2", &tls.Config{Certificates: []tls.Certificate{right}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients, MaxVersion: tls.VersionTLS12},
+		{"client certificate", &tls.Config{Certificates: []tls.Certificate{right},
+			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients},
+			[]string{"--ca", trusted}, "the server refused TLS: tls: certificate required: it wants a client certificate, " +
+				"give one by --cert FILE and --key FILE\n"},
+		{"client certificate, TLS 1.2", &tls.Config{Certificates: []tls.Certificate{right},
+			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients, MaxVersion: tls.VersionTLS12},
 			[]string{"--ca", trusted}, "give one by --cert FILE and --key FILE\n"},
-		{"another client certificate", &tls.Config{Certificates: []tls.Certificate{right}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients},
+		{"another client certificate", &tls.Config{Certificates: []tls.Certificate{right},
+			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients},
 			[]string{"--ca", trusted, "--cert", stranger}, "give that by --cert FILE and --key FILE\n"},
 		{"its own", &tls.Config{Certificates: []tls.Certificate{right}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients},
 			[]string{"--ca", trusted, "--cert", trusted, "--key", trusted}, ""},
-		{"a key of another", &tls.Config{Certificates: []tls.Certificate{right}}, []string{"--cert", trusted, "--key", stranger}, "and its key, without a passphrase, by --key\n"},
-		{"no key", &tls.Config{Certificates: []tls.Certificate{right}}, []string{"--cert", filepath.Join(t.TempDir(), "missing")}, "no such file or directory: give a client certificate in PEM by --cert and its key, without a passphrase, by --key\n"},
-		{"a key alone", &tls.Config{Certificates: []tls.Certificate{right}}, []string{"--key", trusted}, "--key is the key of a certificate: give the certificate by --cert\n"},
+		{"a key of another", &tls.Config{Certificates: []tls.Certificate{right}}, []string{"--cert", trusted, "--key",
+			stranger}, "and its key, without a passphrase, by --key\n"},
+		{"no key", &tls.Config{Certificates: []tls.Certificate{right}}, []string{"--cert", filepath.Join(t.TempDir(),
+			"missing")}, "no such file or directory: give a client certificate in PEM by --cert and its key, without a " +
+			"passphrase, by --key\n"},
+		{"a key alone", &tls.Config{Certificates: []tls.Certificate{right}}, []string{"--key", trusted},
+			"--key is the key of a certificate: give the certificate by --cert\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := listen(t)
 			serveReference(t, tls.NewListener(l, test.server))
 			var stdout, stderr bytes.Buffer
-			code := Main(append([]string{"run", "wss://" + l.Addr().String() + "/", "--only", "sanity/echo"}, test.args...), &stdout, &stderr)
+			code := Main(append([]string{"run", "wss://" + l.Addr().String() + "/", "--only", "sanity/echo"},
+				test.args...), &stdout, &stderr)
 			if test.want == "" {
 				if code != exitOK {
 					t.Errorf("exit status %d: %s%s", code, &stdout, &stderr)

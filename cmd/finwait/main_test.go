@@ -45,14 +45,16 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
-		Dir:  "testdata",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "hostile": hostileServer, "refserver": refserver, "fits": fitsSchema, "login": login},
+		Dir: "testdata",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "hostile": hostileServer,
+			"refserver": refserver, "fits": fitsSchema, "login": login},
 		Setup: func(e *testscript.Env) error {
 			certificate, text := selfSigned(t)
 			if err := os.WriteFile(filepath.Join(e.WorkDir, "cert.pem"), text, 0o600); err != nil {
 				return err
 			}
-			plain, secure, free := listen(t), tls.NewListener(listen(t), &tls.Config{Certificates: []tls.Certificate{certificate}}), listen(t)
+			plain, secure, free := listen(t), tls.NewListener(listen(t),
+				&tls.Config{Certificates: []tls.Certificate{certificate}}), listen(t)
 			for _, l := range []net.Listener{plain, secure} {
 				serveReference(t, l)
 			}

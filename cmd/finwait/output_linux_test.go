@@ -30,10 +30,11 @@ func TestNothingIsLostInSilence(t *testing.T) {
 		code   int
 		want   []string // of stderr; none: it is empty
 	}{
-		"run, no reader":      {append(run, "--github"), syscall.EPIPE, exitOK, nil},
-		"diff, no reader":     {diff, syscall.EPIPE, exitOK, nil},
-		"diff, a full disk":   {diff, syscall.ENOSPC, exitNotDone, []string{lost}},
-		"diff, and no report": {append(diff, "--json", "/dev/full"), syscall.ENOSPC, exitNotDone, []string{"cannot write the report /dev/full", lost}},
+		"run, no reader":    {append(run, "--github"), syscall.EPIPE, exitOK, nil},
+		"diff, no reader":   {diff, syscall.EPIPE, exitOK, nil},
+		"diff, a full disk": {diff, syscall.ENOSPC, exitNotDone, []string{lost}},
+		"diff, and no report": {append(diff, "--json", "/dev/full"), syscall.ENOSPC, exitNotDone,
+			[]string{"cannot write the report /dev/full", lost}},
 	} {
 		var stderr bytes.Buffer
 		code := Main(c.args, broken{c.stdout}, &stderr)

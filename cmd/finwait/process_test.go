@@ -83,7 +83,8 @@ func TestSignals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			json := filepath.Join(t.TempDir(), "report.json")
-			cmd, _, out, stderr := beginCommand(t, exec.CommandContext(t.Context(), "sh", "-c", c.shell+" finwait run "+s.URL+" --json "+json))
+			cmd, _, out, stderr := beginCommand(t, exec.CommandContext(t.Context(), "sh", "-c",
+				c.shell+" finwait run "+s.URL+" --json "+json))
 			pace := time.NewTicker(5 * time.Millisecond)
 			defer pace.Stop()
 			for limit := time.Now().Add(sameInterrupt / 2); time.Now().Before(limit); <-pace.C {
@@ -95,7 +96,8 @@ func TestSignals(t *testing.T) {
 				t.Error(err)
 			}
 			_ = cmd.Wait()
-			if code := cmd.ProcessState.ExitCode(); code != exitNotDone || !strings.HasSuffix(stderr.String(), "\nfinwait: interrupted by "+c.want+"\n") {
+			if code := cmd.ProcessState.ExitCode(); code != exitNotDone || !strings.HasSuffix(stderr.String(),
+				"\nfinwait: interrupted by "+c.want+"\n") {
 				t.Errorf("%s, %q", cmd.ProcessState, stderr)
 			}
 			if err := fits(json, "report"); err != nil {
@@ -163,7 +165,8 @@ func TestExecInterrupted(t *testing.T) {
 		}
 		opened <- held
 	}()
-	cmd, _, out, stderr := begin(t, "run", "--exec", "exec 3>"+pipe+"; exec finwait serve --listen 127.0.0.1:$PORT", "--only", "shutdown/*", "--only", "kick/*", "--crowd", "3")
+	cmd, _, out, stderr := begin(t, "run", "--exec", "exec 3>"+pipe+"; exec finwait serve --listen 127.0.0.1:$PORT",
+		"--only", "shutdown/*", "--only", "kick/*", "--crowd", "3")
 	held := <-opened
 	defer held.Close()
 	if err := held.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
@@ -194,7 +197,8 @@ func TestInterruptedAtStart(t *testing.T) {
 	}
 	code := interrupt(t, cmd, strings.NewReader(""))
 	text := stderr.String()
-	if code != exitNotDone || !strings.HasPrefix(text, "finwait: interrupted; once more to give up\n") || !strings.HasSuffix(text, ": the server was not ready: interrupted by interrupt\n") {
+	if code != exitNotDone || !strings.HasPrefix(text, "finwait: interrupted; once more to give up\n") ||
+		!strings.HasSuffix(text, ": the server was not ready: interrupted by interrupt\n") {
 		t.Errorf("exit status %d, %q", code, text)
 	}
 }
@@ -250,7 +254,8 @@ func TestServe(t *testing.T) {
 	cmd, line, out, stderr := begin(t, "serve", "--fault", "two-closes")
 	url, ok := strings.CutPrefix(line, "listening on ")
 	var stdout bytes.Buffer
-	if code := Main([]string{"run", url, "--only", "peer-close/code-1000"}, &stdout, &stdout); !ok || code != exitOK || !strings.Contains(stdout.String(), "1 warned") {
+	if code := Main([]string{"run", url, "--only", "peer-close/code-1000"}, &stdout, &stdout); !ok || code != exitOK ||
+		!strings.Contains(stdout.String(), "1 warned") {
 		t.Errorf("%q: exit status %d\n%s", line, code, stdout.String())
 	}
 	if code := interrupt(t, cmd, out); code != exitOK || stderr.Len() > 0 {
@@ -283,7 +288,8 @@ func TestMatrixInterrupted(t *testing.T) {
 		}
 	}
 	kept := filepath.Join(dir, "m.json")
-	cmd, line, out, stderr := begin(t, "matrix", filepath.Join(dir, "first"), filepath.Join(dir, "second"), "-j", "1", "--only", "sanity", "--json", kept)
+	cmd, line, out, stderr := begin(t, "matrix", filepath.Join(dir, "first"), filepath.Join(dir, "second"), "-j", "1",
+		"--only", "sanity", "--json", kept)
 	if !strings.HasPrefix(line, "first: run 1 of 1: 2 pass") {
 		t.Error(line)
 	}
@@ -295,7 +301,8 @@ func TestMatrixInterrupted(t *testing.T) {
 	if err := held.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if code := interrupt(t, cmd, out); code != exitNotDone || !strings.Contains(stderr.String(), "1 of 2 targets are kept in "+kept+"; run again to go on") {
+	if code := interrupt(t, cmd, out); code != exitNotDone || !strings.Contains(stderr.String(), "1 of 2 targets are kept "+
+		"in "+kept+"; run again to go on") {
 		t.Errorf("exit status %d, %q", code, stderr)
 	}
 	if _, err := io.ReadAll(held); err != nil {

@@ -26,7 +26,8 @@ func TestServersAtOnce(t *testing.T) {
 	script := fmt.Sprintf(`cd %s; : >pid.$$; n=0; for p in pid.*; do kill -0 ${p#pid.} 2>/dev/null && n=$((n+1)); done; echo $n >>counts; exec finwait serve --listen 127.0.0.1:$PORT`, dir)
 	most := max(8, 2*runtime.NumCPU())
 	var out bytes.Buffer
-	code := Main([]string{"run", "--exec", script, "--kick-exec", "exit 127", "--only", "shutdown/polite", "--only", "kick/all*", "--crowd", "1",
+	code := Main([]string{"run", "--exec", script, "--kick-exec", "exit 127", "--only", "shutdown/polite", "--only",
+		"kick/all*", "--crowd", "1",
 		"--repeat", strconv.Itoa(most), "--close-timeout", "500ms", "--patience", "15s"}, &out, &out)
 	text := strings.Join(strings.Fields(out.String()), " ")
 	note := fmt.Sprintf("%d plays need a server of their own: %d of these run at the same time, the others start as they end", 3*most, most)
@@ -59,8 +60,10 @@ func TestRunTakesItsLongestHang(t *testing.T) {
 	const patience = 4 * time.Second
 	var out bytes.Buffer
 	began := time.Now()
-	code := Main([]string{"run", "--exec", "finwait serve --listen 127.0.0.1:{port} --fault waits-for-fin", "--only", "sanity", "--only", "kick", "--only", "shutdown/polite",
-		"--crowd", "5", "--close-timeout", "2s", "--response", "500ms", "--stop-timeout", "2s", "--patience", patience.String()}, &out, &out)
+	code := Main([]string{"run", "--exec", "finwait serve --listen 127.0.0.1:{port} --fault waits-for-fin", "--only",
+		"sanity", "--only", "kick", "--only", "shutdown/polite",
+		"--crowd", "5", "--close-timeout", "2s", "--response", "500ms", "--stop-timeout", "2s", "--patience",
+		patience.String()}, &out, &out)
 	took := time.Since(began)
 	if code != exitFailed || !strings.Contains(strings.Join(strings.Fields(out.String()), " "), "held > 4.") {
 		t.Errorf("exit status %d\n%s", code, out.String())
@@ -131,7 +134,8 @@ func TestNoProc(t *testing.T) {
 	for _, args := range [][]string{{"run", "--only", "sanity"}, {"crowd", "--peers", "2"}} {
 		out, err := in(append([]string{"finwait"}, args...)...).CombinedOutput()
 		remedy := "mount /proc, or give --exec 'finwait serve --listen 127.0.0.1:{port}'\n"
-		if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != exitNotDone || !strings.HasSuffix(string(out), remedy) {
+		if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != exitNotDone ||
+			!strings.HasSuffix(string(out), remedy) {
 			t.Errorf("%s: %v\n%s", args[0], err, out)
 		}
 	}

@@ -139,7 +139,7 @@ func wait(name string, how int, until time.Time, say func(string, ...any)) (*os.
 			say("waiting for the tests of other packages, which hold %s", name)
 			said = true
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond) // flock(2) that blocks has no timeout, and until bounds the wait
 	}
 }
 
