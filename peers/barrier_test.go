@@ -26,8 +26,8 @@ func TestGatherLongerThanSetup(t *testing.T) {
 	t.Parallel()
 	o := serve(t, func(c *conn) { c.upgrade(); _, _ = c.drain() })
 	late := o
-	o.Setup = 100 * time.Millisecond
-	wait := do(func(context.Context, *Peer) error { time.Sleep(300 * time.Millisecond); return nil }) // in which the leader's setup ends
+	o.Setup = time.Second
+	wait := do(func(context.Context, *Peer) error { time.Sleep(1200 * time.Millisecond); return nil }) // in which the leader's setup ends
 	leader, other := meet(t, o, late, Opened(wait, JoinBarrier{}))
 	if leader.Err != "" || other.Err != "" || !leader.Triggered || !other.Triggered {
 		t.Errorf("%q, %q", leader.Err, other.Err)

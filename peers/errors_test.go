@@ -16,30 +16,29 @@ func TestOpeningErrors(t *testing.T) {
 	says := func(words string) func(*conn) {
 		return func(c *conn) { c.accept(); c.write(words); c.fin(); _, _ = c.drain() }
 	}
-	status, ended, silent, handshake := new(StatusError), new(EndedError), new(SilentError), new(TLSHandshakeError)
 	const tls2ws = "does the server speak TLS there? try ws://"
 	for _, c := range []struct {
 		name   string
 		tls    bool // the peer speaks TLS
 		behave func(*conn)
-		as     any // of errors.As
+		as     func(error) bool
 		hint   string
 	}{
-		{"HTTP 400", false, says("HTTP/1.1 400 Bad Request\r\n\r\n"), &status, "is it a WebSocket server? if it speaks TLS, give wss://"},
-		{"HTTP 404", false, says("HTTP/1.1 404 Not Found\r\n\r\n"), &status, ""},
-		{"FIN", false, func(c *conn) { c.accept(); c.fin(); _, _ = c.drain() }, &ended, "is it a WebSocket server? if it " +
+		{"HTTP 400", false, says("HTTP/1.1 400 Bad Request\r\n\r\n"), as[*StatusError], "is it a WebSocket server? if it speaks TLS, give wss://"},
+		{"HTTP 404", false, says("HTTP/1.1 404 Not Found\r\n\r\n"), as[*StatusError], ""},
+		{"FIN", false, func(c *conn) { c.accept(); c.fin(); _, _ = c.drain() }, as[*EndedError], "is it a WebSocket server? if it " +
 			"speaks TLS, give wss://"},
-		{"silence", false, func(c *conn) { _, _ = c.drain() }, &silent, "is it a WebSocket server? if it speaks TLS, give wss://"},
+		{"silence", false, func(c *conn) { _, _ = c.drain() }, as[*SilentError], "is it a WebSocket server? if it speaks TLS, give wss://"},
 		{"the words of a refusal", false, says("connection refused\r\n\r\n"), nil, ""},
 		{"no TLS", true, func(c *conn) { _, _ = io.WriteString(c.tcp, "HTTP/1.1 400 Bad Request\r\n\r\n") },
-			new(tls.RecordHeaderError), tls2ws},
+			as[tls.RecordHeaderError], tls2ws},
 		{"FIN in TLS", true, func(c *conn) {
 			_, _ = c.tcp.Read(make([]byte, 4<<10))
 			c.fin()
 			_, _ = io.Copy(io.Discard,
 				c.tcp)
-		}, &handshake, tls2ws},
-		{"silence in TLS", true, func(c *conn) { _, _ = io.Copy(io.Discard, c.tcp) }, new(*TLSTimeoutError), tls2ws},
+		}, as[*TLSHandshakeError], tls2ws},
+		{"silence in TLS", true, func(c *conn) { _, _ = io.Copy(io.Discard, c.tcp) }, as[*TLSTimeoutError], tls2ws},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -61,9 +60,15 @@ func TestOpeningErrors(t *testing.T) {
 	})
 }
 
-func checkHint(t *testing.T, r *Record, as any, hint string) {
+// as reports whether an error of type E is in err's chain.
+func as[E error](err error) bool {
+	var target E
+	return errors.As(err, &target)
+}
+
+func checkHint(t *testing.T, r *Record, as func(error) bool, hint string) {
 	t.Helper()
-	if r.Failure == nil || as != nil && !errors.As(r.Failure, as) {
+	if r.Failure == nil || as != nil && !as(r.Failure) {
 		t.Errorf("%#v", r.Failure)
 	}
 	got := ""
