@@ -57,18 +57,31 @@ type Survival struct {
 	Censored bool
 }
 
-// Socket is the server's end of the connection, as this host's kernel reports it
-// (sock_diag(7)). Where it was not observed, Why says why, and all else is zero.
+// Witness is who told how long the server's process held its socket.
+type Witness string
+
+// The witnesses.
+const (
+	Kernel   Witness = "kernel"   // sock_diag(7) of the server's kernel and network namespace, which this host shares
+	Observer Witness = "observer" // finwait observe, beside a server elsewhere; its clock is not this host's
+	Probes   Witness = "probes"   // peers that each ask once on the wire: see [Combine]
+)
+
+// Socket is the server's end of the connection, as one witness reports it. Where it was not
+// observed, Why says why, and all else is zero.
 type Socket struct {
 	Observed bool
+	By       Witness
 	Why      string
-	Accepted bool      // a process took the connection with accept(2)
-	Held     Survival  // until the last process let go of the socket
-	Orphan   *Survival // until the kernel freed the socket, of which no process held any more; nil: it was freed at once, or is still held
-	TimeWait bool      // the kernel kept the connection in TIME_WAIT
-	State    string    // the last state that was seen, such as "ESTABLISHED" or "FIN_WAIT2"
-	States   []State   // all states that were seen, in their order
-	Lost     bool      // the kernel dropped events of destroyed sockets, so that an end may be missing
+	Looks    []peers.Look // of Probes, in the order of their times
+	Others   []Socket     // what further witnesses report
+	Accepted bool         // a process took the connection with accept(2)
+	Held     Survival     // until the last process let go of the socket
+	Orphan   *Survival    // until the kernel freed the socket, of which no process held any more; nil: it was freed at once, or is still held
+	TimeWait bool         // the kernel kept the connection in TIME_WAIT
+	State    string       // the last state that was seen, such as "ESTABLISHED" or "FIN_WAIT2"
+	States   []State      // all states that were seen, in their order
+	Lost     bool         // the kernel dropped events of destroyed sockets, so that an end may be missing
 }
 
 // State is a state of the server's socket, first seen at At since the trigger. Held: a
@@ -102,3 +115,6 @@ func (r *Record) ClipToExit() {
 		}
 	}
 }
+
+// SameClock reports whether the times of the server's application are of this host's clock.
+func (s Socket) SameClock() bool { return s.Observed && s.By == Kernel }

@@ -31,7 +31,7 @@ func (c *common) socketEvidence(w *sockets.Watch, r *peers.Record) evidence.Sock
 		return evidence.Survival{Until: end.Sub(r.Trigger), Bound: bound}
 	}
 	s := evidence.Socket{
-		Observed: true, Accepted: true, TimeWait: l.TimeWait, State: l.State, Lost: l.Lost,
+		Observed: true, By: evidence.Kernel, Accepted: true, TimeWait: l.TimeWait, State: l.State, Lost: l.Lost,
 		Held: survival(l.Released, l.ReleasedBound),
 	}
 	for _, t := range l.Transitions {
