@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/internal/figures"
@@ -13,7 +12,7 @@ var (
 	LetsGoAfterTCPEnd = Rule{
 		ID: "R31", Req: "R31", Grade: Budget, Clause: "close timeout",
 		Text:  "when the peer's TCP has ended the server process lets go of the socket; nothing stays in CLOSE_WAIT",
-		Check: heldWithin(Profile.CloseLimit),
+		Check: heldWithin(Profile.CloseLimit), Limit: Profile.CloseLimit,
 	}
 	EndsAfterFIN = Rule{
 		ID: "R31-wire", Req: "R31", Grade: Budget, Clause: "close timeout",
@@ -33,7 +32,7 @@ var (
 	KeepaliveDeclared = Rule{
 		ID: "R32-declared", Req: "R32", Grade: Budget, Clause: "declared ping interval",
 		Text:  "the server process lets go of a vanished peer within two ping intervals",
-		Check: keepaliveDeclared,
+		Check: keepaliveDeclared, Limit: Profile.PingLimit,
 	}
 	Outage = Rule{
 		ID: "R32-outage", Req: "R32", Grade: Info, Clause: "operational",
@@ -43,7 +42,7 @@ var (
 	LetsGoOfVanished = Rule{
 		ID: "R33", Req: "R33", Grade: Budget, Clause: "close timeout",
 		Text:  "the server process lets go of a peer that vanished after a Close frame was sent or received",
-		Check: heldWithin(Profile.CloseLimit),
+		Check: heldWithin(Profile.CloseLimit), Limit: Profile.CloseLimit,
 	}
 )
 
@@ -66,7 +65,7 @@ func keepaliveDeclared(r *evidence.Record, p Profile) Finding {
 	if p.PingInterval == 0 {
 		return moot("no ping interval is declared")
 	}
-	return heldWithin(func(p Profile) time.Duration { return p.PingLimit() })(r, p)
+	return heldWithin(Profile.PingLimit)(r, p)
 }
 
 func outage(r *evidence.Record, _ Profile) Finding {

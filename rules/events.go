@@ -123,7 +123,7 @@ func oneEvent(r *evidence.Record, _ Profile) Finding {
 		return unmeasured(evidence.CanEvents, "the target does not report its close events")
 	case r.Events.Err != "":
 		return moot(r.Events.Err)
-	case n == 0 && r.Socket.Observed && r.Socket.Held.Censored:
+	case n == 0 && stillHeld(r):
 		return moot("none, and the server process still holds the socket")
 	case n == 0 && !r.Socket.Observed && r.Ending == peers.Open:
 		return moot("none, and TCP is still open")
@@ -186,7 +186,7 @@ func closeToReport(e evidence.AppEvent, r *evidence.Record, p Profile) (first pe
 		return first, "the peer sent no Close frame"
 	}
 	first = firstClose(r)
-	switch timed := e.At != nil && r.Socket.Observed; {
+	switch timed := e.At != nil && r.Socket.SameClock(); {
 	case ended(r) && first.At > r.EndedAt+writeSkew:
 		why = "the peer sent no Close frame while TCP was open"
 	case timed && first.At-e.At.Sub(r.Trigger) >= longDelay:
@@ -278,7 +278,7 @@ func eventInTime(r *evidence.Record, p Profile) Finding {
 		if e.At == nil {
 			return moot("the event has no time")
 		}
-		if !r.Socket.Observed {
+		if !r.Socket.SameClock() {
 			return moot("the target's clock is not this host's")
 		}
 		if !r.Events.Came.IsZero() && e.At.After(r.Events.Came) {

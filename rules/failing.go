@@ -28,7 +28,7 @@ var (
 	LetsGoAfterViolation = Rule{
 		ID: "R28-held", Req: "R28", Grade: Budget, Clause: "close timeout; RFC 6455, 7.1.7",
 		Text:  "after a violation the server process lets go of the socket, whatever the peer does",
-		Check: heldWithin(Profile.CloseLimit),
+		Check: heldWithin(Profile.CloseLimit), Limit: Profile.CloseLimit,
 	}
 	HandshakeStatus = Rule{
 		ID: "R30", Req: "R30", Grade: Should, Clause: "RFC 6455, 7.2.2 and 10.7",

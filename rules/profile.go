@@ -86,7 +86,12 @@ func (p Profile) StopLimit() time.Duration { return limit(p.StopTimeout) }
 func (p Profile) ResponseLimit() time.Duration { return p.Response + p.Response/toleranceShare }
 
 // PingLimit is the limit for letting go of a vanished peer where a keepalive is declared:
-// one interval until the Ping and one for the Pong, with the tolerance.
-func (p Profile) PingLimit() time.Duration { return limit(2 * p.PingInterval) }
+// one interval until the Ping and one for the Pong, with the tolerance. 0: none is declared.
+func (p Profile) PingLimit() time.Duration {
+	if p.PingInterval == 0 {
+		return 0
+	}
+	return limit(2 * p.PingInterval)
+}
 
 func limit(d time.Duration) time.Duration { return d + d/toleranceShare + toleranceFixed }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/finwait/finwait/evidence"
 )
@@ -58,6 +59,10 @@ type Rule struct {
 	Clause string // the source of the requirement, such as "RFC 6455, 5.5.1"
 	Text   string // the requirement in one sentence
 	Check  check
+
+	// Limit is how long the server process may hold its socket, from the trigger; nil: the rule sets
+	// no such limit. 0: none is declared.
+	Limit func(Profile) time.Duration
 }
 
 // check is the type of [Rule.Check].

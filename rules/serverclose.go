@@ -25,27 +25,27 @@ var (
 	BoundedWait = Rule{
 		ID: "R16", Req: "R16", Grade: Budget, Clause: "close timeout; RFC 6455, 7.1.1",
 		Text:  "the wait for the peer's Close is bounded",
-		Check: boundedWait,
+		Check: boundedWait, Limit: Profile.CloseLimit,
 	}
 	NotProlonged = Rule{
 		ID: "R17", Req: "R17", Grade: Budget, Clause: "close timeout",
 		Text:  "what the peer sends after the server's Close does not prolong the wait",
-		Check: goneWithin(Profile.CloseLimit),
+		Check: goneWithin(Profile.CloseLimit), Limit: Profile.CloseLimit,
 	}
 	NotBlocked = Rule{
 		ID: "R18", Req: "R18", Grade: Budget, Clause: "close timeout",
 		Text:  "a peer that does not read does not prolong the wait",
-		Check: goneWithin(Profile.CloseLimit),
+		Check: goneWithin(Profile.CloseLimit), Limit: Profile.CloseLimit,
 	}
 	LetsGoAfterClose = Rule{
 		ID: "R19", Req: "R19", Grade: Budget, Clause: "close timeout; RFC 6455, 5.5.1",
 		Text:  "after a Close frame the server process lets go of the socket, whatever the peer does",
-		Check: letsGoAfterClose,
+		Check: letsGoAfterClose, Limit: Profile.CloseLimit,
 	}
 	Terminated = Rule{
 		ID: "R20", Req: "R20", Grade: Budget, Clause: "response limit",
 		Text:  "after a hard kill the server process lets go of the socket at once, whatever the peer does",
-		Check: goneWithin(Profile.ResponseLimit),
+		Check: goneWithin(Profile.ResponseLimit), Limit: Profile.ResponseLimit,
 	}
 	TerminatedSeen = Rule{
 		ID: "R20-seen", Req: "R20", Grade: Info, Clause: "operational",

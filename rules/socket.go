@@ -12,14 +12,34 @@ import (
 // heldSeen says how long the server process held its socket, from the trigger.
 func heldSeen(r *evidence.Record) string {
 	s := r.Socket
-	if s.Held.Censored {
-		return fmt.Sprintf("the server process still held the socket (%s) after %s", s.State, figures.Format(s.Held.Until))
+	until, least := figures.Format(s.Held.Until), s.Held.Until-s.Held.Bound
+	switch {
+	case s.Held.Censored && s.State == "": // a probe tells no state
+		return "the server process still held the socket after " + until
+	case s.Held.Censored:
+		return fmt.Sprintf("the server process still held the socket (%s) after %s", s.State, until)
+	case s.Held.Bound <= narrow:
+		return "the server process held the socket for " + until
+	case least <= 0:
+		return "the server process held the socket for at most " + until
 	}
-	got := "the server process held the socket for " + figures.Format(s.Held.Until)
-	if s.Held.Bound > 100*time.Millisecond { // finwait did not get to look for that long
-		got += ", or up to " + figures.Format(s.Held.Bound) + " less"
-	}
-	return got
+	return fmt.Sprintf("the server process held the socket for at least %s and at most %s", figures.Format(least), until)
+}
+
+// stillHeld reports whether the server process held the socket as long as finwait looked. A probe
+// that was made earlier proves nothing of the time after it.
+func stillHeld(r *evidence.Record) bool {
+	s := r.Socket
+	return s.Observed && s.Held.Censored && (s.By != evidence.Probes || s.Held.Until >= r.Stopped)
+}
+
+// narrow is the error bound up to which a lifetime is told as one figure.
+const narrow = 100 * time.Millisecond
+
+// decides reports whether a lifetime tells if the limit was kept. A limit within a small error
+// bound, one fiftieth of it, was.
+func decides(s evidence.Survival, limit time.Duration) bool {
+	return !s.Censored && s.Until <= limit || surelyBeyond(s, limit) || s.Bound <= max(limit/50, narrow)
 }
 
 // whyUnknown says why it is not known how long the server process held the socket. It is
@@ -43,28 +63,34 @@ func surelyBeyond(s evidence.Survival, limit time.Duration) bool {
 // heldWithin judges how long the server process held the socket, from the trigger.
 func heldWithin(limit func(Profile) time.Duration) check {
 	return func(r *evidence.Record, p Profile) Finding {
-		if why := whyUnknown(r.Socket); why != "" {
+		limit, held := limit(p), r.Socket.Held
+		switch why := whyUnknown(r.Socket); {
+		case why != "":
 			return unmeasured(evidence.Local, why)
+		case held.Censored && held.Until < limit && (r.Socket.By != evidence.Probes || r.Stopped < limit):
+			return moot(heldSeen(r) + ", and the limit is " + figures.Format(limit) + ": raise --patience")
+		case held.Censored && held.Until < limit, !decides(held, limit):
+			return unmeasured(evidence.Local, heldSeen(r)+"; whether it was more than the limit of "+figures.Format(limit)+" is not known")
 		}
-		if r.Socket.Held.Censored && r.Socket.Held.Until < limit(p) {
-			return moot(heldSeen(r) + ", and the limit is " + figures.Format(limit(p)) + ": raise --patience")
-		}
-		want := "the server process holds the socket for at most " + figures.Format(limit(p))
-		return judged(!surelyBeyond(r.Socket.Held, limit(p)), want, heldSeen(r))
+		want := "the server process holds the socket for at most " + figures.Format(limit)
+		return judged(!surelyBeyond(held, limit), want, heldSeen(r))
 	}
 }
 
-// goneWithin judges how long the server process held the socket. Where the socket was not
-// observed, it judges how long TCP stayed open on the wire.
+// goneWithin judges how long the server process held the socket. Where that was not observed,
+// TCP that is still open after the limit is a breach too. Its end does not prove that the process
+// let go of the socket.
 func goneWithin(limit func(Profile) time.Duration) check {
 	held := heldWithin(limit)
 	return func(r *evidence.Record, p Profile) Finding {
-		if r.Socket.Observed || r.Ending == peers.Unseen {
+		switch late := !ended(r) || r.EndedAt > limit(p); {
+		case r.Socket.Observed, r.Ending == peers.Unseen:
 			return held(r, p)
-		}
-		if late := !ended(r) || r.EndedAt > limit(p); late && r.Dropped > 0 {
+		case late && r.Dropped > 0:
 			return unmeasured(evidence.Local, "the peer was dark and could not see whether TCP had ended before: "+endSeen(r))
+		case !late:
+			return unmeasured(evidence.Local, whyUnknown(r.Socket)+"; "+endSeen(r))
 		}
-		return judged(ended(r) && r.EndedAt <= limit(p), "the end of TCP "+within(limit(p)), endSeen(r)+" (the socket was not observed)")
+		return breached("the end of TCP "+within(limit(p)), endSeen(r)+" (the socket was not observed)")
 	}
 }

@@ -143,15 +143,20 @@ func receivedLine(r *evidence.Record, s *scanner) {
 }
 
 // socketLine reads "held for 3s", "held for 3s, 1s less at most", or "still held
-// after 35s in FIN_WAIT2".
+// after 35s in FIN_WAIT2"; behind it may stand "by probes", and then there is no state.
 func socketLine(s *scanner) evidence.Socket {
-	out := evidence.Socket{Observed: true, Accepted: true}
+	out := evidence.Socket{Observed: true, By: evidence.Kernel, Accepted: true}
+	if n := len(s.words); n > 2 && s.words[n-2] == "by" {
+		out.By, s.words = evidence.Witness(s.words[n-1]), s.words[:n-2]
+	}
 	switch s.word() {
 	case "still":
 		s.expect("held", "after")
 		out.Held = evidence.Survival{Until: s.duration(), Censored: true}
-		s.expect("in")
-		out.State = s.word()
+		if out.By == evidence.Kernel {
+			s.expect("in")
+			out.State = s.word()
+		}
 		if !s.done() {
 			s.expect("events", "lost")
 			out.Lost = true
