@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -93,18 +94,25 @@ func EveryoneClosed(code int) Rule {
 
 func crowdReleased(r *evidence.Record, p Profile) Finding {
 	want := "the server process holds each socket for at most " + figures.Format(p.CloseLimit())
-	late := 0
+	late, unknown := 0, ""
 	var last evidence.Survival
 	for _, c := range r.Crowd {
-		if why := whyUnknown(c.Socket); why != "" {
-			return unmeasured(evidence.Local, "of the crowd: "+why)
-		}
-		if surelyBeyond(c.Socket.Held, p.CloseLimit()) {
+		held := c.Socket.Held
+		switch why := whyUnknown(c.Socket); {
+		case why != "":
+			unknown = cmp.Or(unknown, why)
+			continue
+		case !decides(held, p.CloseLimit()):
+			unknown = cmp.Or(unknown, heldSeen(c)+"; whether it was more than the limit of "+figures.Format(p.CloseLimit())+" is not known")
+		case surelyBeyond(held, p.CloseLimit()):
 			late++
 		}
-		if c.Socket.Held.Until > last.Until {
-			last = c.Socket.Held
+		if held.Until > last.Until {
+			last = held
 		}
+	}
+	if late == 0 && unknown != "" {
+		return unmeasured(evidence.Local, "of the crowd: "+unknown)
 	}
 	got := "the last for " + figures.Format(last.Until)
 	if last.Censored {

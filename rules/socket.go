@@ -36,10 +36,13 @@ func stillHeld(r *evidence.Record) bool {
 // narrow is the error bound up to which a lifetime is told as one figure.
 const narrow = 100 * time.Millisecond
 
-// decides reports whether a lifetime tells if the limit was kept. A limit within a small error
-// bound, one fiftieth of it, was.
+// decides reports whether a lifetime tells if the limit was kept. A limit that lies within a small
+// error bound, one fiftieth of it, was.
 func decides(s evidence.Survival, limit time.Duration) bool {
-	return !s.Censored && s.Until <= limit || surelyBeyond(s, limit) || s.Bound <= max(limit/50, narrow)
+	if s.Censored {
+		return s.Until >= limit
+	}
+	return s.Until <= limit || surelyBeyond(s, limit) || s.Bound <= max(limit/50, narrow)
 }
 
 // whyUnknown says why it is not known how long the server process held the socket. It is
@@ -69,7 +72,7 @@ func heldWithin(limit func(Profile) time.Duration) check {
 			return unmeasured(evidence.Local, why)
 		case held.Censored && held.Until < limit && (r.Socket.By != evidence.Probes || r.Stopped < limit):
 			return moot(heldSeen(r) + ", and the limit is " + figures.Format(limit) + ": raise --patience")
-		case held.Censored && held.Until < limit, !decides(held, limit):
+		case !decides(held, limit):
 			return unmeasured(evidence.Local, heldSeen(r)+"; whether it was more than the limit of "+figures.Format(limit)+" is not known")
 		}
 		want := "the server process holds the socket for at most " + figures.Format(limit)
