@@ -123,7 +123,7 @@ func (p *Peer) pauseUntil(ctx context.Context, until time.Time) error {
 	switch {
 	case !errors.Is(err, errOver):
 		return err
-	case until.Before(p.live.deadline):
+	case until.Before(p.live.until()):
 		return nil
 	case p.live.triggered && (!p.live.serverGone || p.live.endIsHidden()):
 		return errCutShort

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -16,7 +17,11 @@ func (GoDark) Do(_ context.Context, p *Peer) error {
 	if err := p.wire.set(goDark); err != nil {
 		return err
 	}
-	p.update(func() { at := p.now(); p.live.dark = &at; p.recording.note(at, Local, EventDark, "gone dark") })
+	p.update(func() {
+		at := p.now()
+		p.live.dark, p.live.wasDark = &at, cmp.Or(p.live.wasDark, &at)
+		p.recording.note(at, Local, EventDark, "gone dark")
+	})
 	return nil
 }
 

@@ -28,7 +28,10 @@ type HalfClose struct {
 }
 
 // Do implements [Step].
-func (s HalfClose) Do(_ context.Context, p *Peer) error {
+func (s HalfClose) Do(ctx context.Context, p *Peer) error {
+	if err := p.beforeFIN(ctx); err != nil {
+		return err
+	}
 	p.update(func() {
 		at := p.now()
 		if p.live.rst == nil && p.live.peerFIN == nil {
@@ -79,7 +82,10 @@ func (p *Peer) closeNotify() {
 type CloseSocket struct{}
 
 // Do implements [Step].
-func (CloseSocket) Do(_ context.Context, p *Peer) error {
+func (CloseSocket) Do(ctx context.Context, p *Peer) error {
+	if p.asksBeforeFIN() && !p.wire.readingStopped.Load() { // what was not read makes close(2) send RST
+		return p.closeVisibly(ctx)
+	}
 	p.update(func() {
 		at := p.now()
 		p.live.socketClosed, p.live.peerFIN = true, &at

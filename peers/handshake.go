@@ -41,6 +41,9 @@ func (s Connect) Do(run context.Context, p *Peer) error {
 		port = map[string]string{"ws": "80", "wss": "443"}[u.Scheme]
 	}
 	prepare := func(fd uintptr) (err error) {
+		p.mu.Lock()
+		p.dialed = time.Now()
+		p.mu.Unlock()
 		if s.ReceiveBuffer > 0 {
 			err = setReceiveBuffer(fd, s.ReceiveBuffer)
 		}
@@ -59,9 +62,14 @@ func (s Connect) Do(run context.Context, p *Peer) error {
 	peer, server := w.addrs()
 	p.update(func() {
 		at := p.now()
+		p.roundTrip = time.Since(p.dialed)
 		p.live.peer, p.live.server, p.live.connected = peer.String(), server.String(), &at
 		p.recording.note(at, Local, EventConnect, "connected")
 	})
+	w.onWrite = p.observeWrite
+	if p.opt.Probe != nil {
+		p.rtoMax = w.set(boundRetransmission)
+	}
 	if p.opt.Connected != nil {
 		p.sight = p.opt.Connected(peer, server)
 	}

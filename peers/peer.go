@@ -68,6 +68,10 @@ type Options struct {
 	// be nil.
 	GivingUp func(ctx context.Context, until time.Time)
 
+	// Probe makes the peer find out whether the server's process still holds the socket; nil: it
+	// does not.
+	Probe *Probe
+
 	Triggered func() // called at the trigger; may be nil
 	Waiting   func() // called when the peer begins to wait for its crowd; may be nil
 
@@ -104,6 +108,9 @@ type Peer struct {
 	wire          *wire       // nil until connected
 	stopAfterFunc func() bool // forgets that the end of the run's context cuts writes
 	sight         ServerSocket
+	dialed        time.Time     // when connect(2) was called last
+	roundTrip     time.Duration // how long that took: an upper bound of one round trip
+	rtoMax        error         // why the retransmission timeout has no bound; nil where a Probe has set it
 	reading       sync.WaitGroup
 	portHolders   []io.Closer // sockets that keep the port from others
 	barrierPassed bool
@@ -148,6 +155,11 @@ func Run(ctx context.Context, script Script, opt Options) *Record {
 	if err == nil && (p.sight.Gone != nil || p.live.serverGone) {
 		err = HoldOpen{}.Do(ctx, p)
 	}
+	if played := err == nil || errors.Is(err, errOver); played {
+		if probeErr := p.probeAt(ctx); probeErr != nil {
+			err = probeErr
+		}
+	}
 	if r := p.opt.Barrier; r != nil && !p.barrierPassed {
 		r.fail(cmp.Or(p.live.commandErr, err, errors.New("it did not wait for them")))
 	}
@@ -163,6 +175,11 @@ func Run(ctx context.Context, script Script, opt Options) *Record {
 		opt.GivingUp(ctx, p.until())
 		// What is asked takes its time, in which the peer looks on; not beyond its patience.
 		stopped = max(stopped, min(p.now(), p.until().Sub(p.start)))
+	}
+	if opt.Probe != nil && (err == nil || errors.Is(err, errOver)) && ctx.Err() == nil {
+		if probeErr := p.probe(ctx); probeErr != nil {
+			err = probeErr
+		}
 	}
 	return p.finish(stopped, cmp.Or(p.live.commandErr, err))
 }
@@ -214,7 +231,7 @@ func (p *Peer) finish(stopped time.Duration, err error) *Record {
 		_ = port.Close()
 	}
 	r := p.snapshot()
-	r.Stopped, r.GaveUp = stopped, gaveUp
+	r.Stopped, r.GaveUp, r.looks = stopped, gaveUp, p.lookAtWire()
 	if err != nil && !errors.Is(err, errOver) {
 		r.Failure = AsShortage(err)
 		r.Err = r.Failure.Error()

@@ -49,6 +49,7 @@ const (
 	EventDark        EventKind = "dark"         // from now on the kernel drops what the server sends
 	EventDarkEnd     EventKind = "dark-end"     // it no longer does
 	EventForgotten   EventKind = "forgotten"    // the peer's kernel has forgotten the connection
+	EventProbe       EventKind = "probe"        // the peer asks whether the server's process holds its socket, see [Probe]; or what it found out
 )
 
 // Event is one line of the trace.
@@ -130,7 +131,7 @@ type Record struct {
 	Triggered    bool      // false: the script ended before its trigger; times are then since Start
 	Refused      bool      // the connection that ConnectAfter wanted was refused
 
-	// CutShort is the step that the patience ended in, with those behind it, which
+	// CutShort is the step that the patience, or a [Probe], ended in, with those behind it, which
 	// the peer never came to; empty: the script was played to its end, or the
 	// server ended it.
 	CutShort Script
@@ -175,6 +176,8 @@ type Record struct {
 	Stopped time.Duration
 	Err     string // why the script could not be carried out; empty if it was
 	Failure error  // the same; a [Shortage] where the server has no part in it
+
+	looks []Look
 }
 
 // BothClosed returns when the later of the two first Close frames passed, and
@@ -222,6 +225,10 @@ func (r *Record) shift(by time.Duration) {
 	}
 	for i := range r.Trace {
 		r.Trace[i].At -= by
+	}
+	for i := range r.looks {
+		r.looks[i].Asked -= by
+		r.looks[i].Answered -= by
 	}
 	for text := range r.FirstAt {
 		r.FirstAt[text] -= by

@@ -145,13 +145,6 @@ func bind(fd int, address unix.Sockaddr) error {
 	return unix.Bind(fd, address)
 }
 
-// unacked tells how many sent bytes the server's kernel has not acknowledged
-// (SIOCOUTQ in tcp(7)).
-func unacked(fd uintptr) (int, error) {
-	n, err := unix.IoctlGetInt(int(fd), unix.TIOCOUTQ)
-	return n, os.NewSyscallError("ioctl SIOCOUTQ", err)
-}
-
 // Dark tells why no peer can go dark on this host; nil: one can, without privilege. It
 // tries on a socket of its own.
 func Dark() error { return onNewSocket(goDark) }

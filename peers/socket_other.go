@@ -29,7 +29,6 @@ func drops(uintptr) (uint32, error)       { return 0, unsupported("count dropped
 func dropFIN(uintptr) error               { return unsupported("drop FIN") }
 func forget(uintptr) error                { return unsupported("forget a connection") }
 func keepPort(uintptr) (io.Closer, error) { return nil, unsupported("share a port") }
-func unacked(uintptr) (int, error)        { return 0, unsupported("ask for what is not acknowledged") }
 
 // Dark tells why no peer can go dark on this host.
 func Dark() error { return goDark(0) }

@@ -32,6 +32,7 @@ type state struct {
 	serverGone            bool           // the server's socket is gone: ServerSocket.Gone was closed
 
 	peerFIN, peerRST, dark *time.Duration // of the peer
+	wasDark                *time.Duration // when the peer went dark first
 	dropped                uint32         // segments that the kernel dropped while the peer was dark
 	socketClosed           bool           // the peer closed its own descriptor
 
@@ -53,6 +54,12 @@ type state struct {
 	noPong       bool
 	partialFrame Frame  // by SendPart
 	unsent       []byte // the end of partialFrame; not nil: the peer stands inside a frame
+
+	probeAt   time.Time      // when the peer breaks off its script and asks; zero: it does not
+	probed    bool           // it has asked, or tried to
+	askedData *time.Duration // when it sent the byte of a probe
+	looks     []Look         // of the probe
+	writes    writes
 
 	commandsRunning int   // that Ask has started
 	commandErr      error // why one of them failed

@@ -52,6 +52,9 @@ func (p *Peer) setTrigger(at time.Time) {
 	p.update(func() {
 		p.live.trigger, p.live.triggered = at.Sub(p.start), true
 		p.live.deadline = p.start.Add(p.live.trigger + p.opt.Patience)
+		if p.opt.Probe != nil && p.opt.Probe.At > 0 {
+			p.live.probeAt = at.Add(p.opt.Probe.At)
+		}
 	})
 }
 

@@ -53,11 +53,18 @@ func (p *Peer) onGone() time.Time {
 	return p.until()
 }
 
-// until is the deadline in force.
+// until is the deadline in force; where a [Probe] breaks off the script, that instant.
 func (p *Peer) until() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.live.deadline
+	return p.live.until()
+}
+
+func (s *state) until() time.Time {
+	if s.probeAt.IsZero() {
+		return s.deadline
+	}
+	return earlier(s.deadline, s.probeAt)
 }
 
 // update changes what await looks at.

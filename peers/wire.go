@@ -23,6 +23,9 @@ type wire struct {
 	top   net.Conn // what carries the frames: the tap, or TLS over it
 	onEnd func(how Ending, kind EventKind, what string)
 
+	onWrite func()                 // called before data or FIN is sent; nil until connected
+	onData  atomic.Pointer[func()] // called when data has come; nil: nobody asks
+
 	finSent        atomic.Bool // by the peer, or its descriptor is closed: an EPIPE is then its own doing
 	readingStopped atomic.Bool
 	keepBack       atomic.Int32                // bytes that the next write leaves out: a TLS record is cut
@@ -72,6 +75,9 @@ func (t tap) Read(b []byte) (int, error) {
 		if err != nil {
 			t.dateError(err)
 		}
+		if f := t.onData.Load(); f != nil && n > 0 {
+			(*f)()
+		}
 		return n, err
 	}
 	t.watch()
@@ -93,6 +99,9 @@ func (w *wire) pauseRead(d time.Duration) bool {
 
 // Write writes to TCP.
 func (t tap) Write(b []byte) (int, error) {
+	if t.onWrite != nil {
+		t.onWrite()
+	}
 	kept := min(int(t.keepBack.Swap(0)), len(b))
 	n, err := t.TCPConn.Write(b[:len(b)-kept])
 	if err != nil {
@@ -160,6 +169,7 @@ func (w *wire) closeNotify() error {
 
 // halfClose sends FIN.
 func (w *wire) halfClose() error {
+	w.onWrite()
 	w.finSent.Store(true)
 	return w.CloseWrite()
 }
@@ -250,3 +260,5 @@ func (w *wire) dropped() (n uint32, err error) {
 	w.control(func(fd uintptr) { n, err = drops(fd) })
 	return n, err
 }
+
+func isPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
