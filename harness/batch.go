@@ -18,11 +18,16 @@ type Options struct {
 	AtOnce int                   // how many plays run at the same time; 0: all
 	Repeat int                   // how often each scenario is played; 0: once
 	Known  []*rules.KnownFailure // breaches that are expected, and excused
+
+	Witness        WitnessMode // who tells how long the server's process holds its sockets
+	Witnesses      int         // how many further peers play a script and ask on the wire, at most; 0: WitnessesDefault
+	MaxConnections int         // how many connections are open at the same time, at most, crowds aside; 0: MaxConnectionsDefault for the witnesses
 }
 
 // Batch is a handle on a run that was started.
 type Batch struct {
 	run   *Run
+	notes []string
 	board *board
 	ended chan struct{} // closed when the run is complete
 
@@ -43,6 +48,9 @@ func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Opti
 	if plays := o.Repeat * len(scenarios); o.AtOnce <= 0 || o.AtOnce > plays {
 		o.AtOnce = plays
 	}
+	if o.MaxConnections > 0 { // half of them are left for the witnesses
+		o.AtOnce = min(o.AtOnce, max(1, o.MaxConnections/2))
+	}
 	run := &Run{Target: t.String(), Profile: profile, Started: time.Now()}
 	if len(profile.Weights) > 0 {
 		run.Notes = append(run.Notes, "rules with a weight of their own: "+profile.Weights.String())
@@ -61,6 +69,7 @@ func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Opti
 	}
 	run.Notes = append(run.Notes, pool.notes...)
 	e := newEndpoint(newCommon(profile, commands), pool.sharedTarget())
+	e.witnessing = newWitnessing(t, scenarios, o)
 	tearDown := func() {
 		run.Output = pool.end()
 		e.end()
@@ -76,8 +85,8 @@ func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Opti
 		tearDown()
 		return nil, err
 	}
-	run.Notes, run.Has = append(run.Notes, notes...), e.has
-	b := &Batch{run: run, board: board, ended: make(chan struct{}), correctable: e.has[evidence.CanEvents] || len(o.Known) > 0}
+	run.Notes, run.Has = append(append(run.Notes, notes...), e.witnessingNotes(scenarios, o)...), e.has
+	b := &Batch{run: run, notes: slices.Clone(run.Notes), board: board, ended: make(chan struct{}), correctable: e.has[evidence.CanEvents] || len(o.Known) > 0}
 	ctx, endRun := context.WithCancelCause(ctx)
 	p := &player{shared: e, pool: pool, known: o.Known, atOnce: o.AtOnce, endRun: endRun}
 	s := newSchedule(scenarios, pool.hasOwnServers)
@@ -90,6 +99,9 @@ func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Opti
 			run.Stopped = err.Error()
 		} else {
 			failStaleEntries(board, o.Known)
+		}
+		if note := e.admission.note(); note != "" {
+			run.Notes = append(run.Notes, note)
 		}
 		endRun(nil)
 		tearDown()
@@ -125,7 +137,7 @@ func checkSelection(t *servers.Target, scenarios []*Scenario) (rules.Profile, er
 func (b *Batch) Target() string { return b.run.Target }
 
 // Notes returns what the reader of the results must know beforehand.
-func (b *Batch) Notes() []string { return b.run.Notes }
+func (b *Batch) Notes() []string { return b.notes }
 
 // Results returns a channel of every result, in the order in which they come. Results that are
 // [Result.Corrected] follow at the end, and then the channel is closed. It is buffered for all

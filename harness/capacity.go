@@ -18,6 +18,11 @@ const (
 // checkCapacity returns an error of one line if this host has not the files and ports for the
 // plays that may be under way at the same time.
 func checkCapacity(t *servers.Target, scenarios []*Scenario, o Options) error {
+	return checkCapacityFor(t, scenarios, o, 0)
+}
+
+// checkCapacityFor is [checkCapacity] with so many witnesses at the same time.
+func checkCapacityFor(t *servers.Target, scenarios []*Scenario, o Options, witnesses int) error {
 	// For each play on the shared server, and on a server of its own: how many peers it has.
 	var shared, own []int
 	keptPorts := 0 // how many peers keep their ports
@@ -38,7 +43,7 @@ func checkCapacity(t *servers.Target, scenarios []*Scenario, o Options) error {
 		return sizes[:min(n, len(sizes))]
 	}
 	own = largest(own, serversAtOnce(len(own)/o.Repeat))
-	connections, processes := 0, 0
+	connections, processes := witnesses, 0
 	for _, size := range largest(slices.Concat(shared, own), o.AtOnce) {
 		connections += size
 	}

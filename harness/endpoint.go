@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,7 +25,9 @@ type common struct {
 	profile  rules.Profile
 	commands *process.Commands // runs the user's command lines
 	turns    turns
-	crowds   sync.Mutex // held while a crowd opens its connections
+	witnessing
+	admission admission
+	crowds    sync.Mutex // held while a crowd opens its connections
 
 	has         map[evidence.Capability]bool
 	falseClaims map[evidence.Capability]string // for each command that is claimed and not obeyed: what was seen
@@ -50,11 +51,14 @@ func newEndpoint(c *common, server *servers.Target) *endpoint {
 	}}
 }
 
-// play runs the scenario's script and those of its crowd at the same time, and blocks until all
-// are over. token returns the name of a connection for each peer, which may be empty.
+// play runs the scenario's script and those of its crowd, or of its witnesses, at the same time, and
+// blocks until all are over. token returns the name of a connection for each peer, which may be empty.
 func (e *endpoint) play(
 	ctx context.Context, s *Scenario, token func() string, barrier *peers.Barrier,
 ) *evidence.Record {
+	if len(s.Crowd) == 0 && !s.Stops && e.asksTheWire() {
+		return e.playWitnessed(ctx, s, token())
+	}
 	var members []Crowd
 	for _, c := range s.Crowd {
 		members = append(members, slices.Repeat([]Crowd{c}, c.Count)...)
@@ -69,9 +73,17 @@ func (e *endpoint) play(
 		running.Go(func() {
 			crowd[i] = e.peer(ctx, member.Script, "", token(), barrier)
 			crowd[i].Kind = member.Kind
+			e.addWire(crowd[i], member.Script)
 		})
 	}
-	rec := e.peer(ctx, s.Script, s.Query, token(), barrier)
+	play := func() *evidence.Record { return e.peer(ctx, s.Script, s.Query, token(), barrier) }
+	var rec *evidence.Record
+	if len(members) > 0 { // a peer that comes later than the others of its crowd has missed them
+		rec = play()
+	} else {
+		rec = e.admission.run(ctx, play)
+	}
+	e.addWire(rec, s.Script)
 	running.Wait()
 	rec.Crowd = crowd
 	for _, r := range crowd { // the first failure of the crowd counts as that of the scenario
@@ -92,15 +104,16 @@ func (e *endpoint) peer(
 	defer done()
 	var watch *sockets.Watch
 	opt := e.options(0, e.profile.Patience)
-	opt.Query, opt.Barrier = query, barrier
+	opt.Barrier = barrier
 	lines := e.contract.CommandLines(token, e.stop)
 	lines.Into(&opt)
 	var eventsBeforeRST evidence.AppEvents // those that came before the RST with which the peer gives up
 	if token != "" {
 		opt.GivingUp = func(ctx context.Context, until time.Time) { eventsBeforeRST = e.events(ctx, token, until) }
 	}
-	if token != "" && (e.has[evidence.CanEvents] || opt.Command != nil) {
-		opt.Query = strings.TrimPrefix(query+"&finwait="+token, "&")
+	opt.Query = e.query(query, token, opt.Command != nil)
+	if e.asksTheWire() {
+		opt.Probe = &peers.Probe{}
 	}
 	opt.Connected = func(peer, server netip.AddrPort) peers.ServerSocket {
 		if !e.has[evidence.Local] {
@@ -136,15 +149,25 @@ func (e *endpoint) probe(ctx context.Context) evidence.Liveness {
 	}
 	steps = append(steps, peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
 	defer e.turns.wait()()
-	start := time.Now()
-	rec := peers.Run(ctx, peers.Opened(steps...), e.options(e.profile.CloseTimeout, servers.ProbePatience))
-	took := time.Since(start)
-	if rec.Triggered {
-		took = rec.Trigger.Sub(start)
-	}
+	var took time.Duration
+	rec := e.admission.run(ctx, func() *evidence.Record {
+		start := time.Now()
+		rec := peers.Run(ctx, peers.Opened(steps...), e.options(e.profile.CloseTimeout, servers.ProbePatience))
+		if took = time.Since(start); rec.Triggered {
+			took = rec.Trigger.Sub(start)
+		}
+		return &evidence.Record{Record: rec}
+	})
 	short := errors.As(rec.Failure, new(*peers.Shortage))
-	tried := ctx.Err() == nil && !short
-	return evidence.Liveness{Tried: tried, Short: short, OK: rec.Err == "", Took: took, Err: rec.Err}
+	status, busy := busyStatus(rec.Record)
+	out := evidence.Liveness{Short: short, OK: rec.Err == "", Took: took, Err: rec.Err}
+	switch {
+	case ctx.Err() != nil:
+		out.Err = ""
+	case !short && !(busy && status.Status == http.StatusTooManyRequests):
+		out.Tried = true
+	}
+	return out
 }
 
 func (e *endpoint) options(setup, patience time.Duration) peers.Options {

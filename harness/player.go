@@ -132,6 +132,7 @@ func (p *player) playAndProbe(ctx context.Context, e *endpoint, r *Result, barri
 				r.Missing = append(r.Missing, c)
 			}
 		}
+	case r.skipIfBusy():
 	case r.Record.Err != "":
 		r.Verdict, r.Err = Errored, r.Record.Err
 	case r.skipIfCutShort():

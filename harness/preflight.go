@@ -52,6 +52,8 @@ func (e *endpoint) preflight(ctx context.Context, wanted func(evidence.Capabilit
 		return nil, err
 	}
 	switch {
+	case e.mode == WitnessProbes:
+		e.notObserved = "the kernel is not asked for the server's sockets, because only the wire is to tell"
 	case watch == nil:
 		e.notObserved = "server sockets are not observed: " + e.notObserved
 	case watch.Lifetime().Accepted.IsZero():

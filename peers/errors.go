@@ -51,9 +51,22 @@ func (e *SilentError) Error() string { return fmt.Sprintf("the server said nothi
 type StatusError struct {
 	Status int
 	URI    string // that was asked for, without secrets
+
+	// RetryAfter is how long the server asks to wait (RFC 9110, 10.2.3); 0: it does not say, or
+	// gives a date.
+	RetryAfter time.Duration
+}
+
+// Busy reports whether the server may take the connection later: 429 (RFC 6585, 4) or 503 (RFC
+// 9110, 15.6.4).
+func (e *StatusError) Busy() bool {
+	return e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable
 }
 
 func (e *StatusError) Error() string {
+	if e.Busy() {
+		return fmt.Sprintf("the server answered HTTP %d: it takes no more connections for now", e.Status)
+	}
 	return fmt.Sprintf("the server answered HTTP %d instead of 101 (no WebSocket at %s?)", e.Status, e.URI)
 }
 

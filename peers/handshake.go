@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -280,6 +281,15 @@ func (p *Peer) receive(at time.Duration, b []byte) {
 	}
 }
 
+// retryAfter reads the header's seconds, an hour at most; 0: it has none.
+func retryAfter(h http.Header) time.Duration {
+	n, err := strconv.Atoi(h.Get("Retry-After"))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return time.Duration(min(n, 3600)) * time.Second
+}
+
 // checkResponse judges the response as a client must (RFC 6455, 4.1). The status
 // is 0 where it is not HTTP.
 func (o *Options) checkResponse(response []byte, key string) (status int, err error) {
@@ -295,7 +305,7 @@ func (o *Options) checkResponse(response []byte, key string) (status int, err er
 	case key == "":
 		err = errors.New("the server sent a response before it had a request")
 	case status != http.StatusSwitchingProtocols:
-		err = &StatusError{status, secret.Mask(o.URL.RequestURI())}
+		err = &StatusError{status, secret.Mask(o.URL.RequestURI()), retryAfter(h)}
 	case resp.ProtoMajor != 1 || resp.ProtoMinor < 1:
 		err = fmt.Errorf("the 101 response is %s, not HTTP/1.1 (RFC 6455, 4.2.2)", resp.Proto)
 	default:

@@ -14,6 +14,8 @@ var Alive = Rule{
 		switch {
 		case r.Alive.Short:
 			f.Outcome, f.Got = Moot, "not tried: "+r.Alive.Err
+		case !r.Alive.Tried && r.Alive.Err != "":
+			f.Outcome, f.Got = Moot, "not known: "+r.Alive.Err
 		case !r.Alive.Tried:
 			f.Outcome, f.Got = Moot, "not tried: the run was ending"
 		case !r.Alive.OK:

@@ -18,23 +18,23 @@ func heldSeen(r *evidence.Record) string {
 		return "the server process still held the socket after " + until
 	case s.Held.Censored:
 		return fmt.Sprintf("the server process still held the socket (%s) after %s", s.State, until)
-	case s.Held.Bound <= narrow:
+	case s.Held.Bound <= max(s.Held.Until/100, narrow):
 		return "the server process held the socket for " + until
 	case least <= 0:
-		return "the server process held the socket for at most " + until
+		return "the server process let go of the socket within " + until
 	}
-	return fmt.Sprintf("the server process held the socket for at least %s and at most %s", figures.Format(least), until)
+	return fmt.Sprintf("the server process let go of the socket between %s and %s", figures.Format(least), until)
 }
 
-// stillHeld reports whether the server process held the socket as long as finwait looked. A probe
-// that was made earlier proves nothing of the time after it.
+// stillHeld reports whether the server process held the socket as long as finwait looked, as far as
+// is known. After a peer's own FIN no probe tells.
 func stillHeld(r *evidence.Record) bool {
 	s := r.Socket
-	return s.Observed && s.Held.Censored && (s.By != evidence.Probes || s.Held.Until >= r.Stopped)
+	return s.Observed && s.Held.Censored && (s.By != evidence.Probes || r.GaveUp)
 }
 
-// narrow is the error bound up to which a lifetime is told as one figure.
-const narrow = 100 * time.Millisecond
+// narrow is an error bound up to which a lifetime is told as one figure, whatever its share is.
+const narrow = 50 * time.Millisecond
 
 // decides reports whether a lifetime tells if the limit was kept. A limit that lies within a small
 // error bound, one fiftieth of it, was.
@@ -42,7 +42,7 @@ func decides(s evidence.Survival, limit time.Duration) bool {
 	if s.Censored {
 		return s.Until >= limit
 	}
-	return s.Until <= limit || surelyBeyond(s, limit) || s.Bound <= max(limit/50, narrow)
+	return s.Until <= limit || surelyBeyond(s, limit) || s.Bound <= max(limit/50, 2*narrow)
 }
 
 // whyUnknown says why it is not known how long the server process held the socket. It is
@@ -70,7 +70,7 @@ func heldWithin(limit func(Profile) time.Duration) check {
 		switch why := whyUnknown(r.Socket); {
 		case why != "":
 			return unmeasured(evidence.Local, why)
-		case held.Censored && held.Until < limit && (r.Socket.By != evidence.Probes || r.Stopped < limit):
+		case held.Censored && held.Until < limit && (r.Socket.By != evidence.Probes || p.Patience < limit):
 			return moot(heldSeen(r) + ", and the limit is " + figures.Format(limit) + ": raise --patience")
 		case !decides(held, limit):
 			return unmeasured(evidence.Local, heldSeen(r)+"; whether it was more than the limit of "+figures.Format(limit)+" is not known")

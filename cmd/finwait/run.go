@@ -69,6 +69,9 @@ processes of their own.`,
 			if err := within(options.Repeat, 1, mostAtOnce); err != nil {
 				return fmt.Errorf("--repeat %w", err)
 			}
+			if err := checkWitnesses(options); err != nil {
+				return err
+			}
 			embedded := len(args) == 0 && p.line == ""
 			if len(args) == 0 {
 				args = []string{ownURL()}
@@ -108,6 +111,7 @@ processes of their own.`,
 	f.IntVar(&options.AtOnce, "at-once", 0, "how many scenarios run at the same time (default all); 1 shows which one kills a server")
 	f.IntVar(&options.Repeat, "repeat", 1, "how often each scenario is played; its verdict is the worst, and a survival "+
 		"curve is drawn; of the servers that finwait starts for single plays, a bounded number run at the same time")
+	addWitnesses(c, &options)
 	files.add(c)
 	f.Lookup("markdown").Usage += "; a longer one is also appended to the file that $GITHUB_STEP_SUMMARY names"
 	f.BoolVarP(&verbose, "verbose", "v", false, "show passes and traces too")

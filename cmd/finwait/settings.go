@@ -54,9 +54,12 @@ func give(f *pflag.Flag, text string, taken bool) error {
 	case "crowd", "repeat":
 		n, _ := strconv.Atoi(f.Value.String()) // it has been read
 		return within(n, 1, mostAtOnce)
-	case "at-once":
+	case "at-once", "max-connections":
 		n, _ := strconv.Atoi(f.Value.String())
 		return within(n, 0, mostPeers)
+	case "witnesses":
+		n, _ := strconv.Atoi(f.Value.String())
+		return within(n, 1, mostWitnesses)
 	case "ca":
 		if taken && text != "" {
 			_, err := flags.Authorities(text)

@@ -1,0 +1,122 @@
+package harness
+
+import (
+	"slices"
+	"time"
+
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/rules"
+)
+
+const (
+	// firstLook is when the first witness asks. Most servers have let go by then, and need no other.
+	firstLook = 300 * time.Millisecond
+	// fine is an interval that needs no more looks, as is one of a tenth of the lifetime.
+	fine = 500 * time.Millisecond
+	// refinements is how many witnesses ask within an interval that is not fine.
+	refinements = 3
+	// overtime is by how much longer than the patience a survey may take.
+	overtime = time.Second
+	// lastLook is how long before the end of the patience the last witness asks.
+	lastLook = 200 * time.Millisecond
+	// returning is how long before a limit a witness that was dark asks as well: its answer may
+	// take so long, because what it sent in the dark is sent again first.
+	returning = 1200 * time.Millisecond
+)
+
+// timers are where looks tell most: on both sides of the close timeouts that libraries have, which
+// are 30, 10, 5 and 20 s. The first are the most useful.
+func timers() []time.Duration {
+	var out []time.Duration
+	for _, seconds := range []float64{30.5, 29.5, 10.5, 5.5, 20.5, 15.5, 2, 9.5, 4.5, 19.5} {
+		out = append(out, time.Duration(seconds*float64(time.Second)))
+	}
+	return out
+}
+
+// survey plans when witnesses ask whether the server's process still holds the socket of a peer
+// that keeps its end open. It knows no network. All times are since the trigger.
+type survey struct {
+	limits   []time.Duration // a look at each of them decides a rule
+	patience time.Duration
+	budget   int // so many looks may still be planned
+
+	looks            []peers.Look
+	planned          []time.Duration
+	widened, refined bool
+}
+
+// newSurvey returns the survey for a scenario, with so many witnesses at most.
+func newSurvey(s *Scenario, p rules.Profile, witnesses int) *survey {
+	out := &survey{patience: p.Patience, budget: witnesses}
+	for _, r := range s.Rules {
+		if r.Limit == nil || r.Limit(p) == 0 {
+			continue
+		}
+		if hasStep[peers.GoDark](s.Script) {
+			out.limits = append(out.limits, r.Limit(p)-returning)
+		}
+		out.limits = append(out.limits, r.Limit(p))
+	}
+	return out
+}
+
+// next returns when further witnesses shall ask; elapsed is how long the survey has taken, and
+// pending how many witnesses have not told yet. It returns nothing while there is nothing to plan.
+func (v *survey) next(elapsed time.Duration, pending int) []time.Duration {
+	held := v.held()
+	enough := v.budget >= refinements || v.budget > 0 && pending == 0 // for a refinement: some may be withdrawn yet
+	switch {
+	case len(v.planned) == 0:
+		return v.plan(firstLook)
+	case !v.letGo() && !v.widened && len(v.looks) > 0:
+		v.widened = true
+		return v.plan(slices.Concat(v.limits, []time.Duration{v.patience - lastLook}, timers())...)
+	case v.letGo() && !v.refined && !v.isFine() && enough && elapsed+held.Until <= v.patience+overtime:
+		v.refined = true
+		var at []time.Duration
+		for i := range refinements {
+			at = append(at, held.Until-held.Bound+held.Bound*time.Duration(i+1)/(refinements+1))
+		}
+		return v.plan(at...)
+	}
+	return nil
+}
+
+// plan notes those of the times that there is a witness for, within the patience, and returns them.
+func (v *survey) plan(at ...time.Duration) (out []time.Duration) {
+	for _, t := range at {
+		if v.budget > 0 && t > 0 && t < v.patience && !slices.Contains(v.planned, t) {
+			v.planned, out = append(v.planned, t), append(out, t)
+			v.budget--
+		}
+	}
+	return out
+}
+
+func (v *survey) held() evidence.Survival { return evidence.Combine(slices.Clone(v.looks)).Held }
+
+// letGo reports whether it is known by when the process had let go.
+func (v *survey) letGo() bool {
+	held := v.held()
+	return held.Until > 0 && !held.Censored
+}
+
+func (v *survey) isFine() bool {
+	held := v.held()
+	return v.letGo() && held.Bound <= max(fine, held.Until/10)
+}
+
+// withdraw gives back the look of a witness that has not asked.
+func (v *survey) withdraw() { v.budget++ }
+
+// needs reports whether a look at this time can still tell something.
+func (v *survey) needs(at time.Duration) bool {
+	return !v.letGo() || at < v.held().Until && !v.isFine()
+}
+
+// hasStep reports whether a script has a step of the type.
+func hasStep[S peers.Step](script peers.Script) bool {
+	return slices.ContainsFunc(script, func(step peers.Step) bool { _, is := step.(S); return is })
+}

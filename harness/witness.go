@@ -1,0 +1,226 @@
+package harness
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/finwait/finwait/contract"
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/servers"
+)
+
+// A witness is a further peer: it plays the script of a scenario at the same time as the peer that
+// is judged, and asks once, by a probe on the wire, whether the server's process still holds the
+// socket. Each asks at another time, because a probe disturbs what it looks at.
+
+// WitnessMode says who tells how long the server's process holds its sockets.
+type WitnessMode string
+
+// The modes.
+const (
+	WitnessAuto     WitnessMode = ""         // the kernel or an observer, and the wire where neither is there
+	WitnessKernel   WitnessMode = "kernel"   // the server's kernel alone
+	WitnessProbes   WitnessMode = "probes"   // the wire alone
+	WitnessObserver WitnessMode = "observer" // an observer beside the server alone
+	WitnessAll      WitnessMode = "all"      // all that are there, so that they can be compared
+)
+
+// The defaults of [Options].
+const (
+	WitnessesDefault      = 8
+	MaxConnectionsDefault = 1000
+)
+
+// witnessing says which witnesses a run has.
+type witnessing struct {
+	mode        WitnessMode
+	perScenario int
+	slots       chan struct{} // has one element for each witness that is connected
+}
+
+func newWitnessing(t *servers.Target, scenarios []*Scenario, o Options) witnessing {
+	slots := max(0, cmp.Or(o.MaxConnections, MaxConnectionsDefault)-o.AtOnce)
+	for slots > 0 && checkCapacityFor(t, scenarios, o, slots) != nil {
+		slots /= 2
+	}
+	return witnessing{mode: o.Witness, perScenario: cmp.Or(o.Witnesses, WitnessesDefault), slots: make(chan struct{}, slots)}
+}
+
+// asksTheWire reports whether probes tell how long the server's process holds its sockets.
+func (e *endpoint) asksTheWire() bool {
+	switch e.mode {
+	case WitnessProbes, WitnessAll:
+		return true
+	case WitnessAuto:
+		return !e.has[evidence.Local]
+	}
+	return false
+}
+
+// witnessingNotes say what the reader of the results must know of the witnesses.
+func (e *endpoint) witnessingNotes(scenarios []*Scenario, o Options) (notes []string) {
+	if !e.asksTheWire() {
+		return nil
+	}
+	witnesses := 0
+	for _, s := range scenarios {
+		switch {
+		case len(s.Crowd) > 0 || s.Stops:
+		case roleOf(s.Script) == byTimetable:
+			witnesses += e.perScenario
+		case roleOf(s.Script) == beforeFIN:
+			witnesses++
+		}
+	}
+	return append(notes, fmt.Sprintf("how long the server's process holds its sockets is asked on the wire, by further peers: "+
+		"%d at most, of %d connections at the same time", witnesses*o.Repeat, o.AtOnce+cap(e.slots)))
+}
+
+// errNotNeeded ends a witness whose answer is known already.
+var errNotNeeded = errors.New("another witness has told it")
+
+// role is how a scenario can be witnessed. It depends on how the peer ends TCP.
+type role int
+
+const (
+	unseen      role = iota // nobody can tell: the peer resets, or forgets, the connection
+	byItself                // the peer sends FIN first, and the server's FIN is the end
+	beforeFIN               // one witness asks before the peer's FIN, which ends all asking
+	byTimetable             // the peer keeps its end open, and a survey says when witnesses ask
+)
+
+func roleOf(script peers.Script) role {
+	switch {
+	case hasStep[peers.Reset](script), hasStep[peers.Forget](script):
+		return unseen
+	case hasStep[peers.HalfClose](script), hasStep[peers.SendLast](script):
+		return byItself
+	case hasStep[peers.Finish](script), hasStep[peers.CloseSocket](script):
+		return beforeFIN
+	}
+	return byTimetable
+}
+
+// testimony is what a witness tells.
+type testimony struct {
+	at        time.Duration // when it was to ask; 0: before its FIN
+	looks     []peers.Look
+	notNeeded bool // it was ended before it asked
+}
+
+// playWitnessed plays the script of a scenario that has no crowd, and that of its witnesses, at
+// the same time. It returns when all are over.
+func (e *endpoint) playWitnessed(ctx context.Context, s *Scenario, token string) *evidence.Record {
+	played := make(chan *evidence.Record, 1)
+	play := func() *evidence.Record { return e.peer(ctx, s.Script, s.Query, token, nil) }
+	go func() { played <- e.admission.run(ctx, play) }()
+	start, role, told := time.Now(), roleOf(s.Script), make(chan testimony)
+	asking := map[time.Duration]context.CancelCauseFunc{}
+	send := func(at time.Duration, probe peers.Probe) {
+		witness, cancel := context.WithCancelCause(ctx)
+		asking[at] = cancel
+		go func() { told <- e.witness(witness, s, probe) }()
+	}
+	v := newSurvey(s, e.profile, e.perScenario)
+	if role == beforeFIN {
+		send(0, peers.Probe{BeforeFIN: true})
+	}
+	var rec *evidence.Record
+	for rec == nil || len(asking) > 0 {
+		if role == byTimetable {
+			for _, at := range v.next(time.Since(start), len(asking)) {
+				send(at, peers.Probe{At: at})
+			}
+		}
+		select {
+		case rec = <-played:
+			v.looks = append(v.looks, rec.Looks()...)
+			if !rec.Triggered { // the others will fare no better
+				v.budget = 0
+			}
+		case t := <-told:
+			asking[t.at](nil)
+			delete(asking, t.at)
+			v.looks = append(v.looks, t.looks...)
+			if t.notNeeded {
+				v.withdraw()
+			}
+		}
+		for at, cancel := range asking {
+			if rec != nil && !rec.Triggered || at > 0 && !v.needs(at) {
+				cancel(errNotNeeded)
+			}
+		}
+	}
+	rec.Socket = withWire(rec.Socket, v.looks, role)
+	return rec
+}
+
+// witness plays the script of a scenario once more, with a probe.
+func (e *endpoint) witness(ctx context.Context, s *Scenario, probe peers.Probe) testimony {
+	unknown := func(why string) testimony {
+		return testimony{probe.At, []peers.Look{{Asked: probe.At, Answered: probe.At, State: peers.Unknown, How: why}}, false}
+	}
+	select {
+	case e.slots <- struct{}{}:
+		defer func() { <-e.slots }()
+	default:
+		return unknown("no connection was left for it: raise --max-connections")
+	}
+	e.admission.wait(ctx)
+	done := e.turns.wait()
+	defer done()
+	opt := e.options(0, e.profile.Patience)
+	token := contract.NewToken()
+	lines := e.contract.CommandLines(token, nil)
+	lines.Into(&opt)
+	opt.Query, opt.Probe = e.query(s.Query, token, opt.Command != nil), &probe
+	opt.Triggered = func() { time.AfterFunc(reactionTime, done) }
+	rec := peers.Run(ctx, s.Script, opt)
+	notNeeded := errors.Is(context.Cause(ctx), errNotNeeded)
+	if status, busy := busyStatus(rec); busy {
+		e.admission.holdBack(status.RetryAfter)
+	}
+	if rec.Err != "" && !notNeeded {
+		return unknown(rec.Err)
+	}
+	return testimony{probe.At, rec.Looks(), notNeeded}
+}
+
+// query is the query of a connection that has a token, which names it to the application. Without
+// the contract nobody asks for it, and the query stays the scenario's.
+func (e *endpoint) query(query, token string, byCommand bool) string {
+	if token == "" || !e.has[evidence.CanEvents] && !byCommand {
+		return query
+	}
+	return strings.TrimPrefix(query+"&finwait="+token, "&")
+}
+
+// addWire adds to the socket of a peer without witnesses what that peer itself saw on the wire.
+func (e *endpoint) addWire(r *evidence.Record, script peers.Script) {
+	if e.asksTheWire() {
+		r.Socket = withWire(r.Socket, r.Looks(), roleOf(script))
+	}
+}
+
+// withWire adds what the wire shows to what the server's kernel, or an observer, tells of a socket.
+// Where neither tells, the wire's word counts.
+func withWire(kernel evidence.Socket, looks []peers.Look, role role) evidence.Socket {
+	wire := evidence.Combine(looks)
+	switch {
+	case kernel.Observed:
+		kernel.Others = append(kernel.Others, wire)
+		return kernel
+	case wire.Observed:
+		return wire
+	case role == unseen:
+		wire.Why = "after the RST of the peer only the server's kernel can tell"
+	}
+	wire.Why = strings.TrimPrefix(kernel.Why+"; "+wire.Why, "; ")
+	return wire
+}

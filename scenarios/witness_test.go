@@ -1,0 +1,109 @@
+package scenarios_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/finwait/finwait/evidence"
+	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/figures"
+	"github.com/finwait/finwait/rules"
+)
+
+// lingering are faults of the reference server that keep sockets in different ways; the empty one
+// keeps none.
+func lingering() []string {
+	return []string{
+		"", "blocked-by-fill", "close-wait", "deadline-restarts", "drains-forever", "fd-leak", "ignores-violation",
+		"keeps-half-request", "never-ends-violation", "never-fin", "no-close-timeout", "no-ping", "slow-terminate", "waits-for-fin",
+	}
+}
+
+// TestWireAgreesWithKernel: what probes tell of the server's sockets has the kernel's figure in it.
+func TestWireAgreesWithKernel(t *testing.T) {
+	if !kernelTells(t) {
+		t.Skip("needs the kernel's word on the server's sockets (sock_diag)")
+	}
+	gate := make(chan struct{}, 2)
+	for _, fault := range lingering() {
+		t.Run("fault "+fault, func(t *testing.T) {
+			t.Parallel()
+			gate <- struct{}{}
+			defer func() { <-gate }()
+			agreed := 0
+			for _, r := range run(t, fault, harness.Options{Witness: harness.WitnessAll}).Results {
+				if r.Record == nil || !r.Record.Socket.Observed || len(r.Record.Socket.Others) == 0 {
+					continue
+				}
+				kernel, wire := r.Record.Socket.Held, r.Record.Socket.Others[0]
+				switch {
+				case !wire.Observed:
+				case !contains(wire.Held, kernel):
+					t.Errorf("%s: the kernel says %s, the wire %s", r.Scenario.ID, survival(kernel), survival(wire.Held))
+					for _, look := range wire.Looks {
+						t.Logf("  %+v", look)
+					}
+				default:
+					agreed++
+				}
+			}
+			if agreed < 100 {
+				t.Errorf("only %d scenarios could be compared", agreed)
+			}
+		})
+	}
+}
+
+// contains reports whether one lifetime may be the other, which is of another connection: their
+// timers are not the same to the millisecond.
+func contains(wire, kernel evidence.Survival) bool {
+	const slack = 150 * time.Millisecond
+	if !kernel.Censored && kernel.Until < wire.Until-wire.Bound-slack {
+		return false
+	}
+	return wire.Censored || !kernel.Censored && kernel.Until-kernel.Bound <= wire.Until+slack
+}
+
+func survival(s evidence.Survival) string {
+	if s.Censored {
+		return "> " + figures.Format(s.Until)
+	}
+	return figures.Format(s.Until-s.Bound) + " to " + figures.Format(s.Until)
+}
+
+// kernelTells reports whether this host's kernel shows the sockets of its servers.
+func kernelTells(t *testing.T) bool {
+	t.Helper()
+	return run(t, "", harness.Options{Witness: harness.WitnessKernel}).Has[evidence.Local]
+}
+
+// TestSameVerdictFromTheWire: no scenario that fails beside the server passes from elsewhere, nor
+// the other way round, where the rule that decides is judged.
+func TestSameVerdictFromTheWire(t *testing.T) {
+	gate := make(chan struct{}, 2)
+	for _, fault := range lingering() {
+		t.Run("fault "+fault, func(t *testing.T) {
+			t.Parallel()
+			gate <- struct{}{}
+			defer func() { <-gate }()
+			beside := map[string]*harness.Result{}
+			for _, r := range run(t, fault, harness.Options{}).Results {
+				beside[r.Scenario.ID] = r
+			}
+			for _, r := range run(t, fault, harness.Options{Witness: harness.WitnessProbes}).Results {
+				was := beside[r.Scenario.ID]
+				for _, f := range r.Findings {
+					i := slices.IndexFunc(was.Findings, func(g rules.Finding) bool { return g.Rule.ID == f.Rule.ID })
+					if f.Rule.Limit == nil || i < 0 {
+						continue
+					}
+					g := was.Findings[i]
+					if f.Outcome == rules.Kept && g.Outcome == rules.Breached || f.Outcome == rules.Breached && g.Outcome == rules.Kept {
+						t.Errorf("%s, %s: beside the server %s (%s), on the wire %s (%s)", r.Scenario.ID, f.Rule.ID, g.Outcome, g.Got, f.Outcome, f.Got)
+					}
+				}
+			}
+		})
+	}
+}
