@@ -97,7 +97,8 @@ func TestMedianOfFew(t *testing.T) {
 }
 
 func TestNothingDies(t *testing.T) {
-	c := Estimate([]Observation{{35, true}, {35, true}, {math.NaN(), true}, {-1, true}}, 0.95)
+	c := Estimate([]Observation{
+		{Time: 35, Censored: true}, {Time: 35, Censored: true}, {Time: math.NaN(), Censored: true}, {Time: -1, Censored: true}}, 0.95)
 	if len(c.Steps) != 0 || c.At(100) != 1 || c.Censored != 4 {
 		t.Errorf("%+v", c)
 	}
