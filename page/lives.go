@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -15,11 +16,18 @@ type lifetime struct {
 	Name, Text    string
 	Bar           bool    // false: there is nothing to draw
 	Width, Orphan float64 // Orphan begins where Width ends
+	Interval      bool    // the end is known only as an interval
 	Open          bool    // the lifetime is censored: it had not ended when finwait stopped looking
+	Doubt         float64 // how much of Width, at its end, is where the lifetime ended, and not known where
+	Stripes       string  // the path that draws Doubt
 
 	end   float64 // seconds from the trigger until the lifetime ended
+	sure  float64 // seconds from the trigger until the lifetime can have ended, where that is another moment than end
 	freed float64 // seconds from the trigger until the kernel freed an orphan; 0: there was no orphan
 }
+
+// Sure returns where the bar is no longer sure, in per cent of the time axis.
+func (l lifetime) Sure() float64 { return l.Width - l.Doubt }
 
 // End returns where the bar ends, in per cent of the time axis.
 func (l lifetime) End() float64 { return l.Width + l.Orphan }
@@ -47,6 +55,10 @@ func lifetimes(s *reports.Scenario, tellsEvents bool) ([]lifetime, []tick) {
 		if l.Bar {
 			out[i].Width = max(100*l.end/end, least)
 			out[i].Orphan = max(100*l.freed/end-out[i].Width, 0)
+			if l.Interval {
+				out[i].Doubt = out[i].Width - 100*l.sure/end
+				out[i].Stripes = stripes(out[i].Sure(), out[i].Width)
+			}
 		}
 	}
 	var axis []tick
@@ -55,6 +67,15 @@ func lifetimes(s *reports.Scenario, tellsEvents bool) ([]lifetime, []tick) {
 		axis = append(axis, tick{100 * at, timeText(end * at)})
 	}
 	return out, axis
+}
+
+// stripes returns the path of upright lines between two points of a bar.
+func stripes(from, to float64) string {
+	var b strings.Builder
+	for x := from + 0.8; x < to; x++ {
+		fmt.Fprintf(&b, "M%.1f 0v10", x)
+	}
+	return b.String()
 }
 
 // wireLife returns how long TCP lasted, as the peer saw it.
@@ -124,7 +145,11 @@ func socketLife(s *reports.Socket) lifetime {
 	case !s.Observed || s.Held == nil:
 		l.Text = "not observed: " + strings.TrimPrefix(s.Why, "server sockets are not observed: ")
 	default:
-		l.Bar, l.Open, l.end, l.Text = true, s.Held.Censored, s.Held.Until, "held "+s.Held.String()
+		l.Bar, l.Open, l.end, l.Text = true, s.Held.Censored, s.Held.Until, s.Held.Held()
+		l.Interval, l.sure = s.Held.Interval(), s.Held.Earliest()
+		if !s.SameClock() {
+			l.Text += ", as the " + s.By + " found"
+		}
 		if o := s.Orphan; o != nil {
 			l.Text += "; as an orphan there until " + o.String()
 			l.Open, l.freed = o.Censored, o.Until
@@ -136,7 +161,7 @@ func socketLife(s *reports.Socket) lifetime {
 // since returns the time of an event, in seconds from the trigger. It returns false if the
 // event has no time, or if the time is from another host's clock.
 func since(s *reports.Scenario, e reports.AppEvent) (float64, bool) {
-	if e.At == nil || s.Wire == nil || s.Socket == nil || !s.Socket.Observed {
+	if e.At == nil || s.Wire == nil || !s.Socket.SameClock() {
 		return 0, false
 	}
 	return e.At.Sub(s.Wire.Trigger).Seconds(), true

@@ -101,6 +101,7 @@ type report struct {
 	Figures  []figure
 	Families []string
 	Sections []section
+	Disagree []figure // scenarios whose witnesses disagree
 }
 
 // figure is one of the key figures at the top of the page.
@@ -138,6 +139,9 @@ func Report(w io.Writer, r *reports.Report) error {
 	}
 	p.Head, p.Counts = headline(count[reports.Fail], count[reports.Errored], len(r.Scenarios)), strings.Join(counts, ", ")
 	for _, s := range r.Scenarios {
+		for _, d := range s.Socket.Disagreements() {
+			p.Disagree = append(p.Disagree, figure{Value: d, ID: s.ID})
+		}
 		if !slices.Contains(p.Families, s.Family) {
 			p.Families = append(p.Families, s.Family)
 		}
@@ -226,12 +230,22 @@ type scenario struct {
 	Axis     []tick
 	Rows     []row
 	Curves   []template.HTML
+	Told     []reports.Witness // who told how long the socket was held; nil: the kernel alone
 }
+
+// Interval reports whether a bar of the scenario ends at an unknown moment.
+func (s *scenario) Interval() bool {
+	return slices.ContainsFunc(s.Lives, func(l lifetime) bool { return l.Interval })
+}
+
+// Disagreements returns what witnesses say whose figures exclude each other.
+func (s *scenario) Disagreements() []string { return s.Socket.Disagreements() }
 
 // newScenario prepares a scenario for the page. has names the capabilities of the target.
 func newScenario(s *reports.Scenario, has []string) *scenario {
 	out := &scenario{Scenario: s, Link: link(s.ID), Kinds: kinds(s), Rows: rows(s)}
 	out.Lives, out.Axis = lifetimes(s, slices.Contains(has, string(evidence.CanEvents)))
+	out.Told = s.Socket.Told()
 	var judged, breached []string
 	for _, f := range s.Findings {
 		switch rules.Outcome(f.Outcome) {

@@ -13,7 +13,7 @@ import (
 )
 
 // lines are the rows of the tables that the page of a scenario has: its cells
-// with a bar between them; open-ended bars are ▶.
+// with a bar between them; open-ended bars are ▶, and a striped part is ░.
 func lines(t *testing.T, s reports.Scenario, has ...string) []string {
 	t.Helper()
 	s.ID, s.Family, s.Verdict = "family/name", "family", "pass"
@@ -35,6 +35,8 @@ func lines(t *testing.T, s reports.Scenario, has ...string) []string {
 			switch {
 			case n.Data == "td" || n.Data == "th":
 				cells = append(cells, "")
+			case n.Data == "path" && slices.Contains(n.Attr, html.Attribute{Key: "class", Val: "doubt"}):
+				cells[len(cells)-1] += "░"
 			case n.Data == "path":
 				cells[len(cells)-1] += "▶"
 			case n.Type == html.TextNode:
@@ -131,6 +133,24 @@ func TestScenario(t *testing.T) {
 				{At: 3, Dir: "local", Kind: "dark-end", What: "back from the dark"}, {At: 4, Dir: "received", What: "FIN"}}},
 			want: []string{"0.00 ms | gone dark |  | ", "1.00 s | dark | text | ", "2.00 s | stopped reading,dark |  | ",
 				"3.00 s | back from the dark |  | ", "4.00 s |  | FIN | "},
+		},
+		"an interval": {
+			s: reports.Scenario{Wire: wire("fin", 1, 2), Events: event(1.5), Socket: &reports.Socket{Observed: true, By: "probes",
+				Held: &reports.Survival{Until: 30.5, Bound: 1}, Looks: []reports.Look{
+					{Asked: 29.5, Answered: 29.6, State: "held", How: "ACK"}, {Asked: 30.4, Answered: 30.5, State: "let go", How: "RST"},
+					{Asked: 31, Answered: 35, State: "unknown"}}}},
+			has: events,
+			want: []string{"application |  | event: code null; when is not known",
+				"socket | ░ | let go between 29.5 s and 30.5 s, as the probes found", "probes | let go between 29.5 s and 30.5 s",
+				" | asked at 29.5 s: held (ACK)", " | asked at 30.4 s: let go by 30.5 s (RST)", " | asked at 31.0 s: unknown",
+				"30.5 s |  |  | by now the server process has let go of the socket"}, not: "▶",
+		},
+		"another witness": {
+			s: reports.Scenario{Wire: wire("fin", 1, 2), Events: event(1.5), Socket: &reports.Socket{Observed: true, By: "kernel",
+				Held: &reports.Survival{Until: 30}, Others: []reports.Witness{{By: "observer", Why: "it stopped"}}}},
+			has: events,
+			want: []string{"application |  | close event at 1.50 s", "socket |  | held 30.0 s", "kernel | held 30.0 s",
+				"observer | not observed: it stopped"}, not: "░",
 		},
 		"a crowd": {
 			s: stop(),

@@ -92,8 +92,11 @@ func socketRows(s *reports.Socket) []row {
 		return states
 	}
 	release := row{at: h.Until, Server: "the server process releases the socket"}
-	if free < h.Until && free >= h.Until-h.Bound {
+	switch {
+	case free < h.Until && free >= h.Until-h.Bound:
 		release = row{at: free, Server: release.Server + ", seen at " + timeText(h.Until)}
+	case h.Interval():
+		release.Server = "by now the server process has let go of the socket"
 	}
 	return append([]row{release}, states...)
 }

@@ -84,13 +84,14 @@ func CrowdText(w io.Writer, c *Crowd, o TerminalOptions) {
 	}
 	if len(c.Kinds) > 0 {
 		t.line("")
-		t.line("share of sockets alive (%s; Kaplan-Meier); the axis ends at %s", what, figures.Format(duration(end)))
+		t.line("share of sockets alive (%s; %s); the axis ends at %s", what, estimators(c.curves()...), figures.Format(duration(end)))
 	}
 	t.draw("  ", c.curves(), end)
+	t.legend()
 	t.line("")
 	for _, k := range c.Kinds {
 		line := fmt.Sprintf("close %s; TCP %s", counts(k.Told), counts(k.Endings))
-		if c.Observed && k.Bound > 0 {
+		if c.Observed && k.Bound > 0 && k.Curve.Estimator == "" {
 			line += fmt.Sprintf("; ended at most %s earlier than drawn", figures.Format(duration(k.Bound)))
 		}
 		t.wrapped(fmt.Sprintf("  %-13s ", OneLine(k.Kind)), line)

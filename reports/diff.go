@@ -59,6 +59,9 @@ func Compare(before, after *Report, th Threshold) *Diff {
 	if !before.Profile.Equal(after.Profile) {
 		d.Notes = append(d.Notes, "the limits differ: "+before.Profile.String()+"; then "+after.Profile.String())
 	}
+	if a, b := before.witnesses(), after.witnesses(); a != "" && b != "" && a != b {
+		d.Notes = append(d.Notes, "who told how long sockets were held differs: "+a+"; then "+b)
+	}
 	for _, r := range []*Report{before, after} {
 		if r.Stopped != "" {
 			d.Notes = append(d.Notes, r.source()+" ended early: "+r.Stopped)

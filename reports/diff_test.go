@@ -195,8 +195,8 @@ func TestDiffOfLasting(t *testing.T) {
 		"the wire beside a socket": {s{Wire: wire("fin", 0.01), Socket: observed}, s{Wire: wire("fin", 30), Socket: observed}, ""},
 		"an end that was not seen": {s{Wire: wire("unseen", 1)}, s{Wire: wire("fin", 30)}, ""},
 		"repeated": {s{Repeated: repeated(false, 1, 1.1, 1.2, 1.3)}, s{Repeated: repeated(false,
-			2.5, 2.6, 2.7, 2.8)}, "worse repeated: the median of its plays held 1.30 s, 300 ms less at most → the median " +
-			"of its plays held 2.80 s, 300 ms less at most"},
+			2.5, 2.6, 2.7, 2.8)}, "worse repeated: the median of its plays let go between 1.00 s and 1.30 s → the median " +
+			"of its plays let go between 2.50 s and 2.80 s"},
 		"repeated, within the bounds": {s{Repeated: repeated(false, 1, 1.1, 1.2, 3)}, s{Repeated: repeated(false, 1.5,
 			3, 3.1, 3.2)}, ""},
 		"repeated, and seen late": {s{Repeated: repeated(false, 1, 1.1, 1.2, 1.3)}, s{Repeated: late}, ""},

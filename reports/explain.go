@@ -27,6 +27,9 @@ func Explain(s *Scenario) string {
 			}
 		}
 	}
+	if text := told(s.Socket); text != "" && b.Len() > 0 {
+		fmt.Fprintf(&b, "told    %s\n", OneLine(text))
+	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
@@ -103,6 +106,9 @@ func facts(s *Scenario) [][2]string {
 		}
 	case s.Socket != nil:
 		add("socket held", "not observed: %s", s.Socket.Why)
+	}
+	if text := told(s.Socket); text != "" {
+		add("witnesses", "%s", text)
 	}
 	if s.Exit != nil || s.Stops && s.Error == "" {
 		add("server", "%s", exitLine(s.Exit))

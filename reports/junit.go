@@ -188,6 +188,9 @@ func bodyText(s *Scenario) string {
 	if s.Wire != nil {
 		fmt.Fprintf(&b, "\ntrace, since the trigger:\n%s\n", indent(strings.Join(traceLines(s), "\n")))
 	}
+	if lines := witnessLines(s.Socket); lines != nil {
+		fmt.Fprintf(&b, "\nwho told how long the socket was held:\n%s\n", indent(strings.Join(lines, "\n")))
+	}
 	return b.String()
 }
 

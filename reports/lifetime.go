@@ -21,7 +21,15 @@ type measure struct {
 }
 
 // String is the lifetime in words: "the longest of polite held 2.00 s".
-func (l lifetime) String() string { return l.of + l.how + " " + l.Survival.String() }
+func (l lifetime) String() string {
+	switch {
+	case l.how == "held":
+		return l.of + l.Held()
+	case l.Interval():
+		return l.of + "TCP ended " + l.Survival.String()
+	}
+	return l.of + l.how + " " + l.Survival.String()
+}
 
 // lifetimes are those of a scenario: of the peer's connection, the longest of
 // each kind of peer of its crowd, and the median of what was repeated.

@@ -37,7 +37,7 @@ func Markdown(w io.Writer, r *Report, most int) error {
 		fmt.Fprintf(&b, "\n%s\n", MarkdownCode(Clip(note, 1000)))
 	}
 	if s, held := longest(r.Scenarios); s != nil {
-		fmt.Fprintf(&b, "\nThe longest hang was %s, held %s.\n", MarkdownText(s.ID), held)
+		fmt.Fprintf(&b, "\nThe longest hang was %s, %s.\n", MarkdownText(s.ID), held.Held())
 	}
 	if k := n[Known]; k > 0 {
 		fmt.Fprintf(&b, "\nKnown to fail, and excused: %s.\n", count(k))
@@ -66,8 +66,24 @@ func Markdown(w io.Writer, r *Report, most int) error {
 			b.row("| %s | %s | %s | %s |\n", MarkdownText(g.nameWithIDs()), MarkdownText(want), got, MarkdownText(clause))
 		}
 	}
+	disagreements(&b, r.Scenarios)
 	crowdTables(&b, r.Scenarios)
 	return b.end(w, "the JSON report has them")
+}
+
+// disagreements writes which scenarios' witnesses disagree.
+func disagreements(b *limited, list []Scenario) {
+	began := false
+	for i := range list {
+		for _, d := range list[i].Socket.Disagreements() {
+			if !began {
+				b.WriteString("\n### Witnesses that disagree\n\n" +
+					"| scenario | how long the server's process held its socket |\n| --- | --- |\n")
+				began = true
+			}
+			b.row("| %s | %s |\n", MarkdownText(list[i].ID), MarkdownCode(d))
+		}
+	}
 }
 
 // crowdTables writes how long the sockets survived a stop of the server.

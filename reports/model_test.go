@@ -90,6 +90,7 @@ func TestReadBack(t *testing.T) {
 	for name, run := range map[string]*harness.Run{
 		"every verdict": example(), "a hostile server": withString(hostile + markup), "known failures": excused(),
 		"a stop that was repeated": stopped(true), "a stop by a command": stopped(false),
+		"intervals": probed(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			direct := reports.New(run)

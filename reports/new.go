@@ -153,17 +153,6 @@ func newCloses(list []peers.Close) []Close {
 	return out
 }
 
-func newSocket(s evidence.Socket) *Socket {
-	out := &Socket{Observed: s.Observed, Why: s.Why, TimeWait: s.TimeWait, State: s.State, Lost: s.Lost, Orphan: newSurvival(s.Orphan)}
-	if s.Observed {
-		out.Held = newSurvival(&s.Held)
-	}
-	for _, st := range s.States {
-		out.States = append(out.States, State{sec(st.At), st.Name, st.Held})
-	}
-	return out
-}
-
 func newSurvival(s *evidence.Survival) *Survival {
 	if s == nil {
 		return nil
@@ -225,7 +214,8 @@ func repeatedCurve(r *harness.Result) *Curve {
 func observation(rec *evidence.Record) survival.Observation {
 	opened := rec.Opened()
 	if held := rec.Socket.Held; rec.Socket.Observed {
-		return survival.Observation{Time: (held.Until - opened).Seconds(), Censored: held.Censored}
+		until, bound := held.Until-opened, bound(rec)
+		return survival.Observation{Time: until.Seconds(), Interval: bound > 0, After: (until - bound).Seconds(), Censored: held.Censored}
 	}
 	return survival.Observation{Time: (rec.EndedAt - opened).Seconds(), Censored: rec.Ending == peers.Open || rec.Ending == peers.Unseen}
 }

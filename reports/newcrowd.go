@@ -53,7 +53,8 @@ func NewCrowd(run *crowds.Run) *Crowd {
 		if run.Observed {
 			o = survival.Observation{Time: (m.StoppedAt - m.Trigger).Seconds(), Censored: true}
 			if m.Released > 0 {
-				o = survival.Observation{Time: (m.Released - m.Trigger).Seconds()}
+				until := m.Released - m.Trigger
+				o = survival.Observation{Time: until.Seconds(), Interval: m.Bound > 0, After: (until - m.Bound).Seconds()}
 				k.Bound = max(k.Bound, sec(m.Bound))
 			}
 		}

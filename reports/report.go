@@ -2,7 +2,6 @@ package reports
 
 import (
 	"encoding/hex"
-	"fmt"
 	"time"
 
 	"github.com/finwait/finwait/evidence"
@@ -139,6 +138,13 @@ type Repeats struct {
 	Curve    *Curve   `json:"curve,omitempty"` // of the server's sockets
 }
 
+func (r *Repeats) curves() []Curve {
+	if r == nil || r.Curve == nil {
+		return nil
+	}
+	return []Curve{*r.Curve}
+}
+
 // Finding is one rule's outcome.
 type Finding struct {
 	Rule    string `json:"rule"`
@@ -227,33 +233,6 @@ type AppEvent struct {
 	Error  string     `json:"error,omitempty"`
 }
 
-// Socket is the server's end of the connection, as the kernel reported it.
-type Socket struct {
-	Observed bool      `json:"observed"`
-	Why      string    `json:"why,omitempty"`
-	Held     *Survival `json:"held,omitempty"`
-	Orphan   *Survival `json:"orphan,omitempty"`
-	TimeWait bool      `json:"timeWait"`
-	State    string    `json:"state,omitempty"`
-	States   []State   `json:"states,omitempty"`
-	Lost     bool      `json:"lost,omitempty"`
-}
-
-// Survival is a lifetime: it ended in [until-bound, until], or, censored, had
-// not ended at until.
-type Survival struct {
-	Until    float64 `json:"until"`
-	Bound    float64 `json:"bound"`
-	Censored bool    `json:"censored"`
-}
-
-// State is one state of the server's socket.
-type State struct {
-	At   float64 `json:"at"`
-	Name string  `json:"name"`
-	Held bool    `json:"held"`
-}
-
 // Alive is the probe after the scenario.
 type Alive struct {
 	Tried bool    `json:"tried"`
@@ -285,41 +264,32 @@ type Exit struct {
 	Output string  `json:"output,omitempty"`
 }
 
-// String is the lifetime in words: "2.00 s"; "2.00 s, 0.05 s less at most" where the
-// error bound is above one per cent; "> 35.0 s" where it is censored.
-func (s Survival) String() string {
-	until, bound := duration(s.Until), duration(s.Bound)
-	switch {
-	case s.Censored:
-		return "> " + figures.Format(until)
-	case bound > until/100:
-		return fmt.Sprintf("%s, %s less at most", figures.Format(until), figures.Format(bound))
-	}
-	return figures.Format(until)
-}
-
-// Curve is the Kaplan-Meier estimate of how long the sockets of one kind of
-// peer survived, with its bounds of 95 per cent. Wire: the ends of TCP as the
-// peers saw them, where the server's sockets were not observed.
+// Curve is the estimate of how long the sockets of one kind of peer survived, with its
+// bounds of 95 per cent: the Kaplan-Meier estimate or, where an end is known only as an
+// interval, Turnbull's. Wire: the ends of TCP as the peers saw them, where the server's
+// sockets were not observed.
 type Curve struct {
-	Kind     string      `json:"kind"`
-	Wire     bool        `json:"wire,omitempty"`
-	N        int         `json:"n"`
-	Censored int         `json:"censored"`
-	Last     float64     `json:"last"`
-	Bound    float64     `json:"bound,omitempty"` // an end may be earlier by so much
-	Steps    []CurveStep `json:"steps"`
-	Level    float64     `json:"level,omitempty"` // the confidence level of all bounds
-	P50      *Quantile   `json:"median,omitempty"`
-	P90      *Quantile   `json:"p90,omitempty"`
+	Kind      string      `json:"kind"`
+	Wire      bool        `json:"wire,omitempty"`
+	Estimator string      `json:"estimator,omitempty"` // "turnbull"; empty: Kaplan-Meier
+	N         int         `json:"n"`
+	Censored  int         `json:"censored"`
+	Last      float64     `json:"last"`
+	Bound     float64     `json:"bound,omitempty"` // an end may be earlier by so much; 0 in Turnbull's, which tells that itself
+	Steps     []CurveStep `json:"steps"`
+	Level     float64     `json:"level,omitempty"` // the confidence level of all bounds
+	P50       *Quantile   `json:"median,omitempty"`
+	P90       *Quantile   `json:"p90,omitempty"`
 }
 
 // Quantile is the time by which a share of the sockets was gone, with its
-// bounds; what was not reached is left out.
+// bounds; what was not reached is left out. The share was reached between After, where
+// it is not nil, and At.
 type Quantile struct {
-	At   *float64 `json:"at,omitempty"`
-	Low  *float64 `json:"low,omitempty"`
-	High *float64 `json:"high,omitempty"`
+	After *float64 `json:"after,omitempty"`
+	At    *float64 `json:"at,omitempty"`
+	Low   *float64 `json:"low,omitempty"`
+	High  *float64 `json:"high,omitempty"`
 }
 
 // String tells when and how the process ended.
@@ -343,14 +313,16 @@ func (e Exit) behind() string {
 	return ""
 }
 
-// CurveStep is the curve from At on.
+// CurveStep is the curve from At on. Where After is not nil, the curve falls at a moment
+// between After and At that is not known. Turnbull's estimate counts no AtRisk and no Deaths.
 type CurveStep struct {
-	At       float64 `json:"at"`
-	AtRisk   int     `json:"atRisk"`
-	Deaths   int     `json:"deaths"`
-	Survival float64 `json:"survival"`
-	Low      float64 `json:"low"`
-	High     float64 `json:"high"`
+	After    *float64 `json:"after,omitempty"`
+	At       float64  `json:"at"`
+	AtRisk   int      `json:"atRisk"`
+	Deaths   int      `json:"deaths"`
+	Survival float64  `json:"survival"`
+	Low      float64  `json:"low"`
+	High     float64  `json:"high"`
 }
 
 // Event is a line of the trace.

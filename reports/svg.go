@@ -24,18 +24,21 @@ const schemes = `<style>@media screen and (prefers-color-scheme: dark) { .curves
 
 // SVG writes the survival curves of a crowd as a drawing: the share of the
 // server's sockets that were alive, over the time since the stop; a circle where
-// sockets were still alive when finwait stopped looking. The axis ends with the
-// longest curve. note stands below it.
+// sockets were still alive when finwait stopped looking. A curve falls at an unknown moment
+// within each of its shaded parts. The axis ends with the longest curve. note stands below it.
 func SVG(w io.Writer, title, note string, curves []Curve) error {
 	const (
 		width, height            = 720.0, 300.0
 		left, right, top, bottom = 52.0, 16.0, 40.0, 64.0
 	)
-	end := 0.0
+	end, shaded := 0.0, false
 	for _, c := range curves {
-		end = max(end, c.Last)
+		end, shaded = max(end, c.Last), shaded || c.Estimator == turnbull
 	}
 	end = max(end, 0.001)
+	if shaded {
+		note += "; Turnbull's estimate: falls within the shaded parts"
+	}
 	x := func(t float64) float64 { return left + (width-left-right)*t/end }
 	y := func(s float64) float64 { return top + (height-top-bottom)*(1-s) }
 	var b strings.Builder
@@ -62,7 +65,13 @@ func SVG(w io.Writer, title, note string, curves []Curve) error {
 		stroke := strokes[i%len(strokes)]
 		alive, path := 1.0, fmt.Sprintf("M%.1f %.1f", x(0), y(1))
 		for _, s := range c.Steps {
-			path += fmt.Sprintf("H%.1fV%.1f", x(s.At), y(s.Survival))
+			if s.After != nil {
+				fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s" fill-opacity="0.25"/>`+"\n",
+					x(*s.After), y(alive), max(x(s.At)-x(*s.After), 1), max(y(s.Survival)-y(alive), 1), stroke.colour)
+				path += fmt.Sprintf("H%.1fM%.1f %.1f", x(*s.After), x(s.At), y(s.Survival))
+			} else {
+				path += fmt.Sprintf("H%.1fV%.1f", x(s.At), y(s.Survival))
+			}
 			alive = s.Survival
 		}
 		path += fmt.Sprintf("H%.1f", x(c.Last))

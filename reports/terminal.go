@@ -41,6 +41,7 @@ type Terminal struct {
 	done  map[string]bool // by id
 	bad   int
 	began time.Time
+	shade bool // a curve was drawn that falls at an unknown moment
 }
 
 // NewTerminal prints on w.
@@ -101,6 +102,7 @@ func (t *Terminal) End(r *Report) {
 	}
 	t.measured(r.Scenarios)
 	t.known(r.Scenarios)
+	t.disagreements(r.Scenarios)
 	t.skipped(r.Scenarios)
 	t.bars(r.Scenarios)
 	t.repeated(r.Scenarios)
@@ -118,15 +120,17 @@ func (t *Terminal) repeated(list []Scenario) {
 		}
 		if !head {
 			t.line("")
-			t.line("scenarios that were repeated (share of sockets alive, Kaplan-Meier; each axis ends with its last)")
+			t.line("scenarios that were repeated (share of sockets alive, %s; each axis ends with its last)",
+				estimators(curvesOf(list, func(s *Scenario) []Curve { return s.Repeated.curves() })...))
 			head = true
 		}
 		summary := s.Repeated.counts()
 		if c := s.Repeated.Curve; c != nil {
-			summary = c.Spark(sparkWidth/2, c.Last) + " " + c.Summary() + "; " + summary
+			summary = t.spark(*c, sparkWidth/2, c.Last) + " " + c.Summary() + "; " + summary
 		}
 		t.wrapped(fmt.Sprintf("  %-32s ", OneLine(s.ID)), summary)
 	}
+	t.legend()
 }
 
 const sparkWidth = 32
@@ -144,7 +148,8 @@ func (t *Terminal) crowds(list []Scenario) {
 		}
 		if !head {
 			t.line("")
-			t.line("how long the crowds' sockets lived when the server stopped (share of sockets alive, Kaplan-Meier)")
+			t.line("how long the crowds' sockets lived when the server stopped (share of sockets alive, %s)",
+				estimators(curvesOf(list, func(s *Scenario) []Curve { return s.Curves })...))
 			head = true
 		}
 		seen := ""
@@ -154,6 +159,7 @@ func (t *Terminal) crowds(list []Scenario) {
 		t.line("  %s: %s; %sthe axis ends at %s", OneLine(s.ID), exitLine(s.Exit), seen, figures.Format(duration(end)))
 		t.draw("    ", s.Curves, end)
 	}
+	t.legend()
 }
 
 // draw draws curves on one axis until end, as long as the figures beside them
@@ -164,7 +170,7 @@ func (t *Terminal) draw(indent string, curves []Curve, end float64) {
 		n = max(min(n, t.o.Width-len(label(c))-len(" ")-len(c.Summary())), sparkWidth/4)
 	}
 	for _, c := range curves {
-		t.wrapped(label(c)+c.Spark(n, end)+" ", c.Summary())
+		t.wrapped(label(c)+t.spark(c, n, end)+" ", c.Summary())
 	}
 }
 
@@ -192,27 +198,13 @@ func (t *Terminal) verbose(s *Scenario) {
 	for _, line := range traceLines(s) {
 		t.line("      %s", line)
 	}
-	if s.Held() != nil {
+	if s.Held() != nil && (len(s.Socket.States) > 0 || s.Socket.Told() == nil) {
 		t.wrapped("      socket ", socketLine(s.Socket))
 	}
-}
-
-// socketLine is the life of a socket that was observed.
-func socketLine(s *Socket) string {
-	var parts []string
-	accepted := false
-	for _, st := range s.States {
-		name := st.Name
-		switch accepted = accepted || st.Held; {
-		case st.Held || st.Name == "TIME_WAIT": // which is no orphan
-		case !accepted:
-			name += " (not accepted yet)"
-		default:
-			name += " (orphan)"
-		}
-		parts = append(parts, fmt.Sprintf("%s %s", figures.Format(duration(st.At)), name))
+	for _, line := range witnessLines(s.Socket) {
+		text := strings.TrimLeft(line, " ")
+		t.wrapped("      "+line[:len(line)-len(text)], text)
 	}
-	return strings.Join(append(parts, "held "+s.Held.String()), ", ")
 }
 
 // entry is a failure, an error or a warning, or several that are alike.
@@ -293,7 +285,7 @@ func (t *Terminal) totals(r *Report) {
 	t.line("")
 	text := fmt.Sprintf("%s in %s: %s.", count(len(r.Scenarios)), figures.Format(duration(r.Took)), strings.Join(parts, ", "))
 	if s, held := longest(r.Scenarios); s != nil {
-		text += fmt.Sprintf(" The longest hang was %s, held %s.", s.ID, held)
+		text += fmt.Sprintf(" The longest hang was %s, %s.", s.ID, held.Held())
 	}
 	t.wrapped("", text)
 }
