@@ -3,6 +3,7 @@ package matrix
 import (
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -105,9 +106,11 @@ func (m *Matrix) answers(b *strings.Builder) {
 Each cell: the Close code on the wire / the code in the application's close
 event, the end of TCP as the peer saw it, and how long the server's process held
 the socket. "–": there was none; "?": the library does not tell; blank: the
-target cannot be asked.
-
-| target |`)
+target cannot be asked.`)
+	if m.any(func(c *Cell) bool { return c.Held != nil && c.Held.Interval() }) {
+		b.WriteString(" \"29–31 s\": the process let go of the socket between these two times.")
+	}
+	b.WriteString("\n\n| target |")
 	for _, h := range headlines {
 		fmt.Fprintf(b, " %s |", h.title)
 	}
@@ -126,7 +129,12 @@ target cannot be asked.
 
 // shutdowns writes how the targets stop.
 func (m *Matrix) shutdowns(b *strings.Builder, drawings string) {
-	head := false
+	head, estimators := false, "Kaplan-Meier"
+	if m.any(func(c *Cell) bool {
+		return slices.ContainsFunc(c.Curves, func(k reports.Curve) bool { return k.Estimator != "" })
+	}) {
+		estimators += "; Turnbull's estimate where ends are known only as intervals"
+	}
 	for _, o := range m.measured() {
 		if o.Shutdown == "" {
 			continue
@@ -134,7 +142,7 @@ func (m *Matrix) shutdowns(b *strings.Builder, drawings string) {
 		if !head {
 			head = true
 			b.WriteString("\n## How they stop\n\nWhich Close code each kind of peer got, how its connections ended on the wire, " +
-				"and by when half of the\nserver's sockets were gone (Kaplan-Meier, with bounds of 95 per cent).\n")
+				"and by when half of the\nserver's sockets were gone (" + estimators + ", with bounds of 95 per cent).\n")
 		}
 		fmt.Fprintf(b, "\n### %s: %s\n\n| scenario | exit | peers | median life |\n| --- | --- | --- | --- |\n", o.Name,
 			reports.MarkdownText(o.Shutdown))
@@ -284,10 +292,14 @@ func (c *Cell) figures() string {
 	return out
 }
 
-// lifetime returns a survival in whole seconds; "0 s" is less than half a second.
+// lifetime returns a survival in whole seconds; "0 s" is less than half a second. "29–31 s": it
+// ended between these two.
 func lifetime(s reports.Survival) string {
-	if s.Censored {
+	switch {
+	case s.Censored:
 		return fmt.Sprintf("> %.0f s", s.Until)
+	case s.Interval():
+		return fmt.Sprintf("%.0f–%.0f s", math.Floor(s.Earliest()), math.Ceil(s.Until))
 	}
 	return fmt.Sprintf("%.0f s", s.Until)
 }
@@ -308,6 +320,11 @@ func short(ids []string) string {
 func family(id string) string {
 	f, _, _ := strings.Cut(id, "/")
 	return f
+}
+
+// any reports whether a cell of a target that has figures is of the kind that is asked for.
+func (m *Matrix) any(of func(*Cell) bool) bool {
+	return slices.ContainsFunc(m.measured(), func(o *Outcome) bool { return slices.ContainsFunc(o.Cells, of) })
 }
 
 // measured returns the targets that have figures.

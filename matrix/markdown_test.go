@@ -97,3 +97,38 @@ func TestMarkdown(t *testing.T) {
 		}
 	}
 }
+
+// TestIntervals checks that a lifetime whose end is not known better is shown as an interval, and
+// that witnesses who disagree are told of.
+func TestIntervals(t *testing.T) {
+	m := example()
+	run := &reports.Report{Scenarios: []reports.Scenario{
+		{ID: "linger/no-fin", Verdict: "pass", Wire: &reports.Wire{Ending: "fin"}, Socket: &reports.Socket{Observed: true, By: "probes",
+			Held:   &reports.Survival{Until: 30.5, Bound: 1},
+			Others: []reports.Witness{{By: "kernel", Held: &reports.Survival{Until: 28}}}}},
+		{ID: "terminate/ignores", Verdict: "pass", Wire: &reports.Wire{Ending: "rst"}, Socket: &reports.Socket{Observed: true, By: "probes",
+			Held: &reports.Survival{Until: 0.31, Bound: 0.31}}},
+	}}
+	m.Targets[0].Cells = nil
+	m.Targets[0].fill(new(Target), nil, run)
+	var page, table bytes.Buffer
+	for _, err := range []error{m.Markdown(&page, ""), m.Terminal(&table)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const disagree = "one: the witnesses of linger/no-fin disagree: probes: let go between 29.5 s and 30.5 s; kernel: held 28.0 s"
+	for text, list := range map[string][]string{
+		page.String():  {" – fin 29–31 s |", " – rst 0–1 s |", `"29–31 s": the process let go of the socket between these two times.`},
+		table.String(): {"fin 29–31 s", disagree},
+	} {
+		for _, want := range list {
+			if !strings.Contains(text, want) {
+				t.Errorf("no %q in\n%s", want, text)
+			}
+		}
+	}
+	if c := m.Targets[0].Cells[0]; c.By != "probes" || len(c.Disagree) != 1 {
+		t.Errorf("%+v", c)
+	}
+}

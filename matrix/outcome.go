@@ -71,6 +71,8 @@ type Cell struct {
 	Ending   string            `json:"ending,omitempty"` // how TCP ended on the wire
 	EndedAt  float64           `json:"endedAt,omitempty"`
 	Held     *reports.Survival `json:"held,omitempty"` // how long the server process held its socket
+	By       string            `json:"by,omitempty"`   // the witness that told it, as in [reports.Socket]
+	Disagree []string          `json:"disagreements,omitempty"`
 	Breaches []Breach          `json:"breaches,omitempty"`
 	Measured []string          `json:"measured,omitempty"`
 	Exit     *reports.Exit     `json:"exit,omitempty"`
@@ -204,7 +206,7 @@ func (o *Outcome) fill(t *Target, list []*harness.Scenario, run *reports.Report)
 			c.Event = &s.Events[0]
 		}
 		if s.Socket != nil && s.Socket.Observed {
-			c.Held = s.Socket.Held
+			c.Held, c.By, c.Disagree = s.Socket.Held, s.Socket.By, s.Socket.Disagreements()
 		}
 		for _, f := range s.Findings {
 			switch rules.Outcome(f.Outcome) {
@@ -249,7 +251,8 @@ func (o *Outcome) Count() map[string]int {
 
 // Problems returns a line for each result that a reader cannot rely on: a target that could
 // not be measured, a command that does not work, a scenario that was not carried out, a
-// verdict that differs between runs without a reason, and a failure without an explanation.
+// verdict that differs between runs without a reason, witnesses that disagree, and a failure
+// without an explanation.
 func (o *Outcome) Problems() []string {
 	if o.Error != "" {
 		return []string{o.Name + ": not measured: " + o.Error}
@@ -261,6 +264,9 @@ func (o *Outcome) Problems() []string {
 	for _, c := range o.Cells {
 		if len(c.Others) > 0 && (c.Race == "" || slices.Contains(c.Others, reports.Errored)) {
 			out = append(out, fmt.Sprintf("%s: %s is not steady: %s, then %v", o.Name, c.ID, c.Verdict, c.Others))
+		}
+		for _, d := range c.Disagree {
+			out = append(out, fmt.Sprintf("%s: the witnesses of %s disagree: %s", o.Name, c.ID, d))
 		}
 		if c.Verdict == reports.Errored {
 			out = append(out, fmt.Sprintf("%s: %s was not carried out: %s", o.Name, c.ID, c.Error))

@@ -162,7 +162,7 @@ func scenarioOf(c *matrix.Cell) *reports.Scenario {
 		}
 	}
 	if c.Held != nil {
-		s.Socket = &reports.Socket{Observed: true, Held: c.Held}
+		s.Socket = &reports.Socket{Observed: true, By: c.By, Held: c.Held}
 	}
 	return s
 }
