@@ -77,7 +77,7 @@ type Socket struct {
 	Others   []Socket     // what further witnesses report
 	Accepted bool         // a process took the connection with accept(2)
 	Held     Survival     // until the last process let go of the socket
-	Orphan   *Survival    // until the kernel freed the socket, of which no process held any more; nil: it was freed at once, or is still held
+	Orphan   *Survival    // until the kernel freed a socket that no process held any more; nil: at once, or it is held
 	TimeWait bool         // the kernel kept the connection in TIME_WAIT
 	State    string       // the last state that was seen, such as "ESTABLISHED" or "FIN_WAIT2"
 	States   []State      // all states that were seen, in their order

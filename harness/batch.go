@@ -21,7 +21,7 @@ type Options struct {
 
 	Witness        WitnessMode // who tells how long the server's process holds its sockets
 	Witnesses      int         // how many further peers play a script and ask on the wire, at most; 0: WitnessesDefault
-	MaxConnections int         // how many connections are open at the same time, at most, crowds aside; 0: MaxConnectionsDefault for the witnesses
+	MaxConnections int         // how many connections are open at the same time, crowds aside; 0: MaxConnectionsDefault, or all scenarios
 }
 
 // Batch is a handle on a run that was started.
@@ -86,7 +86,10 @@ func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Opti
 		return nil, err
 	}
 	run.Notes, run.Has = append(append(run.Notes, notes...), e.witnessingNotes(scenarios, o)...), e.has
-	b := &Batch{run: run, notes: slices.Clone(run.Notes), board: board, ended: make(chan struct{}), correctable: e.has[evidence.CanEvents] || len(o.Known) > 0}
+	b := &Batch{
+		run: run, notes: slices.Clone(run.Notes), board: board, ended: make(chan struct{}),
+		correctable: e.has[evidence.CanEvents] || len(o.Known) > 0,
+	}
 	ctx, endRun := context.WithCancelCause(ctx)
 	p := &player{shared: e, pool: pool, known: o.Known, atOnce: o.AtOnce, endRun: endRun}
 	s := newSchedule(scenarios, pool.hasOwnServers)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -44,9 +43,9 @@ const auto = "auto"
 
 // Set implements pflag.Value.
 func (w *witness) Set(s string) error {
-	modes := []string{auto, string(harness.WitnessKernel), string(harness.WitnessProbes), string(harness.WitnessObserver), string(harness.WitnessAll)}
-	if !slices.Contains(modes, s) {
-		return errors.New("none of " + strings.Join(modes, ", "))
+	modes := []harness.WitnessMode{auto, harness.WitnessKernel, harness.WitnessProbes, harness.WitnessObserver, harness.WitnessAll}
+	if !slices.Contains(modes, harness.WitnessMode(s)) {
+		return fmt.Errorf("none of %s", strings.Trim(fmt.Sprint(modes), "[]"))
 	}
 	*w = witness(strings.TrimPrefix(s, auto))
 	return nil
