@@ -44,7 +44,7 @@ func (e *endpoint) preflight(ctx context.Context, wanted func(evidence.Capabilit
 	e.has[evidence.NetAdmin] = peers.NetAdmin() == nil
 	e.has[evidence.CanStop] = e.server.Process != nil || e.server.StopExec != ""
 	e.has[evidence.ChosenCode], e.has[evidence.ChosenReason] = e.contract.CanChoose()
-	watch, claimed, err := e.connectOnce(ctx)
+	watch, claimed, rec, err := e.connectOnce(ctx)
 	if watch != nil {
 		defer watch.Stop()
 	}
@@ -75,13 +75,17 @@ func (e *endpoint) preflight(ctx context.Context, wanted func(evidence.Capabilit
 	if e.notObserved != "" {
 		notes = append(notes, e.notObserved)
 	}
+	if e.asksTheWire() && !e.has[evidence.Local] && e.mode != WitnessProbes {
+		notes = append(notes, whoEndsTCP(rec))
+	}
 	return notes, nil
 }
 
 // connectOnce plays the connection of the preflight, and once more if no echo came, because an
 // answer may be lost. It returns the watch on the server's socket, which is nil if sockets cannot
-// be observed, and the commands that the server claims to obey; nil: it did not answer hello.
-func (e *endpoint) connectOnce(ctx context.Context) (watch *sockets.Watch, claimed []string, err error) {
+// be observed, the commands that the server claims to obey, nil where it did not answer hello, and
+// the record.
+func (e *endpoint) connectOnce(ctx context.Context) (watch *sockets.Watch, claimed []string, rec *peers.Record, err error) {
 	script := peers.Opened(peers.Trigger{},
 		peers.Send{peers.Text(contract.ProbeText), peers.Command(contract.Hello)},
 		peers.AwaitText{Text: contract.ProbeText}, peers.AwaitAnswer{Prefix: "finwait:"},
@@ -105,18 +109,18 @@ func (e *endpoint) connectOnce(ctx context.Context) (watch *sockets.Watch, claim
 			watch.Stop()
 			watch = nil
 		}
-		rec := peers.Run(ctx, script, opt)
+		rec = peers.Run(ctx, script, opt)
 		if ctx.Err() != nil {
-			return watch, nil, context.Cause(ctx)
+			return watch, nil, rec, context.Cause(ctx)
 		}
 		if rec.Failure != nil {
-			return watch, nil, rec.Failure
+			return watch, nil, rec, rec.Failure
 		}
 		if e.has[evidence.Echo] = rec.Echoes[contract.ProbeText] > 0; e.has[evidence.Echo] {
 			break
 		}
 	}
-	return watch, claimed, nil
+	return watch, claimed, rec, nil
 }
 
 // recordChecks takes over what the trials of the contract showed. The notes name the claims that

@@ -266,7 +266,8 @@ func (p *Peer) receive(at time.Duration, b []byte) {
 	head, _, complete := bytes.Cut(s.response, []byte("\r\n\r\n"))
 	switch {
 	case complete:
-		status, err := p.opt.checkResponse(s.response, s.key)
+		status, names, err := p.opt.checkResponse(s.response, s.key)
+		s.answeredBy = names
 		if s.status = status; status != 0 {
 			p.recording.note(at, Received, EventHandshake, fmt.Sprintf("HTTP %d", status))
 		}
@@ -291,16 +292,22 @@ func retryAfter(h http.Header) time.Duration {
 }
 
 // checkResponse judges the response as a client must (RFC 6455, 4.1). The status
-// is 0 where it is not HTTP.
-func (o *Options) checkResponse(response []byte, key string) (status int, err error) {
+// is 0 where it is not HTTP. names are its Server and Via headers, as printable ASCII.
+func (o *Options) checkResponse(response []byte, key string) (status int, names string, err error) {
 	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(response)), nil)
 	if err != nil {
 		reason, _, _ := strings.Cut(strings.ToValidUTF8(clip(err.Error(), 120), ""), ` "`) // what it quotes
-		return 0, fmt.Errorf("the handshake response is not HTTP: %+q (%s)", clip(string(response), 60), strings.TrimSuffix(reason, ":"))
+		return 0, "", fmt.Errorf("the handshake response is not HTTP: %+q (%s)", clip(string(response), 60), strings.TrimSuffix(reason, ":"))
 	}
 	defer resp.Body.Close()
 	status = resp.StatusCode
 	h := resp.Header
+	for _, header := range []string{"Server", "Via"} {
+		if value := strings.Join(h[header], ", "); value != "" {
+			value = strings.Trim(strconv.QuoteToASCII(clip(value, 100)), `"`)
+			names = strings.TrimPrefix(names+"; "+header+": "+value, "; ")
+		}
+	}
 	switch {
 	case key == "":
 		err = errors.New("the server sent a response before it had a request")
@@ -315,7 +322,7 @@ func (o *Options) checkResponse(response []byte, key string) (status int, err er
 			checkSingle(h, "Sec-WebSocket-Accept", func(v string) bool { return v == accept(key) }, "that of the key", "4.1 and 11.3.3"),
 			o.checkNegotiated(h))
 	}
-	return status, err
+	return status, names, err
 }
 
 // accept is the Sec-WebSocket-Accept of a key.

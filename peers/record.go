@@ -142,6 +142,7 @@ type Record struct {
 	GaveUp bool
 
 	Status      int            // HTTP status of the handshake; 0: none came
+	AnsweredBy  string         // the Server and Via headers of the response, as printable ASCII: "Server: nginx/1.22.1"
 	Connected   *time.Duration // when TCP was connected
 	AfterClose  int            // data frames that followed the server's first Close
 	NotObserved error          // why the server's socket is not observed, as [ServerSocket] told
@@ -202,7 +203,7 @@ func (p *Peer) snapshot() *Record {
 	s, r := &p.live, &p.recording
 	return &Record{
 		Peer: s.peer, Server: s.server, Start: p.start, Trigger: p.start.Add(s.trigger), Triggered: s.triggered,
-		Refused: s.refused, CutShort: s.cutShort, Status: s.status, Connected: s.connected, AfterClose: s.afterClose,
+		Refused: s.refused, CutShort: s.cutShort, Status: s.status, AnsweredBy: s.answeredBy, Connected: s.connected, AfterClose: s.afterClose,
 		Ending: s.ending, EndedAt: s.endedAt, FIN: s.fin, RST: s.rst, CloseNotify: s.closeNotify, PeerFIN: s.peerFIN, PeerRST: s.peerRST,
 		NotObserved: p.sight.NotObserved, Dark: s.dark, Dropped: s.dropped, BytesRead: s.bytesRead, Echoes: s.echoes,
 		FirstAt: s.firstAt, Lengths: s.lengths,

@@ -22,6 +22,7 @@ type state struct {
 	response     []byte // of the handshake, until it is complete
 	key          string // Sec-WebSocket-Key
 	status       int
+	answeredBy   string // the Server and Via headers of the response
 	upgraded     bool
 	handshakeErr error
 

@@ -90,7 +90,7 @@ func (s *swarm) upgrade(m *member, i int, b []byte) {
 	head, _, complete := bytes.Cut(m.response, []byte("\r\n\r\n"))
 	switch {
 	case complete:
-		if _, err := s.checkResponse(m.response, m.key); err != nil {
+		if _, _, err := s.checkResponse(m.response, m.key); err != nil {
 			s.fail(i, err)
 			return
 		}
