@@ -297,7 +297,8 @@ func (o *Options) checkResponse(response []byte, key string) (status int, names 
 	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(response)), nil)
 	if err != nil {
 		reason, _, _ := strings.Cut(strings.ToValidUTF8(clip(err.Error(), 120), ""), ` "`) // what it quotes
-		return 0, "", fmt.Errorf("the handshake response is not HTTP: %+q (%s)", clip(string(response), 60), strings.TrimSuffix(reason, ":"))
+		return 0, "", fmt.Errorf("the handshake response is not HTTP: %+q (%s)", clip(string(response), 60),
+			strings.TrimSuffix(reason, ":"))
 	}
 	defer resp.Body.Close()
 	status = resp.StatusCode

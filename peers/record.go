@@ -203,7 +203,8 @@ func (p *Peer) snapshot() *Record {
 	s, r := &p.live, &p.recording
 	return &Record{
 		Peer: s.peer, Server: s.server, Start: p.start, Trigger: p.start.Add(s.trigger), Triggered: s.triggered,
-		Refused: s.refused, CutShort: s.cutShort, Status: s.status, AnsweredBy: s.answeredBy, Connected: s.connected, AfterClose: s.afterClose,
+		Refused: s.refused, CutShort: s.cutShort, Status: s.status, AnsweredBy: s.answeredBy,
+		Connected: s.connected, AfterClose: s.afterClose,
 		Ending: s.ending, EndedAt: s.endedAt, FIN: s.fin, RST: s.rst, CloseNotify: s.closeNotify, PeerFIN: s.peerFIN, PeerRST: s.peerRST,
 		NotObserved: p.sight.NotObserved, Dark: s.dark, Dropped: s.dropped, BytesRead: s.bytesRead, Echoes: s.echoes,
 		FirstAt: s.firstAt, Lengths: s.lengths,
