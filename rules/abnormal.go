@@ -24,6 +24,11 @@ var (
 		Text:  "how long the server keeps the connection",
 		Check: lifetime,
 	}
+	LifetimeUnread = Rule{
+		ID: Lifetime.ID, Req: Lifetime.Req, Grade: Info, Clause: Lifetime.Clause,
+		Text:  "how long the server keeps the connection of a peer that does not read",
+		Check: lifetimeUnread,
+	}
 	Keepalive = Rule{
 		ID: "R32", Req: "R32", Grade: Info, Clause: "operational",
 		Text:  "how long it takes until a keepalive, if there is one, ends the connection of a vanished peer",
@@ -55,10 +60,24 @@ func endsAfterFIN(r *evidence.Record, p Profile) Finding {
 }
 
 func lifetime(r *evidence.Record, _ Profile) Finding {
-	if r.Socket.Observed {
+	switch {
+	case r.Socket.Observed:
 		return measured(heldSeen(r))
+	case cannotSeeEnd(r):
+		return unmeasured(evidence.Local, whyUnknown(r.Socket)+"; "+endSeen(r))
 	}
 	return measured(endSeen(r))
+}
+
+// unreadEnd says why a peer that does not read cannot tell that TCP is open: the server's FIN
+// stands behind what it has not read.
+const unreadEnd = "; a peer that does not read sees no FIN"
+
+func lifetimeUnread(r *evidence.Record, p Profile) Finding {
+	if !r.Socket.Observed && !ended(r) {
+		return unmeasured(evidence.Local, whyUnknown(r.Socket)+unreadEnd)
+	}
+	return lifetime(r, p)
 }
 
 func keepaliveDeclared(r *evidence.Record, p Profile) Finding {

@@ -8,7 +8,8 @@
 //   - kept or breached, where the record decides it;
 //   - measured, for a rule that judges nothing (INFO);
 //   - moot, where what the rule is about did not occur;
-//   - unmeasured, where a capability is missing, so that it could not be seen.
+//   - unmeasured, where a capability is missing, so that it could not be seen. Where the
+//     scenario exists for such a rule it has no pass.
 //
 // There is a file for each section of docs/requirements.md, with an archive of vectors
 // beside it:

@@ -53,6 +53,16 @@ var (
 		Text:  "the close event comes within the limit",
 		Check: eventInTime,
 	}
+	KillEventInTime = Rule{
+		ID: "R26", Req: "R26", Grade: Budget, Clause: "close timeout",
+		Text:  "the close event comes within the limit, if the library does not declare that a hard kill causes none",
+		Check: killEventInTime,
+	}
+	OneEventOnceReleased = Rule{
+		ID: "R25", Req: "R25", Grade: Must, Clause: "operational",
+		Text:  "there is one close event per connection, once the server has let go of it",
+		Check: oneEventOnceReleased,
+	}
 )
 
 // CloseEvent are the rules on the close event of a connection. The first of them says which code
@@ -133,6 +143,16 @@ func oneEvent(r *evidence.Record, _ Profile) Finding {
 		return kept(want, r.Events.List[0].String())
 	}
 	return breached(want, fmt.Sprintf("%d close events", n))
+}
+
+// oneEventOnceReleased judges a connection that a server may keep for as long as it likes. That
+// there is no close event is a breach where the end of the connection was seen.
+func oneEventOnceReleased(r *evidence.Record, p Profile) Finding {
+	released := r.Socket.Observed && !r.Socket.Held.Censored || ended(r)
+	if r.Events.Asked && r.Events.Err == "" && len(r.Events.List) == 0 && !released {
+		return moot("none, and the server was not seen to let go of the connection")
+	}
+	return oneEvent(r, p)
 }
 
 func eventCode(e evidence.AppEvent, r *evidence.Record, p Profile) Finding {
@@ -287,4 +307,11 @@ func eventInTime(r *evidence.Record, p Profile) Finding {
 		took := e.At.Sub(r.Trigger)
 		return judged(took <= p.CloseLimit(), want, "the event at "+figures.Format(took))
 	})(r, p)
+}
+
+func killEventInTime(r *evidence.Record, p Profile) Finding {
+	if p.KillUntold && r.Events.Asked && len(r.Events.List) == 0 {
+		return moot("no close event, as the library declares")
+	}
+	return eventInTime(r, p)
 }

@@ -35,7 +35,7 @@ var (
 	NotBlocked = Rule{
 		ID: "R18", Req: "R18", Grade: Budget, Clause: "close timeout",
 		Text:  "a peer that does not read does not prolong the wait",
-		Check: goneWithin(Profile.CloseLimit), Limit: Profile.CloseLimit,
+		Check: notBlocked, Limit: Profile.CloseLimit,
 	}
 	LetsGoAfterClose = Rule{
 		ID: "R19", Req: "R19", Grade: Budget, Clause: "close timeout; RFC 6455, 5.5.1",
@@ -119,6 +119,13 @@ func legalCode(r *evidence.Record, _ Profile) Finding {
 func boundedWait(r *evidence.Record, p Profile) Finding {
 	if len(r.Closes) == 0 && r.Ending == peers.Open {
 		return moot("the server did not close: no Close frame; " + endSeen(r))
+	}
+	return goneWithin(Profile.CloseLimit)(r, p)
+}
+
+func notBlocked(r *evidence.Record, p Profile) Finding {
+	if !r.Socket.Observed && !ended(r) {
+		return unmeasured(evidence.Local, whyUnknown(r.Socket)+unreadEnd)
 	}
 	return goneWithin(Profile.CloseLimit)(r, p)
 }

@@ -38,6 +38,7 @@ func subjects() map[string]rules.Rule {
 
 		"EventCode": rules.EventCode, "EventNoCode": rules.EventNoCode, "EventLost": rules.EventLost, "EventClean": rules.EventClean,
 		"OneEvent": rules.OneEvent, "KillEvent": rules.KillEvent, "EventInTime": rules.EventInTime,
+		"KillEventInTime": rules.KillEventInTime, "OneEventOnceReleased": rules.OneEventOnceReleased,
 		"IfClosed(OneEvent)": rules.IfClosed(rules.OneEvent)[0],
 
 		"ClosesAfterViolation": rules.ClosesAfterViolation, "FailsWithClose": rules.FailsWithClose, "FailsAtOnce": rules.FailsAtOnce,
@@ -46,6 +47,7 @@ func subjects() map[string]rules.Rule {
 		"HandshakeStatus": rules.HandshakeStatus,
 
 		"LetsGoAfterTCPEnd": rules.LetsGoAfterTCPEnd, "EndsAfterFIN": rules.EndsAfterFIN, "Lifetime": rules.Lifetime,
+		"LifetimeUnread":         rules.LifetimeUnread,
 		`LastEcho("last words")`: rules.LastEcho("last words"), "Keepalive": rules.Keepalive,
 		"KeepaliveDeclared": rules.KeepaliveDeclared, "Outage": rules.Outage, "LetsGoOfVanished": rules.LetsGoOfVanished,
 
