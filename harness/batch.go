@@ -11,6 +11,7 @@ import (
 	"github.com/finwait/finwait/internal/process"
 	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/servers"
+	"github.com/finwait/finwait/sockets"
 )
 
 // Options say how a batch runs.
@@ -40,6 +41,13 @@ type Batch struct {
 // WebSocket server, or the run is not possible as it was asked for. If ctx is cancelled, every
 // scenario ends with what was measured.
 func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Options) (*Batch, error) {
+	return start(ctx, t, scenarios, o, sockets.Open)
+}
+
+// start is [Start] with the function that opens the observer of sockets.
+func start(
+	ctx context.Context, t *servers.Target, scenarios []*Scenario, o Options, observe func() (*sockets.Observer, error),
+) (*Batch, error) {
 	profile, err := checkSelection(t, scenarios)
 	if err != nil {
 		return nil, err
@@ -68,7 +76,7 @@ func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Opti
 		return nil, err
 	}
 	run.Notes = append(run.Notes, pool.notes...)
-	e := newEndpoint(newCommon(profile, commands), pool.sharedTarget())
+	e := newEndpoint(newCommon(profile, commands, observe), pool.sharedTarget())
 	e.witnessing = newWitnessing(t, scenarios, o)
 	tearDown := func() {
 		run.Output = pool.end()

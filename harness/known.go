@@ -61,7 +61,7 @@ func scenariosThatKeep(k *rules.KnownFailure, rule string, results map[string]*R
 			return nil
 		}
 		for _, p := range r.allPlays() {
-			if p.Verdict == Errored || p.Verdict == Skip {
+			if p.Verdict == Errored || len(p.Findings) == 0 { // it was not played
 				return nil
 			}
 			for _, f := range p.Findings {

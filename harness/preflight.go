@@ -14,14 +14,14 @@ import (
 	"github.com/finwait/finwait/sockets"
 )
 
-func newCommon(p rules.Profile, commands *process.Commands) *common {
+func newCommon(p rules.Profile, commands *process.Commands, observe func() (*sockets.Observer, error)) *common {
 	c := &common{
 		profile: p, commands: commands, turns: make(turns, turnsAtOnce),
 		has:         map[evidence.Capability]bool{},
 		falseClaims: map[evidence.Capability]string{}, unsupported: map[evidence.Capability]string{},
 	}
 	var err error
-	if c.observer, err = sockets.Open(); err != nil {
+	if c.observer, err = observe(); err != nil {
 		c.notObserved = err.Error()
 	}
 	return c

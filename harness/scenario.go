@@ -13,7 +13,7 @@ import (
 type Scenario struct {
 	ID     string                // family/name; it never changes
 	Title  string                // one sentence that says what the peer does
-	Needs  []evidence.Capability // without one of these it is skipped
+	Needs  []evidence.Capability // without one of these it cannot be played, and is skipped
 	Labels []string
 	Query  string // is added to the query of the URL
 	Script peers.Script
@@ -21,7 +21,13 @@ type Scenario struct {
 	Alone  bool         // it disturbs others, which start when its peers have left the barrier
 	Stops  bool         // it stops the server, and so has a server of its own or comes last
 	Rules  []rules.Rule // those that it is judged by
-	Asks   string       // id of the rule that must be kept for a pass; empty: any rule will do
+
+	// Asks are the ids of those of its rules that it exists for: no other scenario, or few, make
+	// happen what they are about. They decide whether there is a pass. If one of them could not
+	// be measured, the scenario is skipped, whatever else was kept; if none of them is kept,
+	// because all are moot or only measured, it is info. An INFO rule is asked only where no
+	// other rule asks the same: it can make a skip, and never a pass. Empty: all of its rules.
+	Asks []string
 }
 
 // Crowd is a number of peers that play the same script.
@@ -48,6 +54,14 @@ func (s *Scenario) Clauses() []string {
 		}
 	}
 	return out
+}
+
+// asks tells whether the scenario exists for the rule.
+func (s *Scenario) asks(r rules.Rule) bool {
+	if len(s.Asks) == 0 {
+		return r.ID != rules.Alive.ID
+	}
+	return slices.Contains(s.Asks, r.ID)
 }
 
 // needsOwnServer tells whether each play gets a server of its own if finwait starts the server.

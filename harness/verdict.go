@@ -14,11 +14,11 @@ type Verdict string
 
 // The verdicts.
 const (
-	Pass    Verdict = "pass"
+	Pass    Verdict = "pass"  // what the scenario asks was measured, and a rule of it is kept: see Scenario.Asks
 	Fail    Verdict = "fail"  // a rule that fails is breached: a MUST or a BUDGET, see rules.Weight
 	Warn    Verdict = "warn"  // a rule that warns is breached: a SHOULD
 	Info    Verdict = "info"  // figures were measured, and there was nothing to judge
-	Skip    Verdict = "skip"  // a capability is missing, see Result.Missing
+	Skip    Verdict = "skip"  // it could not be played, or what it asks not be measured: see Result.Missing
 	Errored Verdict = "error" // the scenario could not be carried out, see Result.Err
 	Known   Verdict = "known" // every breach that would fail the scenario is excused, see Finding.Known
 )
@@ -27,9 +27,9 @@ const (
 type Result struct {
 	Scenario *Scenario
 	Verdict  Verdict
-	Findings []rules.Finding       // in the order of the scenario's rules
-	Record   *evidence.Record      // nil for most skips, and if the connection was never tried
-	Missing  []evidence.Capability // those that a skipped scenario lacked
+	Findings []rules.Finding       // in the order of the scenario's rules; none if it could not be played
+	Record   *evidence.Record      // nil if the connection was never tried
+	Missing  []evidence.Capability // those that a skipped scenario, or a rule that it asks, lacked
 	Err      string                // why it could not be carried out, or what a command said that is not supported
 	Started  time.Time
 	Took     time.Duration
@@ -50,7 +50,7 @@ func (r *Result) judge(list []rules.Rule, p rules.Profile, known []*rules.KnownF
 		f.Excuse(known, r.Scenario.ID, time.Now())
 		r.Findings = append(r.Findings, f)
 	}
-	r.Verdict, r.Missing = verdict(r.Findings, r.Scenario.Asks)
+	r.Verdict, r.Missing = verdict(r.Findings, r.Scenario.asks)
 }
 
 // setTimes sets Started and Took to the time of the peer: from dialing until it stopped looking,
@@ -106,11 +106,10 @@ func worst(plays []*Result) *Result {
 	return &out
 }
 
-// verdict sums up the findings, and returns the capabilities that a skip lacked. asks is the rule
-// that must be kept for a pass; empty: any rule will do.
-func verdict(findings []rules.Finding, asks string) (Verdict, []evidence.Capability) {
-	asked := asks == ""
-	var judged, measured, unmeasured, warned, known bool
+// verdict sums up the findings, and returns the capabilities that a skip lacked. asks tells
+// whether the scenario exists for a rule, see [Scenario.Asks].
+func verdict(findings []rules.Finding, asks func(rules.Rule) bool) (Verdict, []evidence.Capability) {
+	var kept, warned, known bool
 	var missing []evidence.Capability
 	for _, f := range findings {
 		switch {
@@ -120,16 +119,11 @@ func verdict(findings []rules.Finding, asks string) (Verdict, []evidence.Capabil
 			warned = true
 		case f.Excused():
 			known = true
+		case !asks(f.Rule):
 		case f.Outcome == rules.Kept:
-			judged = judged || f.Rule.ID != rules.Alive.ID
-			asked = asked || f.Rule.ID == asks
-		case f.Outcome == rules.Measured:
-			measured = true
-		case f.Outcome == rules.Unmeasured && f.Rule.Grade != rules.Info:
-			unmeasured = unmeasured || f.Missing != evidence.CanEvents
-			if !slices.Contains(missing, f.Missing) {
-				missing = append(missing, f.Missing)
-			}
+			kept = true
+		case f.Outcome == rules.Unmeasured && !slices.Contains(missing, f.Missing):
+			missing = append(missing, f.Missing)
 		}
 	}
 	switch {
@@ -137,10 +131,10 @@ func verdict(findings []rules.Finding, asks string) (Verdict, []evidence.Capabil
 		return Known, nil
 	case warned:
 		return Warn, nil
-	case judged && asked:
-		return Pass, nil
-	case unmeasured, len(missing) > 0 && !measured: // the event is checked too where there is one
+	case len(missing) > 0:
 		return Skip, missing
+	case kept:
+		return Pass, nil
 	}
 	return Info, nil
 }

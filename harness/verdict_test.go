@@ -13,8 +13,14 @@ func TestVerdict(t *testing.T) {
 		return rules.Finding{Rule: rules.Rule{ID: "R", Grade: g}, Outcome: o, Missing: evidence.Local}
 	}
 	alive := rules.Finding{Rule: rules.Alive, Outcome: rules.Kept}
-	untold := rules.Finding{Rule: rules.Rule{ID: "R25", Grade: rules.Must}, Outcome: rules.Unmeasured,
-		Missing: evidence.CanEvents}
+	// Findings of rules that the scenario does not ask, and of a second one that it asks.
+	other := func(g rules.Grade, o rules.Outcome) rules.Finding {
+		return rules.Finding{Rule: rules.Rule{ID: "other", Grade: g}, Outcome: o, Missing: evidence.CanEvents}
+	}
+	also := func(g rules.Grade, o rules.Outcome) rules.Finding {
+		return rules.Finding{Rule: rules.Rule{ID: "also", Grade: g}, Outcome: o, Missing: evidence.Sight}
+	}
+	local := []evidence.Capability{evidence.Local}
 	for _, c := range []struct {
 		name     string
 		findings []rules.Finding
@@ -35,17 +41,29 @@ func TestVerdict(t *testing.T) {
 			{Rule: rules.Alive, Outcome: rules.Breached}}, Fail, Fail, nil},
 		{"measured", []rules.Finding{f(rules.Info, rules.Measured), alive}, Info, Info, nil},
 		{"moot", []rules.Finding{f(rules.Must, rules.Moot), alive}, Info, Info, nil},
-		{"not measured", []rules.Finding{f(rules.Budget, rules.Unmeasured), alive}, Skip, Skip,
-			[]evidence.Capability{evidence.Local}},
-		{"not measured, but something was judged",
-			[]rules.Finding{f(rules.Budget, rules.Unmeasured), f(rules.Must, rules.Kept)}, Pass, Pass, nil},
-		{"a figure, and no event to judge", []rules.Finding{f(rules.Info, rules.Measured), untold, alive}, Info,
-			Info, nil},
-		{"no event to judge", []rules.Finding{untold, untold, alive}, Skip, Skip,
-			[]evidence.Capability{evidence.CanEvents}},
-		{"a figure, and something not measured", []rules.Finding{f(rules.Info, rules.Measured), untold,
-			f(rules.Budget, rules.Unmeasured)}, Skip, Skip, []evidence.Capability{evidence.CanEvents, evidence.Local}},
-		{"a figure not measured", []rules.Finding{f(rules.Info, rules.Unmeasured), alive}, Info, Info, nil},
+		{"not measured", []rules.Finding{f(rules.Budget, rules.Unmeasured), alive}, Skip, Skip, local},
+		{"not measured, though all others are kept",
+			[]rules.Finding{f(rules.Budget, rules.Unmeasured), other(rules.Must, rules.Kept), alive}, Skip, Skip, local},
+		{"one of two not measured",
+			[]rules.Finding{f(rules.Budget, rules.Unmeasured), also(rules.Must, rules.Kept)}, Skip, Skip, local},
+		{"both not measured", []rules.Finding{f(rules.Budget, rules.Unmeasured), also(rules.Must, rules.Unmeasured)},
+			Skip, Skip, []evidence.Capability{evidence.Local, evidence.Sight}},
+		{"not measured, and something is breached",
+			[]rules.Finding{f(rules.Budget, rules.Unmeasured), other(rules.Must, rules.Breached)}, Fail, Fail, nil},
+		{"not measured, and a SHOULD is breached",
+			[]rules.Finding{f(rules.Budget, rules.Unmeasured), other(rules.Should, rules.Breached)}, Warn, Fail, nil},
+		{"one of two moot", []rules.Finding{f(rules.Must, rules.Moot), also(rules.Must, rules.Kept)}, Pass, Pass, nil},
+		{"moot, though all others are kept", []rules.Finding{f(rules.Must, rules.Moot), other(rules.Must, rules.Kept)},
+			Info, Info, nil},
+		{"a figure, though all others are kept",
+			[]rules.Finding{f(rules.Info, rules.Measured), other(rules.Must, rules.Kept)}, Info, Info, nil},
+		{"off, though all others are kept", []rules.Finding{f(rules.Must, rules.NotJudged), other(rules.Must, rules.Kept)},
+			Info, Info, nil},
+		{"others not measured", []rules.Finding{f(rules.Must, rules.Kept), other(rules.Must, rules.Unmeasured), alive},
+			Pass, Pass, nil},
+		{"a figure, and others not measured",
+			[]rules.Finding{f(rules.Info, rules.Measured), other(rules.Must, rules.Unmeasured), alive}, Info, Info, nil},
+		{"a figure not measured", []rules.Finding{f(rules.Info, rules.Unmeasured), alive}, Skip, Skip, local},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			weighed := func(strict bool) []rules.Finding {
@@ -55,8 +73,9 @@ func TestVerdict(t *testing.T) {
 				}
 				return list
 			}
-			got, missing := verdict(weighed(false), "")
-			strict, _ := verdict(weighed(true), "")
+			s := &Scenario{Asks: []string{"R", "also"}}
+			got, missing := verdict(weighed(false), s.asks)
+			strict, _ := verdict(weighed(true), s.asks)
 			if got != c.want || strict != c.strict || !slices.Equal(missing, c.missing) {
 				t.Errorf("%s, strict %s, missing %q; want %s, %s, %q", got, strict, missing, c.want, c.strict,
 					c.missing)

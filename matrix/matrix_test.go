@@ -62,7 +62,7 @@ func TestCatalogue(t *testing.T) {
 			Script: peers.Script{peers.Send{peers.CloseFrame(1000, strings.Repeat("r", 123))}},
 			Crowd:  []harness.Crowd{{Kind: "polite", Count: 2, Script: peers.Script{peers.JoinBarrier{}}}},
 			Rules:  []rules.Rule{{ID: "R1", Req: "R1", Grade: rules.Must, Clause: "RFC 6455, 5.5.1", Text: "answers"}},
-			Asks:   "R1",
+			Asks:   []string{"R1"},
 		}
 	}
 	words := map[string]bool{"Title": true, "Labels": true, "Rule.Req": true, "Rule.Clause": true, "Rule.Text": true,

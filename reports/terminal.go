@@ -139,7 +139,7 @@ const sparkWidth = 32
 func (t *Terminal) crowds(list []Scenario) {
 	head := false
 	for _, s := range list {
-		if !s.Stops || s.Verdict == Skip || len(s.Curves) == 0 {
+		if !s.Stops || len(s.Findings) == 0 || len(s.Curves) == 0 {
 			continue
 		}
 		end := 0.0

@@ -16,6 +16,7 @@ func BadClose() []*harness.Scenario {
 }
 
 func illegalCodes() (out []*harness.Scenario) {
+	code := rules.FailureCode("RFC 6455, 7.4 (1002 by convention)", 1002)
 	for _, s := range []struct {
 		id   string
 		code uint16
@@ -36,7 +37,8 @@ func illegalCodes() (out []*harness.Scenario) {
 			ID: s.id, Title: fmt.Sprintf("closes with %d, a code that may not be sent", s.code),
 			Labels: []string{malformed},
 			Script: sends(peers.CloseFrame(s.code, "")),
-			Rules:  rules.Failing(rules.FailureCode("RFC 6455, 7.4 (1002 by convention)", 1002)),
+			Rules:  rules.Failing(code),
+			Asks:   asks(code, rules.ClosesAfterViolation),
 		})
 	}
 	return append(out, &harness.Scenario{
@@ -44,6 +46,7 @@ func illegalCodes() (out []*harness.Scenario) {
 		Labels: []string{malformed},
 		Script: sends(peers.CloseFrame(1002, "")),
 		Rules:  rules.Answer(),
+		Asks:   asks(rules.Answered, rules.ClosesTCP),
 	})
 }
 
@@ -60,6 +63,7 @@ func undefinedCodes() (out []*harness.Scenario) {
 			Labels: []string{malformed},
 			Script: sends(peers.CloseFrame(s.code, "")),
 			Rules:  append([]rules.Rule{rules.AnswerCode, rules.OneEvent, rules.EventInTime}, rules.CloseFrames()...),
+			Asks:   asks(rules.LegalCode), // of the answer, which may echo the code
 		})
 	}
 	return out
@@ -94,7 +98,7 @@ func malformedCloseFrames() (out []*harness.Scenario) {
 	} {
 		out = append(out, &harness.Scenario{
 			ID: s.id, Title: s.title, Labels: []string{malformed},
-			Script: sends(s.frame), Rules: rules.Failing(s.code),
+			Script: sends(s.frame), Rules: rules.Failing(s.code), Asks: asks(s.code, rules.ClosesAfterViolation),
 		})
 	}
 	return out

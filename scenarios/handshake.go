@@ -16,30 +16,35 @@ func Handshake() []*harness.Scenario {
 			Labels: []string{tcp, hang},
 			Script: peers.Script{peers.Connect{}, half, peers.Trigger{}, peers.HoldOpen{}},
 			Rules:  []rules.Rule{rules.Lifetime, rules.HandshakeStatus},
+			Asks:   asks(rules.HandshakeStatus, rules.Lifetime),
 		},
 		{
 			ID: "handshake/half-request-fin", Title: "sends half of the upgrade request and FIN, and goes on reading",
 			Labels: []string{tcp, hang},
 			Script: peers.Script{peers.Connect{}, half, peers.Trigger{}, peers.HalfClose{}, peers.HoldOpen{}},
 			Rules:  []rules.Rule{rules.EndsAfterFIN, rules.LetsGoAfterTCPEnd, rules.HandshakeStatus},
+			Asks:   asks(rules.LetsGoAfterTCPEnd, rules.EndsAfterFIN),
 		},
 		{
 			ID: "handshake/half-request-vanish", Title: "sends half of the upgrade request and vanishes",
-			Needs: []evidence.Capability{evidence.Dark, evidence.Local}, Labels: []string{tcp, dark, hang},
+			Needs: []evidence.Capability{evidence.Dark}, Labels: []string{tcp, dark, hang},
 			Script: peers.Script{peers.Connect{}, half, peers.AwaitAcked{}, peers.Trigger{}, peers.GoDark{}, peers.HoldOpen{}},
 			Rules:  []rules.Rule{rules.Lifetime},
+			Asks:   asks(rules.Lifetime),
 		},
 		{
 			ID: "handshake/rst-after-request", Title: "sends the upgrade request and resets the connection",
-			Needs: []evidence.Capability{evidence.Local}, Labels: []string{tcp},
+			Labels: []string{tcp},
 			Script: peers.Script{peers.Connect{}, peers.Trigger{}, peers.SendRequest{}, peers.Reset{}, peers.HoldOpen{}},
 			Rules:  []rules.Rule{rules.LetsGoAfterTCPEnd},
+			Asks:   asks(rules.LetsGoAfterTCPEnd),
 		},
 		{
 			ID: "handshake/connect-and-say-nothing", Title: "connects and sends nothing",
 			Labels: []string{tcp, hang},
 			Script: peers.Script{peers.Connect{}, peers.Trigger{}, peers.HoldOpen{}},
 			Rules:  []rules.Rule{rules.Lifetime},
+			Asks:   asks(rules.Lifetime),
 		},
 	}
 }

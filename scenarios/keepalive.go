@@ -16,13 +16,15 @@ func Keepalive() []*harness.Scenario {
 			Labels: []string{hang},
 			Script: peers.Opened(peers.NoPong{}, peers.Trigger{}, peers.HoldOpen{}),
 			Rules:  detected,
+			Asks:   asks(rules.Keepalive, rules.KeepaliveDeclared),
 		},
 		{
 			ID: "keepalive/vanish", Title: "vanishes without a packet after an echo",
-			Needs: []evidence.Capability{evidence.Dark, evidence.Local, evidence.Echo}, Labels: []string{dark, hang},
+			Needs: []evidence.Capability{evidence.Dark, evidence.Echo}, Labels: []string{dark, hang},
 			Script: peers.Opened(peers.Send{peers.Text("hello")}, peers.AwaitText{Text: "hello"}, peers.AwaitAcked{},
 				peers.Trigger{}, peers.GoDark{}, peers.HoldOpen{}),
 			Rules: detected,
+			Asks:  asks(rules.Keepalive, rules.KeepaliveDeclared),
 		},
 	}
 }

@@ -26,6 +26,7 @@ func Kick() []*harness.Scenario {
 			ID: "kick/all", Title: "asks the server to close all connections; 20 other peers answer",
 			Needs: []evidence.Capability{evidence.CanKickAll}, Alone: true,
 			Script: kickAll, Crowd: []harness.Crowd{answering}, Rules: everyone,
+			Asks: asks(rules.EveryoneClosed(4001)),
 		},
 		{
 			ID: "kick/one-of-50", Title: "sends a frame with a reserved opcode while 49 other peers behave well",
@@ -35,12 +36,14 @@ func Kick() []*harness.Scenario {
 				peers.Send{peers.Text(stillHere)}, peers.AwaitText{Text: stillHere}, peers.LeaveBarrier{}, close1000())}},
 			Rules: slices.Concat([]rules.Rule{rules.ClosesAfterViolation, rules.OthersUnharmed(stillHere),
 				rules.EventClean, rules.OneEvent, rules.EventInTime}, rules.CrowdEvents()),
+			Asks: asks(rules.OthersUnharmed(stillHere)),
 		},
 		{
 			ID:    "kick/all-with-hangers",
 			Title: "asks the server to close all connections; 20 other peers answer and 20 ignore the Close",
 			Needs: []evidence.Capability{evidence.CanKickAll}, Labels: []string{hang}, Alone: true,
 			Script: kickAll, Crowd: []harness.Crowd{answering, ignoring}, Rules: everyone,
+			Asks: asks(rules.EveryoneClosed(4001), rules.CrowdReleased),
 		},
 		{
 			ID:    "kick/on-connect",
@@ -50,6 +53,7 @@ func Kick() []*harness.Scenario {
 				answersClose()...),
 			Rules: append([]rules.Rule{rules.MessageFirst, rules.SendsCode(1000, ""), rules.BoundedWait},
 				rules.CloseEvent(rules.EventCode)...),
+			Asks: asks(rules.MessageFirst),
 		},
 	}
 }

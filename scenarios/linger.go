@@ -20,6 +20,7 @@ func Linger() []*harness.Scenario {
 			Labels: []string{hang},
 			Script: peers.Opened(peers.Trigger{}, close1000(), peers.HoldOpen{}),
 			Rules:  rules.Answer(),
+			Asks:   asks(rules.LetsGoAfterClose, rules.ClosesTCP),
 		},
 		{
 			ID: "linger/no-fin-server-close", Title: "answers the server's Close and never sends FIN",
@@ -28,6 +29,7 @@ func Linger() []*harness.Scenario {
 				peers.AwaitClose{}, peers.AnswerClose{}, peers.HoldOpen{}),
 			Rules: slices.Concat([]rules.Rule{rules.SendsCode(1000, ""),
 				rules.ClosesTCP, rules.ClosesFirst, rules.LetsGoAfterClose}, closing),
+			Asks: asks(rules.LetsGoAfterClose, rules.ClosesTCP),
 		},
 		{
 			ID: "linger/keeps-sending", Title: "closes with 1000 and, after the answer, sends a text message every 100 ms",
@@ -35,25 +37,29 @@ func Linger() []*harness.Scenario {
 			Script: peers.Opened(peers.Trigger{}, close1000(), peers.AwaitClose{},
 				peers.KeepSending{Frame: peers.Text(late), Every: 100 * time.Millisecond}),
 			Rules: rules.Answer(),
+			Asks:  asks(rules.LetsGoAfterClose),
 		},
 		{
 			ID: "linger/no-ack-of-fin", Title: "closes with 1000 and never acknowledges the server's FIN",
-			Needs: []evidence.Capability{evidence.NetAdmin, evidence.Local}, Labels: []string{hang, privileged},
+			Needs: []evidence.Capability{evidence.NetAdmin}, Labels: []string{hang, privileged},
 			Script: peers.Opened(peers.DropFIN{}, peers.Trigger{}, close1000(), peers.HoldOpen{}),
 			Rules: slices.Concat([]rules.Rule{rules.Answered, rules.AnsweredInTime, rules.AnswerCode,
 				rules.LetsGoAfterClose}, closing),
+			Asks: asks(rules.LetsGoAfterClose),
 		},
 		{
 			ID: "linger/fin-later", Title: "closes with 1000, and sends FIN 200 ms after the answer",
 			Script: peers.Opened(peers.Trigger{}, close1000(), peers.AwaitClose{},
 				peers.Pause{For: 200 * time.Millisecond}, peers.Finish{}),
 			Rules: rules.Answer(),
+			Asks:  asks(rules.LetsGoAfterClose),
 		},
 		{
 			ID: "linger/half-close-early", Title: "closes with 1000, sends FIN in the same segment, and goes on reading",
 			Script: peers.Opened(peers.Trigger{}, peers.SendLast(close1000()), peers.AwaitEnd{}),
 			Rules: slices.Concat([]rules.Rule{rules.Answered, rules.AnsweredInTime, rules.AnswerCode,
 				rules.ClosesTCP, rules.LetsGoAfterClose}, closing),
+			Asks: asks(rules.LetsGoAfterClose, rules.ClosesTCP),
 		},
 	}
 }

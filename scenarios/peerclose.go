@@ -44,6 +44,7 @@ func legalCodes() (out []*harness.Scenario) {
 			ID: s.id, Title: fmt.Sprintf("closes with %d", s.code),
 			Script: sends(peers.CloseFrame(s.code, "")),
 			Rules:  rules.Answer(),
+			Asks:   asks(rules.Answered),
 		})
 	}
 	return out
@@ -55,21 +56,25 @@ func closeBodies() []*harness.Scenario {
 			ID: "peer-close/empty", Title: "closes without a code",
 			Script: sends(peers.CloseBody(nil)),
 			Rules:  rules.Answer(rules.EmptyNot1005, rules.EventNoCode),
+			Asks:   asks(rules.Answered, rules.EmptyNot1005),
 		},
 		{
 			ID: "peer-close/reason", Title: "closes with 1000 and a short reason",
 			Script: sends(peers.CloseFrame(1000, "bye")),
 			Rules:  rules.Answer(),
+			Asks:   asks(rules.Answered),
 		},
 		{
 			ID: "peer-close/reason-123", Title: "closes with 1000 and a reason of 123 bytes, the most that fits",
 			Script: sends(peers.CloseFrame(1000, strings.Repeat("r", 123))),
 			Rules:  rules.Answer(),
+			Asks:   asks(rules.Answered),
 		},
 		{
 			ID: "peer-close/reason-multibyte", Title: "closes with 1000 and a reason of 2-, 3- and 4-byte UTF-8 characters",
 			Script: sends(peers.CloseFrame(1000, "é€𝄞")),
 			Rules:  rules.Answer(),
+			Asks:   asks(rules.Answered),
 		},
 	}
 }
@@ -83,27 +88,32 @@ func closeAmongFrames() []*harness.Scenario {
 			ID: "peer-close/between-fragments", Title: "closes after the first fragment of a message",
 			Script: sends(fragment("half"), bye),
 			Rules:  rules.Answer(rules.AnsweredInMessage),
+			Asks:   asks(rules.AnsweredInMessage),
 		},
 		{
 			ID: "peer-close/twice", Title: "sends two Close frames in one write",
 			Script: sends(bye, peers.CloseFrame(1001, "")),
 			Rules:  rules.Answer(),
+			Asks:   asks(rules.Answered, rules.OneClose),
 		},
 		{
 			ID: "peer-close/then-ping", Title: "sends a Ping after its Close frame, in the same write",
 			Script: sends(bye, peers.Ping("late")),
 			Rules:  rules.Answer(),
+			Asks:   asks(rules.Answered),
 		},
 		{
 			ID: "peer-close/then-text", Title: "sends a text message after its Close frame, in the same write",
 			Needs:  []evidence.Capability{evidence.Echo},
 			Script: sends(bye, peers.Text(late)),
 			Rules:  rules.Answer(rules.NotEchoedAfterClose(late)),
+			Asks:   asks(rules.NotEchoedAfterClose(late)),
 		},
 		{
 			ID: "peer-close/then-flood", Title: "sends 1 MiB of text after its Close frame, in the same write",
 			Script: sends(bye, peers.Filler(1<<20)),
 			Rules:  append([]rules.Rule{rules.AnsweredOrReset, rules.ClosesCleanly}, rules.Answer()[1:]...),
+			Asks:   asks(rules.AnsweredOrReset, rules.ClosesCleanly),
 		},
 		{
 			ID:     "peer-close/after-large-message",
@@ -112,17 +122,20 @@ func closeAmongFrames() []*harness.Scenario {
 			// The server may have refused the message before the Close frame arrives.
 			Rules: append([]rules.Rule{rules.AnsweredOrReset, rules.ClosesCleanly, rules.RefusedAsTooBig(large)},
 				slices.DeleteFunc(rules.Answer()[1:], func(r rules.Rule) bool { return r.ID == rules.EventCode.ID })...),
+			Asks: asks(rules.AnsweredOrReset),
 		},
 		{
 			ID: "peer-close/dripped", Title: "sends its Close frame one byte every 50 ms",
 			Script: endsTCPAfter(peers.Trigger{},
 				peers.SendPart{Frame: peers.CloseFrame(1000, "bye"), Leave: 1, Every: 50 * time.Millisecond}, peers.SendRest{}),
 			Rules: rules.Answer(),
+			Asks:  asks(rules.Answered),
 		},
 		{
 			ID: "peer-close/pipelined", Title: "sends a text message and its Close frame in one write",
 			Script: sends(peers.Text("hello"), bye),
 			Rules:  rules.Answer(),
+			Asks:   asks(rules.Answered),
 		},
 		{
 			// A client must wait for the response (RFC 6455, 4.1), so the server owes no answer.
@@ -133,6 +146,7 @@ func closeAmongFrames() []*harness.Scenario {
 				peers.AwaitUpgrade{}, peers.AwaitEnd{}, peers.Finish{}},
 			Rules: slices.Concat([]rules.Rule{rules.AnswerCode}, rules.CloseFrames(),
 				rules.IfAnswered(rules.ClosesTCP, rules.LetsGoAfterClose), rules.IfAnswered(rules.CloseEvent(rules.EventCode)...)),
+			Asks: asks(rules.ClosesTCP),
 		},
 		{
 			ID: "peer-close/simultaneous", Title: "closes with 1001 while it makes the server close with 1000",
@@ -141,6 +155,7 @@ func closeAmongFrames() []*harness.Scenario {
 				peers.Ask{Command: "close 1000", Then: []peers.Frame{peers.CloseFrame(1001, "")}}),
 			Rules: slices.Concat([]rules.Rule{rules.BothClosed, rules.BoundedWait},
 				rules.CloseFrames(), rules.CloseEvent(rules.EventCode)),
+			Asks: asks(rules.BothClosed),
 		},
 	}
 }

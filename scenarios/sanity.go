@@ -15,11 +15,13 @@ func Sanity() []*harness.Scenario {
 			Needs:  []evidence.Capability{evidence.Echo},
 			Script: endsTCPAfter(peers.Send{peers.Text("hello")}, peers.AwaitText{Text: "hello"}, peers.Trigger{}, close1000()),
 			Rules:  rules.Answer(),
+			Asks:   asks(rules.Answered, rules.ClosesTCP),
 		},
 		{
 			ID: "sanity/close", Title: "closes with 1000 right after the handshake",
 			Script: sends(peers.CloseFrame(1000, "")),
 			Rules:  rules.Answer(),
+			Asks:   asks(rules.Answered, rules.ClosesTCP),
 		},
 	}
 }

@@ -4,7 +4,17 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/peers"
+	"github.com/finwait/finwait/rules"
 )
+
+// asks are the ids of the rules that a scenario exists for, see [harness.Scenario.Asks].
+func asks(list ...rules.Rule) []string {
+	out := make([]string, len(list))
+	for i, r := range list {
+		out[i] = r.ID
+	}
+	return out
+}
 
 // The scripts that several scenarios play, and the parts of such scripts.
 

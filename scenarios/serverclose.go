@@ -47,6 +47,7 @@ func closeAnswered() []*harness.Scenario {
 			Needs:  []evidence.Capability{evidence.CanClose},
 			Script: answersCloseAfter(peers.Trigger{}, askClose1000()),
 			Rules:  closesWith1000(handshakeDone(rules.EventCode)...),
+			Asks:   asks(rules.ClosesTCP),
 		},
 		{
 			ID: "server-close/slow-answer-1s", Title: "answers the server's Close after 1 s",
@@ -54,30 +55,35 @@ func closeAnswered() []*harness.Scenario {
 			Script: endsTCPAfter(peers.Trigger{}, askClose1000(), peers.AwaitClose{},
 				peers.Pause{For: time.Second}, peers.AnswerClose{}),
 			Rules: closesWith1000(boundedWait(rules.EventCode)...),
+			Asks:  asks(rules.BoundedWait),
 		},
 		{
 			ID: "server-close/ignores", Title: "ignores the server's Close",
 			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{hang},
 			Script: peers.Opened(peers.Trigger{}, askClose1000(), peers.HoldOpen{}),
 			Rules:  closesWith1000(boundedWait(rules.EventLost)...),
+			Asks:   asks(rules.BoundedWait),
 		},
 		{
 			ID: "server-close/answers-other-code", Title: "answers the server's Close with 4000",
 			Needs:  []evidence.Capability{evidence.CanClose},
 			Script: answeredWith(peers.CloseFrame(4000, "other")),
 			Rules:  closesWith1000(handshakeDone(rules.EventCode)...),
+			Asks:   asks(rules.ClosesTCP, rules.EventCode),
 		},
 		{
 			ID: "server-close/answers-empty", Title: "answers the server's Close without a code",
 			Needs:  []evidence.Capability{evidence.CanClose},
 			Script: answeredWith(peers.CloseBody(nil)),
 			Rules:  closesWith1000(handshakeDone(rules.EventNoCode)...),
+			Asks:   asks(rules.ClosesTCP, rules.EventNoCode),
 		},
 		{
 			ID: "server-close/answers-bad-code", Title: "answers the server's Close with 1006, a code that may not be sent",
 			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{malformed},
 			Script: answeredWith(peers.CloseFrame(1006, "")),
 			Rules:  closesWith1000(rules.BoundedWait, rules.OneEvent, rules.EventInTime),
+			Asks:   asks(rules.BoundedWait),
 		},
 	}
 }
@@ -99,18 +105,21 @@ func closeNotAnswered() []*harness.Scenario {
 			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{hang},
 			Script: keepsSending(peers.Text(stillHere), 100*time.Millisecond),
 			Rules:  notProlonged,
+			Asks:   asks(rules.NotProlonged),
 		},
 		{
 			ID: "server-close/keeps-pinging", Title: "sends a Ping every 100 ms instead of answering the server's Close",
 			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{hang},
 			Script: keepsSending(peers.Ping(stillHere), 100*time.Millisecond),
 			Rules:  notProlonged,
+			Asks:   asks(rules.NotProlonged),
 		},
 		{
 			ID: "server-close/slow-talker", Title: "sends a text message every 2 s instead of answering the server's Close",
 			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{hang},
 			Script: keepsSending(peers.Text(stillHere), 2*time.Second),
 			Rules:  notProlonged,
+			Asks:   asks(rules.NotProlonged),
 		},
 		{
 			ID:    "server-close/drips-frame",
@@ -120,6 +129,7 @@ func closeNotAnswered() []*harness.Scenario {
 			Script: peers.Opened(peers.Trigger{}, askClose1000(),
 				peers.SendPart{Frame: peers.Filler(120), Leave: 1, Every: 700 * time.Millisecond}),
 			Rules: notProlonged,
+			Asks:  asks(rules.NotProlonged),
 		},
 		{
 			ID:    "server-close/stalls-in-frame",
@@ -127,36 +137,42 @@ func closeNotAnswered() []*harness.Scenario {
 			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{hang},
 			Script: peers.Opened(peers.Trigger{}, askClose1000(), partOfFrame(), peers.HoldOpen{}),
 			Rules:  notProlonged,
+			Asks:   asks(rules.NotProlonged),
 		},
 		{
 			ID: "server-close/close-frame-half-sent", Title: "answers with part of a Close frame and then sends nothing more",
 			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{hang},
 			Script: afterClose(partOfCloseFrame(), peers.HoldOpen{}),
 			Rules:  notProlonged,
+			Asks:   asks(rules.NotProlonged),
 		},
 		{
 			ID: "server-close/fins-without-close", Title: "closes its socket instead of answering the server's Close",
-			Needs: []evidence.Capability{evidence.CanClose, evidence.Local}, Labels: []string{tcp},
+			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{tcp},
 			Script: afterClose(peers.CloseSocket{}, peers.HoldOpen{}),
 			Rules:  lost,
+			Asks:   asks(rules.BoundedWait),
 		},
 		{
 			ID: "server-close/half-closes", Title: "sends FIN instead of answering the server's Close, and goes on reading",
 			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{tcp, hang},
 			Script: afterClose(peers.HalfClose{}, peers.HoldOpen{}),
 			Rules:  lost,
+			Asks:   asks(rules.BoundedWait),
 		},
 		{
 			ID: "server-close/rst", Title: "resets the connection instead of answering the server's Close",
-			Needs: []evidence.Capability{evidence.CanClose, evidence.Local}, Labels: []string{tcp},
+			Needs: []evidence.Capability{evidence.CanClose}, Labels: []string{tcp},
 			Script: afterClose(peers.Reset{}, peers.HoldOpen{}),
 			Rules:  lost,
+			Asks:   asks(rules.BoundedWait),
 		},
 		{
 			ID: "server-close/vanishes", Title: "drops every packet from the server, which then closes",
-			Needs: []evidence.Capability{evidence.CanClose, evidence.Local, evidence.Dark}, Labels: []string{dark, hang},
+			Needs: []evidence.Capability{evidence.CanClose, evidence.Dark}, Labels: []string{dark, hang},
 			Script: peers.Opened(peers.GoDark{}, peers.Trigger{}, askClose1000(), peers.HoldOpen{}),
 			Rules:  slices.Concat([]rules.Rule{rules.LetsGoOfVanished}, rules.CloseEvent(rules.EventLost), rules.CloseFrames()),
+			Asks:   asks(rules.LetsGoOfVanished),
 		},
 		{
 			ID:    "server-close/vanishes-then-returns",
@@ -165,6 +181,7 @@ func closeNotAnswered() []*harness.Scenario {
 			Script: answersCloseAfter(peers.GoDark{}, peers.Trigger{}, askClose1000(),
 				peers.Pause{For: 3 * time.Second}, peers.ComeBack{}),
 			Rules: slices.Concat(boundedWait(rules.EventCode), rules.CloseFrames()),
+			Asks:  asks(rules.BoundedWait),
 		},
 	}
 }
@@ -173,8 +190,8 @@ func closeNotAnswered() []*harness.Scenario {
 // send buffer. Another peer asks for it, and the server closes all connections: a server
 // that cannot write may not read either.
 func closeUnread() []*harness.Scenario {
-	needs := []evidence.Capability{evidence.CanKickAll, evidence.CanFill, evidence.Local}
-	asks := []harness.Crowd{{Kind: "asks", Count: 1,
+	needs := []evidence.Capability{evidence.CanKickAll, evidence.CanFill}
+	asking := []harness.Crowd{{Kind: "asks", Count: 1,
 		Script: answersKickAfter(peers.JoinBarrier{Lead: true}, peers.Ask{Command: "kick-all 1000"})}}
 	notBlocked := slices.Concat([]rules.Rule{rules.NotBlocked}, rules.CloseEvent(rules.EventLost), rules.CloseFrames())
 	return []*harness.Scenario{
@@ -182,7 +199,8 @@ func closeUnread() []*harness.Scenario {
 			ID: "server-close/stops-reading", Title: "stops reading: the server's Close waits behind a full send buffer",
 			Needs: needs, Labels: []string{hang}, Alone: true,
 			Script: behindFullSendBuffer(peers.StopReading{}, peers.JoinBarrier{}, peers.LeaveBarrier{}, peers.HoldOpen{}),
-			Crowd:  asks, Rules: notBlocked,
+			Crowd:  asking, Rules: notBlocked,
+			Asks: asks(rules.NotBlocked),
 		},
 		{
 			ID:    "server-close/drip-reader",
@@ -190,7 +208,8 @@ func closeUnread() []*harness.Scenario {
 			Needs: needs, Labels: []string{hang}, Alone: true,
 			Script: behindFullSendBuffer(peers.SlowReading{Bytes: 1, Every: 100 * time.Millisecond},
 				peers.JoinBarrier{}, peers.LeaveBarrier{}, peers.HoldOpen{}),
-			Crowd: asks, Rules: notBlocked,
+			Crowd: asking, Rules: notBlocked,
+			Asks: asks(rules.NotBlocked),
 		},
 	}
 }
@@ -204,12 +223,14 @@ func closeCrossed() []*harness.Scenario {
 			Needs:  []evidence.Capability{evidence.CanClose},
 			Script: answersCloseAfter(peers.Trigger{}, askClose1000(fragment("half a message"))),
 			Rules:  closesWith1000(handshakeDone(rules.EventCode)...),
+			Asks:   asks(rules.ClosesTCP),
 		},
 		{
 			ID: "server-close/closes-at-once", Title: "closes with 1000 at the same time as the server",
 			Needs:  []evidence.Capability{evidence.CanClose},
 			Script: endsTCPAfter(peers.Trigger{}, askClose1000(peers.CloseFrame(1000, ""))),
 			Rules:  slices.Concat([]rules.Rule{rules.BothClosed}, boundedWait(rules.EventCode), rules.CloseFrames()),
+			Asks:   asks(rules.BothClosed),
 		},
 	}
 }
@@ -245,7 +266,7 @@ func chosenCodes() (out []*harness.Scenario) {
 				peers.AwaitClose{For: refusal}, peers.AnswerClose{Else: peers.Send{peers.CloseFrame(4000, "")}}),
 			Rules: slices.Concat([]rules.Rule{chosen, rules.CodeOnWire, rules.ClosesTCP, rules.ClosesFirst, rules.BoundedWait},
 				rules.IfClosed(rules.CloseEvent(rules.EventCode)...), rules.CloseFrames()),
-			Asks: chosen.ID,
+			Asks: asks(chosen),
 		})
 	}
 	return out
@@ -258,6 +279,7 @@ func noCode() []*harness.Scenario {
 		Script: answersCloseAfter(peers.Trigger{}, peers.Ask{Command: "close"}),
 		Rules: slices.Concat([]rules.Rule{rules.CodeOnWire, rules.ClosesTCP, rules.ClosesFirst, rules.BoundedWait},
 			rules.IfClosed(rules.AnyCloseEvent()...), rules.CloseFrames()),
+		Asks: asks(rules.LegalCode),
 	}}
 }
 
@@ -281,6 +303,7 @@ func refusedCodes() (out []*harness.Scenario) {
 			Script: endsTCPAfter(peers.Trigger{}, peers.Ask{Command: fmt.Sprintf("close %d", s.code)},
 				peers.Pause{For: refusal}, peers.AnswerClose{Else: close1000()}),
 			Rules: slices.Concat(rules.CloseFrames(), []rules.Rule{rules.CodeOnWire}, rules.AnyCloseEvent()),
+			Asks:  asks(rules.LegalCode),
 		})
 	}
 	return out

@@ -24,41 +24,48 @@ func Shutdown(n int) []*harness.Scenario {
 			ID: "shutdown/polite", Title: "stops a server whose peers answer its Close and end TCP",
 			Needs: []evidence.Capability{evidence.CanStop}, Labels: []string{hang}, Stops: true,
 			Script: stop, Crowd: []harness.Crowd{polite(n)}, Rules: stopped,
+			Asks: asks(rules.EveryoneWarned),
 		},
 		{
 			ID: "shutdown/ignoring", Title: "stops a server whose peers ignore its Close",
 			Needs: []evidence.Capability{evidence.CanStop}, Labels: []string{hang}, Stops: true,
 			Script: stop, Crowd: []harness.Crowd{ignoring(n)}, Rules: stopped,
+			Asks: asks(rules.Exits),
 		},
 		{
 			ID: "shutdown/no-fin", Title: "stops a server whose peers answer its Close and never send FIN",
 			Needs: []evidence.Capability{evidence.CanStop}, Labels: []string{hang}, Stops: true,
 			Script: stop, Crowd: []harness.Crowd{noFIN(n)}, Rules: stopped,
+			Asks: asks(rules.Exits),
 		},
 		{
 			ID: "shutdown/vanished", Title: "stops a server whose peers have vanished without a packet",
-			Needs:  []evidence.Capability{evidence.CanStop, evidence.Dark, evidence.Local},
+			Needs:  []evidence.Capability{evidence.CanStop, evidence.Dark},
 			Labels: []string{hang}, Stops: true,
 			Script: stop, Crowd: []harness.Crowd{vanished(n)}, Rules: stopped,
+			Asks: asks(rules.Exits),
 		},
 		{
 			ID: "shutdown/stopped-reading", Title: "stops a server while a fifth of its peers are not reading",
 			Needs: []evidence.Capability{evidence.CanStop, evidence.Echo}, Labels: []string{hang}, Stops: true,
 			Script: stop, Crowd: []harness.Crowd{polite(n - fifth), notReading(fifth)}, Rules: stopped,
+			Asks: asks(rules.Exits),
 		},
 		{
 			ID: "shutdown/mixed", Title: "stops a server while four fifths of its peers hang, each fifth in another way",
-			Needs:  []evidence.Capability{evidence.CanStop, evidence.Dark, evidence.Local, evidence.Echo},
+			Needs:  []evidence.Capability{evidence.CanStop, evidence.Dark, evidence.Echo},
 			Labels: []string{hang}, Stops: true,
 			Script: stop,
 			Crowd: []harness.Crowd{polite(max(n-4*fifth, 1)),
 				ignoring(fifth), noFIN(fifth), vanished(fifth), notReading(fifth)},
 			Rules: stopped,
+			Asks:  asks(rules.Exits, rules.EveryoneWarned),
 		},
 		{
 			ID: "shutdown/mid-handshake", Title: "stops a server whose peers have sent half of the upgrade request",
 			Needs: []evidence.Capability{evidence.CanStop}, Labels: []string{hang}, Stops: true,
 			Script: stop, Crowd: []harness.Crowd{midHandshake(n)}, Rules: stopped,
+			Asks: asks(rules.Exits),
 		},
 		{
 			ID: "shutdown/connecting", Title: "stops a server while a new peer connects every 20 ms",
@@ -67,6 +74,7 @@ func Shutdown(n int) []*harness.Scenario {
 			Crowd:  slices.Concat([]harness.Crowd{polite(fifth)}, connecting(max(n-fifth, 1))),
 			Rules: []rules.Rule{rules.NoneForgotten, rules.EveryoneWarned, rules.Exits, rules.ExitStatus,
 				rules.EndsByKind},
+			Asks: asks(rules.NoneForgotten),
 		},
 	}
 }

@@ -11,34 +11,38 @@ import (
 func Terminate() []*harness.Scenario {
 	terminate := peers.Ask{Command: "terminate"}
 	killed := []rules.Rule{rules.Terminated, rules.TerminatedSeen,
-		rules.EventLost, rules.EventClean, rules.KillEvent, rules.EventInTime}
+		rules.EventLost, rules.EventClean, rules.KillEvent, rules.KillEventInTime}
 	return []*harness.Scenario{
 		{
 			ID: "terminate/polite", Title: "goes on reading while the server terminates the connection, and ends TCP after it",
 			Needs:  []evidence.Capability{evidence.CanTerminate},
 			Script: endsTCPAfter(peers.Trigger{}, terminate),
 			Rules:  killed,
+			Asks:   asks(rules.Terminated),
 		},
 		{
 			ID: "terminate/ignores", Title: "keeps its end of TCP open when the server terminates the connection",
 			Needs:  []evidence.Capability{evidence.CanTerminate},
 			Script: peers.Opened(peers.Trigger{}, terminate, peers.HoldOpen{}),
 			Rules:  killed,
+			Asks:   asks(rules.Terminated),
 		},
 		{
 			ID: "terminate/vanished", Title: "drops every packet from the server, which then terminates the connection",
-			Needs:  []evidence.Capability{evidence.CanTerminate, evidence.Local, evidence.Dark},
+			Needs:  []evidence.Capability{evidence.CanTerminate, evidence.Dark},
 			Script: peers.Opened(peers.GoDark{}, peers.Trigger{}, terminate, peers.HoldOpen{}),
 			Rules:  killed,
+			Asks:   asks(rules.Terminated),
 		},
 		{
 			ID:     "terminate/stops-reading",
 			Title:  "has stopped reading, and the server's send buffer is full, when the server terminates the connection",
-			Needs:  []evidence.Capability{evidence.CanTerminate, evidence.CanFill, evidence.Local},
+			Needs:  []evidence.Capability{evidence.CanTerminate, evidence.CanFill},
 			Script: behindFullSendBuffer(peers.StopReading{}, peers.Trigger{}, terminate, peers.HoldOpen{}),
 			// A server whose send buffer is full may not read the command. finwait cannot tell
 			// that from a kill that does nothing, so it measures and does not judge.
-			Rules: []rules.Rule{rules.Lifetime, rules.TerminatedSeen, rules.EventLost, rules.EventClean, rules.KillEvent},
+			Rules: []rules.Rule{rules.LifetimeUnread, rules.TerminatedSeen, rules.EventLost, rules.EventClean, rules.KillEvent},
+			Asks:  asks(rules.LifetimeUnread),
 		},
 		{
 			ID:     "terminate/mid-message",
@@ -46,6 +50,7 @@ func Terminate() []*harness.Scenario {
 			Needs:  []evidence.Capability{evidence.CanTerminate},
 			Script: endsTCPAfter(peers.Trigger{}, peers.Ask{Command: "terminate", Then: []peers.Frame{fragment("half")}}),
 			Rules:  killed,
+			Asks:   asks(rules.Terminated),
 		},
 	}
 }

@@ -173,12 +173,14 @@ func Violation() (out []*harness.Scenario) {
 				Labels: []string{malformed},
 				Script: answersCloseAfter(peers.Trigger{}, offend),
 				Rules:  rules.Failing(o.code),
+				Asks:   asks(o.code, rules.ClosesAfterViolation),
 			},
 			&harness.Scenario{
 				ID: o.ignores, Title: o.title + ", and ignores the server's Close",
 				Labels: []string{malformed, hang},
 				Script: peers.Opened(peers.Trigger{}, offend, peers.HoldOpen{}),
 				Rules:  rules.Failing(o.code),
+				Asks:   asks(rules.FailsAtOnce, rules.LetsGoAfterViolation),
 			},
 			&harness.Scenario{
 				ID: o.keepsSending, Title: o.title + ", and sends a text message in the same write and then every 100 ms",
@@ -186,12 +188,14 @@ func Violation() (out []*harness.Scenario) {
 				Script: peers.Opened(peers.Trigger{}, offendAndMore,
 					peers.Pause{For: every}, peers.KeepSending{Frame: peers.Text(more), Every: every}),
 				Rules: rules.Failing(o.code, rules.NotProcessed(more)),
+				Asks:  asks(rules.NotProcessed(more), rules.LetsGoAfterViolation),
 			},
 			&harness.Scenario{
 				ID: o.vanishes, Title: o.title + ", while it drops every packet from the server",
-				Needs: []evidence.Capability{evidence.Dark, evidence.Local}, Labels: []string{malformed, hang, dark},
+				Needs: []evidence.Capability{evidence.Dark}, Labels: []string{malformed, hang, dark},
 				Script: peers.Opened(peers.GoDark{}, peers.Trigger{}, offend, peers.HoldOpen{}),
 				Rules:  []rules.Rule{rules.LetsGoAfterViolation, rules.OneEvent, rules.EventInTime},
+				Asks:   asks(rules.LetsGoAfterViolation),
 			})
 	}
 	return out

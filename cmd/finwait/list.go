@@ -45,7 +45,7 @@ func listCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringArrayVar(&selection.Labels, "label", nil, "list only scenarios with this `label` (repeatable)")
-	f.BoolVar(&scripts, "scripts", false, "show needs, labels, scripts and rules too")
+	f.BoolVar(&scripts, "scripts", false, "show needs, labels, scripts, rules and which of them each scenario asks too")
 	f.BoolVar(&markdown, "markdown", false, "write the catalogue as Markdown: docs/scenarios.md")
 	c.MarkFlagsMutuallyExclusive("scripts", "markdown")
 	return c
@@ -67,7 +67,7 @@ func listScripts(w io.Writer, list []*harness.Scenario) error {
 		for _, c := range s.Crowd {
 			fmt.Fprintf(w, "  script of %s:\n    %s\n", others(c), indented(c.Script))
 		}
-		fmt.Fprintln(w, "  rules:")
+		fmt.Fprintf(w, "  asks: %s\n  rules:\n", strings.Join(s.Asks, ", "))
 		for _, r := range s.Rules {
 			fmt.Fprintf(w, "    %-13s %-6s %s (%s)\n", r.ID, r.Grade, r.Text, r.Clause)
 		}
@@ -97,8 +97,8 @@ func listMarkdown(w io.Writer, list []*harness.Scenario) error {
 		if s.Query != "" {
 			fmt.Fprintf(w, "- query: `%s`\n", s.Query)
 		}
-		_, err := fmt.Fprintf(w, "- rules: %s\n- clauses: %s\n\n```\n%s\n```\n",
-			strings.Join(rules, ", "), strings.Join(s.Clauses(), "; "), s.Script)
+		_, err := fmt.Fprintf(w, "- asks: %s\n- rules: %s\n- clauses: %s\n\n```\n%s\n```\n",
+			strings.Join(s.Asks, ", "), strings.Join(rules, ", "), strings.Join(s.Clauses(), "; "), s.Script)
 		if err != nil {
 			return err
 		}

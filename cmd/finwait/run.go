@@ -232,7 +232,7 @@ func outcome(ctx context.Context, run *reports.Report) error {
 	case n[reports.Fail]+n[reports.Errored] > 0:
 		return errFailed
 	case n[reports.Skip] == len(run.Scenarios):
-		return fmt.Errorf("nothing could be judged: all that is selected needs what is missing, %s", missing(run.Scenarios))
+		return fmt.Errorf("no scenario that is selected could be judged: each needs what is missing, %s", missing(run.Scenarios))
 	}
 	return nil
 }
