@@ -140,7 +140,7 @@ var _ = Describe("closing", func() {
 			AddReportEntry("finwait", r, ReportEntryVisibilityNever)
 			switch r.Verdict {
 			case harness.Skip:
-				Skip(fmt.Sprintf("needs %s", r.Missing))
+				Skip("needs " + reports.NewScenario(r).Missed())
 			case harness.Errored:
 				Fail(r.Err)
 			case harness.Fail:

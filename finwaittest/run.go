@@ -18,8 +18,9 @@ import (
 // named by its id. The scenarios that -run, -skip and -short leave are played at the same
 // time, whatever -parallel says. A breach of a MUST or of a limit fails its subtest. A
 // breach of a SHOULD, and a measured figure, are logged. A subtest is skipped if its
-// failure is known, or if the server or this host lacks a capability that it needs. With
-// -v each result is printed as soon as it is known.
+// failure is known, or if the server or this host lacks a capability without which it cannot
+// be played, or if a rule that it exists for cannot be measured. With -v each result is printed
+// as soon as it is known.
 //
 // Run returns when the server has been reached and the scenarios have begun. The subtests
 // then wait for their results, from milliseconds to [Server.Patience] each. If the server
@@ -194,7 +195,8 @@ func times(r *harness.Result) string {
 	return fmt.Sprintf(": in %d of %d plays", n, len(r.Plays))
 }
 
-// missing names the capabilities that a scenario needs and that are not available.
+// missing names the capabilities that a scenario needs and that are not available, and the rules
+// that it exists for and that could not be measured.
 func missing(r *harness.Result) string {
 	names := make([]string, len(r.Missing))
 	for i, c := range r.Missing {
@@ -203,6 +205,9 @@ func missing(r *harness.Result) string {
 	text := "needs " + strings.Join(names, ", ")
 	if r.Err != "" {
 		text += ": " + inFields(reports.OneLine(r.Err))
+	}
+	if why := reports.NewScenario(r).NotMeasured(); why != "" {
+		text += "; " + inFields(why)
 	}
 	return text
 }

@@ -207,6 +207,11 @@ func (o *Outcome) section(b *strings.Builder) {
 			fmt.Fprintf(b, "\nNot steady: %s: %s, then %s: %s.\n", c.ID, c.Verdict, strings.Join(c.Others, ", "), reports.MarkdownText(why))
 		}
 	}
+	for _, c := range o.Cells {
+		if why := c.Scenario().NotMeasured(); why != "" {
+			fmt.Fprintf(b, "\n%s: %s: %s.\n", reports.MarkdownText(c.ID), c.Verdict, reports.MarkdownCode(why))
+		}
+	}
 	if len(groups) == 0 {
 		b.WriteString("\nNothing broke.\n")
 		return

@@ -75,8 +75,32 @@ type Cell struct {
 	Disagree []string          `json:"disagreements,omitempty"`
 	Breaches []Breach          `json:"breaches,omitempty"`
 	Measured []string          `json:"measured,omitempty"`
+	Unseen   []Unseen          `json:"unmeasured,omitempty"` // rules that the scenario asks and that could not be measured
 	Exit     *reports.Exit     `json:"exit,omitempty"`
 	Curves   []reports.Curve   `json:"curves,omitempty"` // a survival curve for each kind of peer in a crowd
+}
+
+// Unseen is a rule that could not be measured, although the scenario exists for it.
+type Unseen struct {
+	Rule    string `json:"rule"`
+	Missing string `json:"missing"`
+	Why     string `json:"why"`
+}
+
+// Scenario is the part of a scenario's report that the cell contains: its verdict, what was seen,
+// and the rules that were broken or could not be measured.
+func (c *Cell) Scenario() *reports.Scenario {
+	s := &reports.Scenario{ID: c.ID, Verdict: c.Verdict, Error: c.Error, Missing: c.Missing, Exit: c.Exit, Curves: c.Curves}
+	for _, b := range c.Breaches {
+		s.Findings = append(s.Findings, b.Finding())
+	}
+	for _, u := range c.Unseen {
+		s.Asks = append(s.Asks, u.Rule)
+		s.Findings = append(s.Findings, reports.Finding{
+			Rule: u.Rule, Outcome: string(rules.Unmeasured), Missing: u.Missing, Got: u.Why,
+		})
+	}
+	return s
 }
 
 // Breach is a rule that the target broke.
@@ -215,6 +239,9 @@ func (o *Outcome) fill(t *Target, list []*harness.Scenario, run *reports.Report)
 			case rules.Measured:
 				c.Measured = append(c.Measured, f.Got)
 			}
+		}
+		for _, f := range s.Unmeasured() {
+			c.Unseen = append(c.Unseen, Unseen{f.Rule, f.Missing, f.Got})
 		}
 		o.Cells = append(o.Cells, c)
 	}

@@ -146,10 +146,7 @@ func fragments(o *matrix.Outcome, run *reports.Report) (blob, error) {
 
 // scenarioOf returns the part of a scenario's report that its cell of the matrix contains.
 func scenarioOf(c *matrix.Cell) *reports.Scenario {
-	s := &reports.Scenario{ID: c.ID, Verdict: c.Verdict, Error: c.Error, Missing: c.Missing, Exit: c.Exit, Curves: c.Curves}
-	for _, b := range c.Breaches {
-		s.Findings = append(s.Findings, b.Finding())
-	}
+	s := c.Scenario()
 	if c.Event != nil {
 		e := *c.Event
 		e.At = nil // the matrix has no trigger to count from

@@ -272,7 +272,7 @@ func newScenario(s *reports.Scenario, has []string) *scenario {
 	case out.Breached != nil: // every breach is a known failure
 		out.Short = out.Breached[0].Got
 	case s.Missing != nil:
-		out.Short = "needs " + strings.Join(s.Missing, ", ")
+		out.Short = "needs " + s.Missed()
 	default:
 		out.Short = s.Title
 	}

@@ -103,8 +103,8 @@ func pattern(id string) string {
 	return strings.Join(parts, "/")
 }
 
-// signature is what results that are alike have in common: the breached rules, and what
-// was seen, without figures.
+// signature is what results that are alike have in common: the breached rules, what was seen
+// and what could not be measured, without figures.
 func signature(s *Scenario) string {
 	var b strings.Builder
 	if s.Verdict == Errored {
@@ -115,6 +115,7 @@ func signature(s *Scenario) string {
 			fmt.Fprintf(&b, "%s %s %s %s\n", f.Rule, f.Want, withoutFigures(f.Got), s.knownAs(f))
 		}
 	}
+	b.WriteString(withoutFigures(s.NotMeasured()))
 	return b.String()
 }
 

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -23,6 +24,10 @@ type Change struct {
 	Old   string `json:"old"`
 	New   string `json:"new"`
 	Trend string `json:"trend"` // "worse", "better", "other"
+
+	// Unmeasured says, of a verdict, which rule that the scenario exists for one of the reports
+	// did not measure, and why: that of the newer report first.
+	Unmeasured string `json:"unmeasured,omitempty"`
 }
 
 // DiffFormat names the JSON of a diff; docs/diff.schema.json is its schema. A version
@@ -76,7 +81,7 @@ func Compare(before, after *Report, th Threshold) *Diff {
 		was, ok := old[s.ID]
 		delete(old, s.ID)
 		if !ok {
-			d.Changes = append(d.Changes, Change{s.ID, "verdict", "not run", s.Verdict, other})
+			d.Changes = append(d.Changes, Change{ID: s.ID, What: "verdict", Old: "not run", New: s.Verdict, Trend: other})
 			continue
 		}
 		changes := compare(was, s, th)
@@ -87,7 +92,7 @@ func Compare(before, after *Report, th Threshold) *Diff {
 	}
 	for _, s := range before.Scenarios {
 		if old[s.ID] != nil {
-			d.Changes = append(d.Changes, Change{s.ID, "verdict", s.Verdict, "not run", other})
+			d.Changes = append(d.Changes, Change{ID: s.ID, What: "verdict", Old: s.Verdict, New: "not run", Trend: other})
 		}
 	}
 	order := []string{worse, better, other}
@@ -134,10 +139,11 @@ func verdictTrend(was, is string) string {
 
 func compare(was, is *Scenario, th Threshold) (out []Change) {
 	add := func(what, before, after, trend string) {
-		out = append(out, Change{is.ID, what, before, after, trend})
+		out = append(out, Change{ID: is.ID, What: what, Old: before, New: after, Trend: trend})
 	}
 	if was.Verdict != is.Verdict {
 		add("verdict", was.Verdict, is.Verdict, verdictTrend(was.Verdict, is.Verdict))
+		out[0].Unmeasured = cmp.Or(is.NotMeasured(), was.NotMeasured())
 	}
 	for _, p := range pairs(was, is) {
 		before, after := p.before, p.after

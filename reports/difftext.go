@@ -20,6 +20,9 @@ func (d *Diff) Text(w io.Writer) error {
 			fmt.Fprintf(&b, "\n%s\n", trend)
 		}
 		fmt.Fprintf(&b, "  %s: %s → %s\n", OneLine(c.ID), OneLine(Clip(c.Old, 300)), OneLine(Clip(c.New, 300)))
+		if c.Unmeasured != "" {
+			fmt.Fprintf(&b, "    %s\n", OneLine(Clip(c.Unmeasured, 300)))
+		}
 	}
 	fmt.Fprintf(&b, "\n%s\n", d.totals())
 	_, err := io.WriteString(w, b.String())
@@ -45,7 +48,7 @@ func (d *Diff) Markdown(w io.Writer) error {
 	}
 	for _, c := range d.Changes {
 		b.row("| %s | %s | %s | %s |\n", c.Trend, MarkdownCode(Clip(c.ID, 300)), MarkdownCode(Clip(c.Old, 300)),
-			MarkdownCode(Clip(c.New, 300)))
+			MarkdownCode(Clip(strings.TrimSuffix(c.New+": "+c.Unmeasured, ": "), 300)))
 	}
 	return b.end(w, "the JSON file has them")
 }

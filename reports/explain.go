@@ -12,7 +12,7 @@ import (
 )
 
 // Explain tells in several lines why a scenario did not pass: what each
-// breached rule wants, what was seen, and the clause.
+// breached rule wants, what was seen, and the clause; and what could not be measured.
 func Explain(s *Scenario) string {
 	var b strings.Builder
 	if s.Error != "" {
@@ -29,6 +29,9 @@ func Explain(s *Scenario) string {
 	}
 	if text := told(s.Socket); text != "" && b.Len() > 0 {
 		fmt.Fprintf(&b, "told    %s\n", OneLine(text))
+	}
+	if why := s.NotMeasured(); why != "" {
+		fmt.Fprintf(&b, "missing %s\n", why)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
@@ -86,6 +89,12 @@ func facts(s *Scenario) [][2]string {
 			add("survival", "%s", c.Summary())
 		}
 	}
+	if s.Asks != nil {
+		add("asks", "%s", strings.Join(s.Asks, ", "))
+	}
+	if why := s.NotMeasured(); why != "" {
+		add("not measured", "%s", why)
+	}
 	if s.Wire == nil {
 		return out
 	}
@@ -120,6 +129,10 @@ func facts(s *Scenario) [][2]string {
 		switch rules.Outcome(f.Outcome) {
 		case rules.Measured, rules.Breached, rules.NotJudged:
 			add(f.Rule, "%s", f.Got)
+		case rules.Kept:
+			if s.Verdict == Skip { // the verdict does not say so
+				add(f.Rule, "kept: %s", f.Got)
+			}
 		}
 	}
 	return out

@@ -160,7 +160,7 @@ func testCase(s *Scenario, output string, strict bool) xmlCase {
 	body := innerText(bodyText(s))
 	switch s.Verdict {
 	case Skip:
-		c.Skipped = &xmlOutcome{Message: xmlText("needs " + missing(s))}
+		c.Skipped = &xmlOutcome{Message: xmlText("needs " + s.Missed())}
 	case Known:
 		c.Skipped = &xmlOutcome{Message: xmlText(OneLine("known failure: " + Clip(s.Known, 300)))}
 	case Errored:
@@ -169,6 +169,9 @@ func testCase(s *Scenario, output string, strict bool) xmlCase {
 		c.Failure = &xmlOutcome{Body: body}
 		if f := s.Breach(); f != nil {
 			message := fmt.Sprintf("want %s; got %s (%s)", f.Want, f.Got, f.Clause)
+			if why := s.NotMeasured(); why != "" {
+				message += "; " + why
+			}
 			c.Failure.Type, c.Failure.Message = xmlText(OneLine(f.Grade)), xmlText(OneLine(Clip(message, 500)))
 		}
 	case Warn:
@@ -195,16 +198,6 @@ func bodyText(s *Scenario) string {
 }
 
 func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }
-
-// missing names what a skipped scenario needs, and why it is not there where that
-// is known.
-func missing(s *Scenario) string {
-	out := strings.Join(s.Missing, ", ")
-	if s.Error != "" {
-		return out + " (" + OneLine(Clip(s.Error, 300)) + ")"
-	}
-	return out
-}
 
 func seconds(s float64) string { return fmt.Sprintf("%.3f", max(0, s)) }
 

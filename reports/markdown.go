@@ -60,6 +60,9 @@ func Markdown(w io.Writer, r *Report, most int) error {
 				want, got, clause = f.Want, f.Got, fmt.Sprintf("%s: %s (%s, %s)", f.Clause, f.Text, f.Grading(), f.Rule)
 			}
 			got = MarkdownCode(Clip(got, 1000))
+			if why := g.Scenario.NotMeasured(); why != "" {
+				got += "; " + MarkdownCode(why)
+			}
 			if known := g.Scenario.Known; known != "" {
 				got += "; " + MarkdownText(known)
 			}
@@ -67,6 +70,7 @@ func Markdown(w io.Writer, r *Report, most int) error {
 		}
 	}
 	disagreements(&b, r.Scenarios)
+	gapTable(&b, r.Scenarios)
 	crowdTables(&b, r.Scenarios)
 	return b.end(w, "the JSON report has them")
 }
@@ -83,6 +87,18 @@ func disagreements(b *limited, list []Scenario) {
 			}
 			b.row("| %s | %s |\n", MarkdownText(list[i].ID), MarkdownCode(d))
 		}
+	}
+}
+
+// gapTable writes which scenarios were skipped because a rule that they exist for could not be
+// measured.
+func gapTable(b *limited, list []Scenario) {
+	for i, g := range gaps(list) {
+		if i == 0 {
+			b.WriteString("\n### Not measured\n\nNo rule that could be judged is broken in these scenarios, but the one for " +
+				"which each exists could not be judged.\n\n| rules and scenarios | needs | why |\n| --- | --- | --- |\n")
+		}
+		b.row("| %s | %s | %s |\n", MarkdownText(g.String()), MarkdownText(g.needs), MarkdownCode(Clip(g.why, 1000)))
 	}
 }
 

@@ -55,6 +55,7 @@ func New(run *harness.Run) *Report {
 func NewScenario(r *harness.Result) *Scenario {
 	out := &Scenario{
 		ID: r.Scenario.ID, Family: r.Scenario.Family(), Title: r.Scenario.Title, Stops: r.Scenario.Stops, Alone: r.Scenario.Alone,
+		Asks:    slices.Clone(r.Scenario.Asks),
 		Verdict: string(r.Verdict), Error: r.Err, Script: strings.Split(r.Scenario.Script.String(), "\n"),
 		Started: utc(r.Started), Took: sec(r.Took), Findings: []Finding{},
 	}

@@ -55,6 +55,7 @@ type Scenario struct {
 	Stops    bool       `json:"stops,omitempty"` // it stops the server: it has one of its own, or comes last
 	Alone    bool       `json:"alone,omitempty"` // it disturbs others: it has a server of its own, where finwait starts one
 	Verdict  string     `json:"verdict"`
+	Asks     []string   `json:"asks,omitempty"` // the rules that it exists for; an earlier finwait did not write them
 	Missing  []string   `json:"missing,omitempty"`
 	Error    string     `json:"error,omitempty"`
 	Script   []string   `json:"script"`

@@ -188,7 +188,8 @@ func exitLine(e *Exit) string {
 func (t *Terminal) verbose(s *Scenario) {
 	t.line("%s  %s  %s (%s)", t.word(s.Verdict), OneLine(s.ID), OneLine(s.Title), figures.Format(duration(s.Took)))
 	for _, f := range s.Findings {
-		if outcome := rules.Outcome(f.Outcome); outcome != rules.Moot && outcome != rules.Unmeasured {
+		outcome, asked := rules.Outcome(f.Outcome), slices.Contains(s.Asks, f.Rule)
+		if outcome != rules.Moot && (outcome != rules.Unmeasured || asked) {
 			t.wrapped(fmt.Sprintf("      %-12s %-8s ", OneLine(f.Rule), OneLine(f.Outcome)), f.Got)
 		}
 	}
@@ -257,14 +258,19 @@ func (t *Terminal) known(list []Scenario) {
 func (t *Terminal) skipped(list []Scenario) {
 	ids := map[string][]string{} // by what is missing
 	for i := range list {
-		if s := &list[i]; s.Verdict == Skip {
-			missing := missing(s)
+		if s := &list[i]; s.Verdict == Skip && len(s.Unmeasured()) == 0 {
+			missing := s.Missed()
 			ids[missing] = append(ids[missing], s.ID)
 		}
 	}
 	for _, missing := range slices.Sorted(maps.Keys(ids)) {
 		t.line("")
 		t.wrapped(t.word(Skip)+"  ", fmt.Sprintf("%s: needs %s: %s", count(len(ids[missing])), missing, strings.Join(ids[missing], " ")))
+	}
+	for _, g := range gaps(list) {
+		t.line("")
+		t.wrapped(t.word(Skip)+"  ", fmt.Sprintf("%s: needs %s: %s. No rule that could be judged is broken; not measured: %s",
+			count(g.n()), g.needs, Clip(g.why, 300), g))
 	}
 }
 
