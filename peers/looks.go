@@ -58,6 +58,7 @@ func (p *Peer) lookAtWire() []Look {
 	}
 	if rst != nil {
 		switch w := s.writes; {
+		case fin != nil && *rst-*fin <= 2*err: // it may answer what was on its way when FIN came
 		case w.last == nil || fin == nil && !hidden:
 			heldUntil(*rst, "the server's RST")
 		case w.acked != nil:

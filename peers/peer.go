@@ -180,6 +180,7 @@ func Run(ctx context.Context, script Script, opt Options) *Record {
 		if probeErr := p.probe(ctx); probeErr != nil {
 			err = probeErr
 		}
+		stopped = max(stopped, p.now())
 	}
 	return p.finish(stopped, cmp.Or(p.live.commandErr, err))
 }

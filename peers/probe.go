@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -36,12 +37,12 @@ type Probe struct {
 // Bounds of a probe. Both are added to the round trip.
 const (
 	answerBound    = 2 * time.Second
-	keepaliveBound = 3 * time.Second // of two keepalive probes, the first of which is sent within a second
+	keepaliveBound = 2500 * time.Millisecond // two keepalive probes, the first of which is sent within a second
 	writeBound     = 100 * time.Millisecond
 )
 
-// whyNoData is the reason of a probe that could not be sent.
-const whyNoData = "the send buffer is full: the server takes no data"
+// whyNoData is the reason of a byte that could not leave.
+const whyNoData = "the server takes no data, so that the byte could not be sent"
 
 // probeAt asks when the time has come; until then the connection stays as it is.
 func (p *Peer) probeAt(ctx context.Context) error {
@@ -105,7 +106,12 @@ func (p *Peer) probeByte(ctx context.Context, bound time.Duration) error {
 	_ = p.wire.SetWriteDeadline(time.Unix(1, 0)) // a write that is stuck gives way
 	p.writing.Lock()
 	defer p.writing.Unlock()
+	if err := p.wire.set(func(fd uintptr) error { _, err := unacked(fd); return err }); err != nil {
+		p.unknown(err.Error())
+		return nil
+	}
 	_ = p.wire.set(reportAcks) // where it fails, the kernel is asked at intervals
+	before, _ := p.wire.segments()
 	now := time.Now()
 	limit, asked := now.Add(bound), now.Sub(p.start)
 	p.update(func() {
@@ -116,20 +122,18 @@ func (p *Peer) probeByte(ctx context.Context, bound time.Duration) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	_, err := p.wire.TCPConn.Write([]byte{0})
+	_, written := p.wire.TCPConn.Write([]byte{0})
 	acked := false
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil:
-		p.unknown(whyNoData)
-		return nil
-	case err == nil:
+	case errors.Is(written, os.ErrDeadlineExceeded):
+	case written == nil:
 		_ = p.wire.SetWriteDeadline(limit)
 		if ctx.Err() != nil { // its cancellation sets a deadline of its own
 			return context.Cause(ctx)
 		}
 		acked = p.wire.awaitAck(limit, func() bool { p.mu.Lock(); defer p.mu.Unlock(); return ctx.Err() != nil || p.live.tcpClosed })
-	case !isReset(err) && !isPipe(err):
-		p.unknown("one byte could not be sent: " + errno(err))
+	case !isReset(written) && !errors.Is(written, syscall.EPIPE):
+		p.unknown("one byte could not be sent: " + errno(written))
 		return nil
 	}
 	if acked {
@@ -138,7 +142,7 @@ func (p *Peer) probeByte(ctx context.Context, bound time.Duration) error {
 	}
 	if err := p.awaitUntil(ctx, limit, func() bool { return p.live.tcpClosed }); err != nil {
 		if errors.Is(err, errOver) {
-			p.unknown(fmt.Sprintf("no answer to one byte within %s%s", bound.Round(time.Millisecond), p.rtoCaveat()))
+			p.unanswered(asked, before, written == nil, bound)
 			return nil
 		}
 		return err
@@ -152,6 +156,28 @@ func (p *Peer) probeByte(ctx context.Context, bound time.Duration) error {
 	}
 	p.look(Look{asked, *rst, LetGo, "RST in answer to one byte"})
 	return nil
+}
+
+// unanswered notes a byte that was neither acknowledged nor answered by RST. Where it could not
+// leave because the server's receive buffer is full, the peer's kernel sends window probes
+// instead. Their ACK is that of a process that holds the socket: to let go of one with unread data
+// is to reset it (RFC 1122, 4.2.2.13).
+func (p *Peer) unanswered(asked time.Duration, before segments, written bool, bound time.Duration) {
+	now, err := p.wire.segments()
+	switch stuck := !written || now.unsent > 0; {
+	case stuck && err == nil && now.in != before.in:
+		p.look(Look{asked - p.roundTrip, p.now(), Held, "a window probe acknowledged while the server takes no data"})
+	case stuck:
+		p.unknown(whyNoData)
+	default:
+		p.unknown(fmt.Sprintf("no answer to one byte within %s%s", bound.Round(time.Millisecond), p.rtoCaveat()))
+	}
+}
+
+// segments are what TCP_INFO tells of a peer's socket.
+type segments struct {
+	in     uint32 // that have come; those that a dark peer drops do not count
+	unsent uint32 // bytes that wait for the server's receive window
 }
 
 // rtoCaveat says why an answer may be late.
@@ -173,7 +199,7 @@ func (p *Peer) probeKeepalive(ctx context.Context, bound time.Duration) error {
 		p.unknown("the peer does not read, which hides a FIN behind data")
 		return nil
 	}
-	before, err := p.wire.segmentsIn()
+	before, err := p.wire.segments()
 	if err == nil {
 		err = p.wire.set(keepalive)
 	}
@@ -191,9 +217,9 @@ func (p *Peer) probeKeepalive(ctx context.Context, bound time.Duration) error {
 		if !errors.Is(err, errOver) {
 			return err // nil: its FIN or RST tells
 		}
-		if n, err := p.wire.segmentsIn(); err == nil && n != before {
+		if now, err := p.wire.segments(); err == nil && now.in != before.in {
 			// It may have been on its way when the peer asked.
-			p.look(Look{max(0, asked-p.roundTrip), p.now(), Held, "a keepalive probe acknowledged, and no FIN"})
+			p.look(Look{asked - p.roundTrip, p.now(), Held, "a keepalive probe acknowledged, and no FIN"})
 			return nil
 		}
 		if !time.Now().Before(limit) {
@@ -234,7 +260,7 @@ func (w *wire) pollAck(limit time.Time, over func() bool) bool {
 
 // unknown notes a probe without an answer.
 func (p *Peer) unknown(why string) {
-	p.look(Look{Asked: p.now(), State: Unknown, How: why})
+	p.look(Look{p.now(), p.now(), Unknown, why})
 }
 
 // look notes the answer of a probe.

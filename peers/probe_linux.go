@@ -71,14 +71,12 @@ func keepalive(fd uintptr) error {
 	return os.NewSyscallError("setsockopt TCP_KEEPIDLE", unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 1))
 }
 
-// segmentsIn tells how many segments have come (tcpi_segs_in of TCP_INFO); those that a dark peer
-// drops do not count.
-func (w *wire) segmentsIn() (n uint32, err error) {
+func (w *wire) segments() (s segments, err error) {
 	w.control(func(fd uintptr) {
 		var info *unix.TCPInfo
 		if info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
-			n = info.Segs_in
+			s = segments{info.Segs_in, info.Notsent_bytes}
 		}
 	})
-	return n, os.NewSyscallError("getsockopt TCP_INFO", err)
+	return s, os.NewSyscallError("getsockopt TCP_INFO", err)
 }

@@ -16,4 +16,4 @@ func (w *wire) awaitAck(limit time.Time, over func() bool) bool { return w.pollA
 
 func keepalive(uintptr) error { return unsupported("see what answers keepalive probes") }
 
-func (w *wire) segmentsIn() (uint32, error) { return 0, unsupported("count segments") }
+func (w *wire) segments() (segments, error) { return segments{}, unsupported("count segments") }

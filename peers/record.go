@@ -49,7 +49,7 @@ const (
 	EventDark        EventKind = "dark"         // from now on the kernel drops what the server sends
 	EventDarkEnd     EventKind = "dark-end"     // it no longer does
 	EventForgotten   EventKind = "forgotten"    // the peer's kernel has forgotten the connection
-	EventProbe       EventKind = "probe"        // the peer asks whether the server still holds the socket, see [Probe]; or the answer
+	EventProbe       EventKind = "probe"        // what a [Probe] asks, and what it found out
 )
 
 // Event is one line of the trace.

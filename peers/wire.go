@@ -260,5 +260,3 @@ func (w *wire) dropped() (n uint32, err error) {
 	w.control(func(fd uintptr) { n, err = drops(fd) })
 	return n, err
 }
-
-func isPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
