@@ -8,7 +8,7 @@ import (
 
 // sightError is how long after its arrival an end of TCP may be read on a busy machine. A FIN
 // that was lost on the way, and came again, is later still: no peer can tell.
-const sightError = 10 * time.Millisecond
+const sightError = 100 * time.Millisecond
 
 // Looks are all that the record tells about whether the server's process held its socket, in the
 // order of time: what a [Probe] found out, and what FIN and RST tell by themselves. There are
@@ -51,7 +51,7 @@ func (p *Peer) lookAtWire() []Look {
 		}
 	}
 	if fin != nil {
-		heldUntil(*fin, "the server's FIN")
+		heldUntil(min(*fin, s.finArrived), "the server's FIN")
 		if s.peerFIN != nil && *fin > *s.peerFIN+p.roundTrip { // else they may have crossed
 			add(*fin, LetGo, "the server's FIN after that of the peer")
 		}

@@ -80,3 +80,14 @@ func (w *wire) segments() (s segments, err error) {
 	})
 	return s, os.NewSyscallError("getsockopt TCP_INFO", err)
 }
+
+// sinceAck tells how long ago the last segment with an ACK came (tcpi_last_ack_recv of TCP_INFO):
+// a FIN has one, an RST does not count. 0 where it is not known.
+func (w *wire) sinceAck() (d time.Duration) {
+	w.control(func(fd uintptr) {
+		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			d = time.Duration(info.Last_ack_recv) * time.Millisecond
+		}
+	})
+	return d
+}

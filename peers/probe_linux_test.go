@@ -276,7 +276,7 @@ func TestLooksOfASilentClose(t *testing.T) {
 			}
 			letGo, held := looks[len(looks)-1].Answered, looks[len(looks)-2].Asked
 			within(t, "let go", letGo, lets)
-			if bound := letGo - held; bound <= 0 || bound > soon/4 {
+			if bound := letGo - held; bound <= 0 || bound > soon {
 				t.Errorf("held at %s, let go at %s", held, letGo)
 			}
 		})

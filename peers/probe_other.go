@@ -17,3 +17,5 @@ func (w *wire) awaitAck(limit time.Time, over func() bool) bool { return w.pollA
 func keepalive(uintptr) error { return unsupported("see what answers keepalive probes") }
 
 func (w *wire) segments() (segments, error) { return segments{}, unsupported("count segments") }
+
+func (w *wire) sinceAck() time.Duration { return 0 }

@@ -29,6 +29,7 @@ type state struct {
 	ending                Ending // how the server ended TCP first
 	endedAt               time.Duration
 	fin, rst, closeNotify *time.Duration // of the server
+	finArrived            time.Duration  // not later than fin: when the last segment with an ACK had come by then
 	tcpClosed             bool           // in both directions
 	serverGone            bool           // the server's socket is gone: ServerSocket.Gone was closed
 
@@ -68,13 +69,14 @@ type state struct {
 
 // observeEnd dates an end of TCP by the server.
 func (p *Peer) observeEnd(at time.Duration, how Ending, kind EventKind, what string) {
+	lastSegment := at - p.wire.sinceAck()
 	p.update(func() {
 		s := &p.live
 		switch {
 		case s.tcpClosed || how == FIN && s.fin != nil:
 			return // TCP has ended both ways, or this is the FIN once more
 		case how == FIN:
-			s.fin = &at
+			s.fin, s.finArrived = &at, lastSegment
 		case how == RST:
 			s.rst = &at
 		}
