@@ -6,4 +6,7 @@
 // It never retries, never reconnects, and never restarts a deadline because a
 // byte came: what a script waits for is bounded by one instant, the trigger
 // plus the patience.
+//
+// Where nobody observes the server's socket, a [Probe] finds out once whether the server's process
+// still holds it; [Record.Looks] has what the wire tells of that.
 package peers

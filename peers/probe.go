@@ -22,6 +22,11 @@ import (
 // A peer that has sent FIN cannot send data. It makes its kernel send keepalive probes instead
 // (TCP_KEEPIDLE in tcp(7)), which are acknowledged as long as the socket exists; that the process
 // let go of it shows as FIN.
+//
+// An answer is awaited for 2 s and a round trip, of keepalive probes for 2.5 s; without one the look
+// is Unknown. A peer that went dark returns first. What it has sent while dark must be acknowledged
+// before the byte can leave: that takes a second at most where [RTOMax] is nil. Elsewhere the peer
+// waits as much longer as it was dark.
 type Probe struct {
 	// At is when the peer breaks off its script and asks, since the trigger; not later than the
 	// patience ends. 0: when the script is over, before the peer gives up and after
@@ -233,11 +238,16 @@ func (p *Peer) probeKeepalive(ctx context.Context, bound time.Duration) error {
 const pollEvery = 5 * time.Millisecond
 
 // pollAck asks at intervals whether all that was sent is acknowledged, where the kernel has no
-// event for it.
+// event for it. It first asks after one interval: what was written just now need not be in flight.
 func (w *wire) pollAck(limit time.Time, over func() bool) bool {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for !over() && time.Now().Before(limit) {
+		select {
+		case <-tick.C:
+		case <-w.closed:
+			return false
+		}
 		left, err := 0, error(nil)
 		w.control(func(fd uintptr) { left, err = unacked(fd) })
 		switch {
@@ -248,11 +258,6 @@ func (w *wire) pollAck(limit time.Time, over func() bool) bool {
 			return false
 		case left == 0:
 			return !w.tcpClosed()
-		}
-		select {
-		case <-tick.C:
-		case <-w.closed:
-			return false
 		}
 	}
 	return false

@@ -282,3 +282,29 @@ func TestLooksOfASilentClose(t *testing.T) {
 		})
 	}
 }
+
+// TestPollAck is how systems without an event for an ACK learn of it.
+func TestPollAck(t *testing.T) {
+	needsDark(t)
+	t.Parallel()
+	for name, dark := range map[string]bool{"acknowledged": false, "in the dark": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := serve(t, func(c *conn) { c.upgrade(); holdOn(c) })
+			script := Opened(AwaitAcked{}, Trigger{})
+			if dark {
+				script = append(script, GoDark{})
+			}
+			r := play(t, o, append(script, Send{Text("a")}, do(func(_ context.Context, p *Peer) error {
+				limit := time.Now().Add(soon)
+				if acked := p.wire.pollAck(limit, func() bool { return false }); acked == dark || dark == time.Now().Before(limit) {
+					t.Errorf("acknowledged %t", acked)
+				}
+				return nil
+			}))...)
+			if n := count(r, Sent, "text"); n != 1 {
+				t.Errorf("%d texts sent", n)
+			}
+		})
+	}
+}

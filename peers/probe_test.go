@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -87,5 +88,34 @@ func TestProbe(t *testing.T) {
 				within(t, "asked", asked, at)
 			}
 		})
+	}
+}
+
+// TestProbeAfterGivingUp: without an instant of its own the probe is the last that a peer does.
+func TestProbeAfterGivingUp(t *testing.T) {
+	t.Parallel()
+	o := serve(t, func(c *conn) { c.upgrade(); c.fin(); holdOn(c) })
+	const takes = 100 * time.Millisecond
+	o.Probe, o.GivingUp = &Probe{}, func(context.Context, time.Time) { time.Sleep(takes) }
+	r := play(t, o, Opened(Trigger{}, AwaitEnd{})...)
+	looks := r.Looks()
+	if states(looks) != "held, held" || looks[1].Asked < takes || r.Stopped < looks[1].Answered {
+		t.Errorf("stopped %s:%s", r.Stopped, show(looks))
+	}
+}
+
+// TestNoProbe: a peer that is not to ask sends nothing, and tells what it saw.
+func TestNoProbe(t *testing.T) {
+	t.Parallel()
+	got := make(chan string, 1)
+	o := serve(t, func(c *conn) {
+		c.upgrade()
+		c.fin()
+		s, _ := c.drain()
+		got <- s
+	})
+	r := play(t, o, Opened(Trigger{}, AwaitEnd{}, Finish{})...)
+	if s := <-got; s != "" || states(r.Looks()) != "held" {
+		t.Errorf("the server got %q:%s", s, show(r.Looks()))
 	}
 }
