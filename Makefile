@@ -6,7 +6,7 @@ GORELEASER ?= $(GO) run github.com/goreleaser/goreleaser/v2@v2.15.4
 FUZZTIME ?= 20s
 PEERS ?= 10000
 
-.PHONY: build test race lint vet cross golden docs packages snapshot fuzz accuracy crowd-bench shutdown-check targets matrix
+.PHONY: build test race lint vet cross golden docs packages snapshot fuzz accuracy crowd-bench shutdown-check remote-check targets matrix
 
 build: ## build the binary, ./finwait
 	$(GO) build -o finwait ./cmd/finwait
@@ -65,6 +65,12 @@ crowd-bench: ## compare $(PEERS) peers with the server's own log, and measure me
 shutdown-check: ## compare soft and hard shutdowns of npm ws with a log of ss(8)
 	$(GO) run ./accuracy -ss targets/ws-shutdown-soft
 	$(GO) run ./accuracy -ss targets/ws-shutdown-hard
+
+TARGETS ?= $(addprefix targets/,ws-8 ws-7 websocket-node gorilla coder python-websockets python-aiohttp jetty axum) reference reference/all
+
+# One run takes about a minute for each real server, and half of it for each fault.
+remote-check: ## compare verdicts from beside a server with those from another network namespace; Linux, root
+	$(GO) run ./accuracy/remote $(TARGETS)
 
 targets: ## install the real servers, and say which cannot be installed
 	$(GO) run ./cmd/finwait matrix install targets/*

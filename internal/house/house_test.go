@@ -34,7 +34,7 @@ var layers = []string{
 	"reports",
 	"matrix",
 	"page finwaittest",
-	"accuracy cmd/finwait",
+	"accuracy accuracy/remote cmd/finwait",
 }
 
 // TestLayers: nothing imports upward. Tests may.

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/finwait/finwait/internal/figures"
+	"github.com/finwait/finwait/reports"
+	"github.com/finwait/finwait/rules"
+)
+
+// What the comparison demands.
+const (
+	leastShare = 0.95 // of the socket rules that are judged beside the server
+	wallFactor = 1.1  // on the longest look
+	wallFixed  = 2 * time.Second
+
+	// slack allows for two different plays of one script.
+	slackFixed = 0.050 // seconds
+	slackShare = 0.01  // of the longer lifetime
+)
+
+// socketRules are those that need to know how long the server's process held the socket.
+var socketRules = []string{
+	"R16", "R17", "R18", "R19", "R20", "R28-held", "R31", "R31-life", "R32", "R32-declared", "R33",
+}
+
+// comparison is what two runs against one server say.
+type comparison struct {
+	name           string
+	err            error // it was not carried out
+	beside, across *reports.Report
+
+	scenarios      int
+	contradictions []string // verdicts, a line each
+	judgedBeside   int      // socket rules, counted in each scenario
+	judgedAcross   int      // of those
+	unjudged       []string // the others, a line each
+	contain        int      // lifetimes that contain the kernel's
+	misses         []string // those that do not, a line each
+	slow           []string // runs that took too long, a line each
+	errored        []string // scenarios that were not carried out across, but beside
+}
+
+// compare fills the comparison. races are the scenarios whose verdict is not steady.
+func (c *comparison) compare(races map[string]string) {
+	across := map[string]*reports.Scenario{}
+	for i := range c.across.Scenarios {
+		across[c.across.Scenarios[i].ID] = &c.across.Scenarios[i]
+	}
+	for i := range c.beside.Scenarios {
+		near := &c.beside.Scenarios[i]
+		far := across[near.ID]
+		if far == nil {
+			c.errored = append(c.errored, near.ID+": not in the report from across")
+			continue
+		}
+		c.scenarios++
+		c.compareVerdicts(near, far, races[near.ID])
+		c.compareRules(near, far)
+		c.compareLifetimes(near, far)
+	}
+	for _, run := range []struct {
+		place  string
+		report *reports.Report
+	}{{"beside", c.beside}, {"across", c.across}} {
+		if took, limit := run.report.Took, wallLimit(run.report); took > limit {
+			c.slow = append(c.slow, fmt.Sprintf("the run %s took %.1f s, more than %.1f s", run.place, took, limit))
+		}
+	}
+}
+
+// wallLimit is how long a run may take, in seconds. Where no look lasted until patience was
+// over, the longest look says little about what the run waited for, and patience counts.
+func wallLimit(r *reports.Report) float64 { return wallFactor*r.Profile.Patience + wallFixed.Seconds() }
+
+// gravity orders the verdicts that say something about the server. Two that differ in it
+// contradict each other.
+var gravity = map[string]int{
+	reports.Pass: 1, reports.Info: 1, reports.Warn: 2, reports.Fail: 3, reports.Known: 3,
+}
+
+func (c *comparison) compareVerdicts(near, far *reports.Scenario, race string) {
+	if far.Verdict == reports.Errored && near.Verdict != reports.Errored {
+		c.errored = append(c.errored, fmt.Sprintf("%s: %s beside, error across: %s", near.ID, near.Verdict, far.Error))
+	}
+	g, h := gravity[near.Verdict], gravity[far.Verdict]
+	if g == h || g == 0 || h == 0 || race != "" {
+		return
+	}
+	c.contradictions = append(c.contradictions, fmt.Sprintf("%s: %s beside (%s), %s across (%s)",
+		near.ID, near.Verdict, why(near), far.Verdict, why(far)))
+}
+
+// why says what made the verdict, and how long the socket was held.
+func why(s *reports.Scenario) string {
+	var out []string
+	for _, f := range s.Findings {
+		if w := f.Weighs(); w == rules.Fails || w == rules.Warns {
+			out = append(out, f.Rule+": "+f.Got)
+		}
+	}
+	return strings.Join(append(out, "held "+held(s)), "; ")
+}
+
+// held is the lifetime of the server's socket, in words.
+func held(s *reports.Scenario) string {
+	h := s.Held()
+	switch {
+	case h == nil && s.Socket != nil:
+		return "unknown: " + s.Socket.Why
+	case h == nil:
+		return "unknown"
+	case h.Censored:
+		return "> " + seconds(h.Until)
+	}
+	return fmt.Sprintf("%s to %s", seconds(h.Until-h.Bound), seconds(h.Until))
+}
+
+func seconds(s float64) string { return figures.Format(time.Duration(s * float64(time.Second))) }
+
+// compareRules counts the socket rules that each run has judged by the server's socket.
+func (c *comparison) compareRules(near, far *reports.Scenario) {
+	for _, f := range near.Findings {
+		if !judgedBySocket(near, f.Rule) {
+			continue
+		}
+		c.judgedBeside++
+		if judgedBySocket(far, f.Rule) {
+			c.judgedAcross++
+			continue
+		}
+		reason := "the scenario has no such finding: " + cmp.Or(far.Error, strings.Join(far.Missing, ", "), far.Verdict)
+		if other := finding(far, f.Rule); other != nil {
+			reason = other.Outcome + ": " + other.Got
+		}
+		c.unjudged = append(c.unjudged, fmt.Sprintf("%s %s: %s beside (held %s), across %s",
+			near.ID, f.Rule, f.Outcome, held(near), reason))
+	}
+}
+
+func finding(s *reports.Scenario, rule string) *reports.Finding {
+	i := slices.IndexFunc(s.Findings, func(f reports.Finding) bool { return f.Rule == rule })
+	if i < 0 {
+		return nil
+	}
+	return &s.Findings[i]
+}
+
+// judgedBySocket tells whether the scenario has an outcome of the rule that rests on how long
+// the socket was held, and not on the wire alone.
+func judgedBySocket(s *reports.Scenario, rule string) bool {
+	f := finding(s, rule)
+	return f != nil && slices.Contains(socketRules, rule) && s.Held() != nil &&
+		slices.Contains([]string{string(rules.Kept), string(rules.Breached), string(rules.Measured)}, f.Outcome)
+}
+
+// compareLifetimes tells whether the lifetime from across contains the kernel's.
+func (c *comparison) compareLifetimes(near, far *reports.Scenario) {
+	kernel, probes := near.Held(), far.Held()
+	if kernel == nil || probes == nil {
+		return
+	}
+	if contains(*probes, *kernel) {
+		c.contain++
+		return
+	}
+	c.misses = append(c.misses, fmt.Sprintf("%s: held %s beside, %s across", near.ID, held(near), held(far)))
+}
+
+// contains tells whether the end of one lifetime may lie where the other says that it lies.
+func contains(probes, kernel reports.Survival) bool {
+	slack := slackFixed + slackShare*max(probes.Until, kernel.Until)
+	reaches := func(end, other reports.Survival) bool {
+		return end.Censored || end.Until+slack >= other.Until-other.Bound
+	}
+	return reaches(probes, kernel) && reaches(kernel, probes)
+}

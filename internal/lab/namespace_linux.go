@@ -1,0 +1,54 @@
+package lab
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// Namespace is a network namespace without a name: it ends when the lab is closed and no
+// process and no socket is left in it.
+type Namespace struct{ file *os.File }
+
+// newNamespace makes a namespace whose loopback interface is up.
+func newNamespace() (*Namespace, error) {
+	n := &Namespace{}
+	err := onThread(func() (err error) {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("make a network namespace (unshare, needs CAP_SYS_ADMIN): %w", err)
+		}
+		n.file, err = os.Open("/proc/thread-self/ns/net")
+		return err
+	})
+	return n, err
+}
+
+// Do runs f in the namespace, and blocks until f has returned. What f opens stays in the
+// namespace: sockets for ever, commands with all that they start. f must open them itself,
+// not by a goroutine that it starts. [net.Dialer] does so where the address is an IP
+// address, [exec.Cmd] does always.
+func (n *Namespace) Do(f func() error) error {
+	return onThread(func() error {
+		if err := unix.Setns(int(n.file.Fd()), unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("enter a network namespace (setns, needs CAP_SYS_ADMIN): %w", err)
+		}
+		return f()
+	})
+}
+
+// Start starts the command in the namespace, as [exec.Cmd.Start] does.
+func (n *Namespace) Start(cmd *exec.Cmd) error { return n.Do(cmd.Start) }
+
+// onThread runs f on a thread of its own, which may change its namespace: the thread ends
+// with f, because its goroutine never unlocks it.
+func onThread(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		done <- f()
+	}()
+	return <-done
+}
