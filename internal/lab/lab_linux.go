@@ -6,14 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"testing"
-)
-
-// The addresses of the two ends of the link, which exist in the lab alone.
-var (
-	ClientIP4 = netip.MustParseAddr("10.99.0.1")
-	ServerIP4 = netip.MustParseAddr("10.99.0.2")
-	ClientIP6 = netip.MustParseAddr("fd99::1")
-	ServerIP6 = netip.MustParseAddr("fd99::2")
+	"time"
 )
 
 const (
@@ -28,11 +21,20 @@ type Options struct {
 	// in the server's namespace is reached over the link. The client's namespace then has
 	// no IPv4 loopback of its own.
 	Loopback bool
+
+	Wire    bool          // the link is a wire in user space instead of a veth pair
+	Seed    uint64        // of what the wire loses
+	NAT     bool          // the wire translates the client's address to NATIP4, and carries TCP over IPv4 alone
+	NATIdle time.Duration // the NAT forgets a connection on which no packet came for longer; 0: never
 }
 
 // Lab is two namespaces joined by a link.
 type Lab struct {
 	Client, Server *Namespace
+
+	ToServer, ToClient *Path // the directions of the wire; nil without one
+
+	wire *wire
 }
 
 // New makes a lab for a test, which ends with the test. Without the right it skips the
@@ -40,10 +42,10 @@ type Lab struct {
 func New(t testing.TB, o Options) *Lab {
 	t.Helper()
 	l, err := Open(o)
-	switch {
-	case errors.Is(err, os.ErrPermission):
-		t.Skip("needs CAP_SYS_ADMIN and CAP_NET_ADMIN:", err)
-	case err != nil:
+	if missing := (*Unavailable)(nil); errors.As(err, &missing) {
+		t.Skip(err)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -54,8 +56,20 @@ func New(t testing.TB, o Options) *Lab {
 	return l
 }
 
-// Open makes a lab, which ends with Close. The error wraps [os.ErrPermission] where the
-// right is missing.
+// Unavailable is the error that a lab cannot be made here.
+type Unavailable struct {
+	Needs string // what is missing, such as CAP_SYS_ADMIN
+	Err   error
+}
+
+// Error implements error.
+func (u *Unavailable) Error() string { return fmt.Sprintf("needs %s: %v", u.Needs, u.Err) }
+
+// Unwrap returns the error of the system call.
+func (u *Unavailable) Unwrap() error { return u.Err }
+
+// Open makes a lab, which ends with Close, and blocks until packets pass its link. The error
+// wraps [Unavailable] where a right, or something of the kernel, is missing.
 func Open(o Options) (*Lab, error) {
 	l := &Lab{}
 	if err := l.open(o); err != nil {
@@ -71,13 +85,21 @@ func (l *Lab) open(o Options) (err error) {
 	if l.Server, err = newNamespace(); err != nil {
 		return err
 	}
-	if err := addVeth(l.Client, l.Server); err != nil {
-		return fmt.Errorf("make a veth pair: %w", err)
+	if o.Wire || o.NAT {
+		err = l.connect(o)
+	} else {
+		err = addVeth(l.Client, l.Server)
+	}
+	if err != nil {
+		return err
 	}
 	if err := l.Client.configure(ClientIP4, ClientIP6); err != nil {
 		return err
 	}
 	if err := l.Server.configure(ServerIP4, ServerIP6); err != nil {
+		return err
+	}
+	if err := errors.Join(l.Client.awaitLink(), l.Server.awaitLink()); err != nil {
 		return err
 	}
 	if o.Loopback {
@@ -128,6 +150,9 @@ func (l *Lab) shareLoopback() error {
 // Close ends the lab, and returns when its goroutines have ended. Processes that the caller
 // has started in it keep their namespace until they end.
 func (l *Lab) Close() (err error) {
+	if l.wire != nil {
+		err = l.wire.close()
+	}
 	for _, n := range []*Namespace{l.Client, l.Server} {
 		if n != nil && n.file != nil {
 			err = errors.Join(err, n.file.Close())

@@ -2,9 +2,11 @@ package lab
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,12 +15,12 @@ import (
 // process and no socket is left in it.
 type Namespace struct{ file *os.File }
 
-// newNamespace makes a namespace whose loopback interface is up.
+// newNamespace makes a namespace. Its interfaces are down.
 func newNamespace() (*Namespace, error) {
 	n := &Namespace{}
 	err := onThread(func() (err error) {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			return fmt.Errorf("make a network namespace (unshare, needs CAP_SYS_ADMIN): %w", err)
+			return &Unavailable{"CAP_SYS_ADMIN", fmt.Errorf("make a network namespace: %w", err)}
 		}
 		n.file, err = os.Open("/proc/thread-self/ns/net")
 		return err
@@ -33,10 +35,28 @@ func newNamespace() (*Namespace, error) {
 func (n *Namespace) Do(f func() error) error {
 	return onThread(func() error {
 		if err := unix.Setns(int(n.file.Fd()), unix.CLONE_NEWNET); err != nil {
-			return fmt.Errorf("enter a network namespace (setns, needs CAP_SYS_ADMIN): %w", err)
+			return fmt.Errorf("enter a network namespace (setns): %w", err)
 		}
 		return f()
 	})
+}
+
+// Listen listens in the namespace at an address of its own, such as 10.99.0.2:0.
+func (n *Namespace) Listen(address string) (l net.Listener, err error) {
+	err = n.Do(func() error {
+		l, err = net.Listen("tcp", address)
+		return err
+	})
+	return l, err
+}
+
+// Dial connects to an IP address and port from the namespace, within the time.
+func (n *Namespace) Dial(address string, limit time.Duration) (conn net.Conn, err error) {
+	err = n.Do(func() error {
+		conn, err = net.DialTimeout("tcp", address, limit)
+		return err
+	})
+	return conn, err
 }
 
 // Start starts the command in the namespace, as [exec.Cmd.Start] does.

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -56,7 +58,7 @@ const added = netlink.Create | netlink.Excl
 
 // addVeth makes a veth pair, one end in each namespace.
 func addVeth(one, other *Namespace) error {
-	return one.netlink(func(c *routes) error {
+	err := one.netlink(func(c *routes) error {
 		return c.request(unix.RTM_NEWLINK, added, unix.IfInfomsg{}, func(e *netlink.AttributeEncoder) {
 			e.String(unix.IFLA_IFNAME, linkName)
 			e.Nested(unix.IFLA_LINKINFO, func(e *netlink.AttributeEncoder) error {
@@ -74,6 +76,13 @@ func addVeth(one, other *Namespace) error {
 			})
 		})
 	})
+	switch {
+	case errors.Is(err, unix.EPERM):
+		return &Unavailable{"CAP_NET_ADMIN", err}
+	case errors.Is(err, unix.EOPNOTSUPP):
+		return &Unavailable{"veth in the kernel", err}
+	}
+	return err
 }
 
 // up brings an interface up.
@@ -83,6 +92,26 @@ func (c *routes) up(name string) error {
 		e.String(unix.IFLA_IFNAME, name)
 	})
 }
+
+// awaitLink blocks until the link carries packets, which the kernel announces.
+func (n *Namespace) awaitLink() error {
+	return n.netlink(func(c *routes) error {
+		err := errors.Join(c.conn.JoinGroup(unix.RTNLGRP_LINK), c.conn.SetReadDeadline(time.Now().Add(linkPatience)))
+		for err == nil {
+			i, err := net.InterfaceByName(linkName)
+			if err != nil || i.Flags&net.FlagRunning != 0 {
+				return err
+			}
+			if _, err = c.conn.Receive(); err != nil {
+				return fmt.Errorf("wait for the link to carry packets: %w", err)
+			}
+		}
+		return err
+	})
+}
+
+// linkPatience bounds the wait for the link. The kernel may take a second for each end.
+const linkPatience = 10 * time.Second
 
 // address gives an interface an address with the prefix of the link. An IPv6 address is
 // usable at once: nobody looks for duplicates.
