@@ -15,8 +15,8 @@ import (
 // What the comparison demands.
 const (
 	leastShare = 0.95 // of the socket rules that are judged beside the server
-	wallFactor = 1.1  // on the longest look
-	wallFixed  = 2 * time.Second
+	wallFactor = 1.1  // on patience, the longest look of a run
+	wallFixed  = 2    // seconds
 
 	// slack allows for two different plays of one script.
 	slackFixed = 0.050 // seconds
@@ -28,11 +28,17 @@ var socketRules = []string{
 	"R16", "R17", "R18", "R19", "R20", "R28-held", "R31", "R31-life", "R32", "R32-declared", "R33",
 }
 
+// run is one run of the catalogue.
+type run struct {
+	*reports.Report
+	wall time.Duration // of the whole command
+}
+
 // comparison is what two runs against one server say.
 type comparison struct {
 	name           string
 	err            error // it was not carried out
-	beside, across *reports.Report
+	beside, across *run
 
 	scenarios      int
 	contradictions []string // verdicts, a line each
@@ -63,19 +69,10 @@ func (c *comparison) compare(races map[string]string) {
 		c.compareRules(near, far)
 		c.compareLifetimes(near, far)
 	}
-	for _, run := range []struct {
-		place  string
-		report *reports.Report
-	}{{"beside", c.beside}, {"across", c.across}} {
-		if took, limit := run.report.Took, wallLimit(run.report); took > limit {
-			c.slow = append(c.slow, fmt.Sprintf("the run %s took %.1f s, more than %.1f s", run.place, took, limit))
-		}
+	if took, limit := c.across.wall.Seconds(), wallFactor*c.across.Profile.Patience+wallFixed; took > limit {
+		c.slow = append(c.slow, fmt.Sprintf("the run across took %.1f s, more than %.1f s", took, limit))
 	}
 }
-
-// wallLimit is how long a run may take, in seconds. Where no look lasted until patience was
-// over, the longest look says little about what the run waited for, and patience counts.
-func wallLimit(r *reports.Report) float64 { return wallFactor*r.Profile.Patience + wallFixed.Seconds() }
 
 // gravity orders the verdicts that say something about the server. Two that differ in it
 // contradict each other.

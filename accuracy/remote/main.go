@@ -48,6 +48,21 @@ type options struct {
 	reports    string // folder for the JSON reports; empty: they are not kept
 	extra      list   // further arguments of the run across the link
 	most       int    // lines about one target and one thing
+	link       link   // zero: a veth pair alone
+}
+
+// link is a link in user space, and what it does to the packets.
+type link struct {
+	delay   time.Duration // one way
+	loss    float64       // share of the packets, in each direction
+	dropRST bool          // of the server
+	natIdle time.Duration // a NAT forgets a connection after this; 0: there is no NAT
+	relay   bool          // beside the server stands a proxy that ends TCP
+}
+
+func (l link) inUserSpace() bool {
+	l.relay = false
+	return l != link{}
 }
 
 func main() {
@@ -59,10 +74,15 @@ func main() {
 	flag.StringVar(&o.reports, "reports", "", "keep the JSON reports in this `folder`")
 	flag.Var(&o.extra, "across", "a further `argument` of the run across the link, such as --witnesses=8 (repeatable)")
 	flag.IntVar(&o.most, "most", 20, "print at most so many `lines` about one thing of a target")
+	flag.DurationVar(&o.link.delay, "delay", 0, "instead of a veth pair take a link in user space, with this delay each `way`")
+	flag.Float64Var(&o.link.loss, "loss", 0, "the same, and it loses this `share` of the packets, 0 to 1")
+	flag.BoolVar(&o.link.dropRST, "drop-rst", false, "the same, and it drops the server's RST as a firewall does")
+	flag.DurationVar(&o.link.natIdle, "nat-idle", 0, "the same, with a NAT that forgets a connection after this `time` without a packet")
+	flag.BoolVar(&o.link.relay, "relay", false, "go through a proxy beside the server, which ends TCP")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	err := run(ctx, o, flag.Args())
+	err := check(ctx, o, flag.Args())
 	switch {
 	case errors.Is(err, errMissed):
 		os.Exit(1)
@@ -72,8 +92,8 @@ func main() {
 	}
 }
 
-// run measures the targets, prints the table, and then what was missed.
-func run(ctx context.Context, o options, names []string) error {
+// check measures the targets, prints the table, and then what was missed.
+func check(ctx context.Context, o options, names []string) error {
 	targets, err := load(names)
 	if err != nil {
 		return err

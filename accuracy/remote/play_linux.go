@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,18 +25,24 @@ const (
 
 // play starts the target in a namespace of its own, and runs the catalogue against it in that
 // namespace and then from another one.
-func play(ctx context.Context, t *target, o options) (beside, across *reports.Report, err error) {
-	l, err := lab.Open(lab.Options{Loopback: true})
+func play(ctx context.Context, t *target, o options) (beside, across *run, err error) {
+	l, err := lab.Open(lab.Options{
+		Loopback: true, Wire: o.link.inUserSpace(), NAT: o.link.natIdle > 0, NATIdle: o.link.natIdle,
+	})
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
+	if l.ToServer != nil {
+		l.ToServer.Set(lab.Conditions{Delay: o.link.delay, Loss: o.link.loss})
+		l.ToClient.Set(lab.Conditions{Delay: o.link.delay, Loss: o.link.loss, DropRST: o.link.dropRST})
+	}
 	server, err := start(ctx, l.Server, t, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer server.Kill()
-	if beside, err = catalogue(ctx, l.Server, t, o, "beside"); err != nil {
+	if beside, err = catalogue(ctx, l.Server, t.url, t, o, "beside"); err != nil {
 		return nil, nil, err
 	}
 	select {
@@ -44,7 +51,17 @@ func play(ctx context.Context, t *target, o options) (beside, across *reports.Re
 		return nil, nil, fmt.Errorf("the server ended (%s): %s", words, lastLine(server.Output.String()))
 	default:
 	}
-	across, err = catalogue(ctx, l.Client, t, o, "across")
+	url := t.url
+	if o.link.relay {
+		listener, failed := l.Server.Listen(netip.AddrPortFrom(lab.ServerIP4, 0).String())
+		if failed != nil {
+			return nil, nil, failed
+		}
+		url = strings.ReplaceAll(url, address, listener.Addr().String())
+		relay := lab.StartRelay(listener, func() (net.Conn, error) { return l.Server.Dial(address, readyLimit) })
+		defer func() { err = errors.Join(err, relay.Close()) }()
+	}
+	across, err = catalogue(ctx, l.Client, url, t, o, "across")
 	return beside, across, err
 }
 
@@ -52,7 +69,7 @@ func play(ctx context.Context, t *target, o options) (beside, across *reports.Re
 func start(ctx context.Context, n *lab.Namespace, t *target, o options) (server *process.Server, err error) {
 	args := make([]string, len(t.args))
 	for i, arg := range t.args {
-		args[i] = strings.ReplaceAll(strings.ReplaceAll(arg, "{finwait}", o.finwait), "{port}", port)
+		args[i] = strings.ReplaceAll(arg, "{finwait}", o.finwait)
 	}
 	cmd := process.Command(ctx, args[0], args[1:]...)
 	cmd.Dir, cmd.Env = t.dir, append(os.Environ(), "PORT="+port)
@@ -66,11 +83,7 @@ func start(ctx context.Context, n *lab.Namespace, t *target, o options) (server 
 	limit := time.Now().Add(readyLimit)
 	// Nothing announces that a server is ready, so this tries at growing intervals.
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		var conn net.Conn
-		err = n.Do(func() error {
-			conn, err = (&net.Dialer{Deadline: limit}).DialContext(ctx, "tcp", "127.0.0.1:"+port)
-			return err
-		})
+		conn, err := n.Dial(address, readyLimit)
 		if err == nil {
 			return server, conn.Close()
 		}
@@ -89,13 +102,13 @@ func start(ctx context.Context, n *lab.Namespace, t *target, o options) (server 
 	}
 }
 
-// catalogue runs finwait against the target in a namespace, and reads its report.
-func catalogue(ctx context.Context, n *lab.Namespace, t *target, o options, place string) (*reports.Report, error) {
+// catalogue runs finwait in a namespace against the target at a URL, and reads its report.
+func catalogue(ctx context.Context, n *lab.Namespace, url string, t *target, o options, place string) (*run, error) {
 	file, err := filepath.Abs(filepath.Join(o.reports, strings.ReplaceAll(t.name, "/", "-")+"."+place+".json"))
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"run", t.url, "--json", file}, t.flags...)
+	args := append([]string{"run", url, "--json", file}, t.flags...)
 	for _, pattern := range o.only {
 		args = append(args, "--only", pattern)
 	}
@@ -111,10 +124,12 @@ func catalogue(ctx context.Context, n *lab.Namespace, t *target, o options, plac
 	cmd.Dir = filepath.Dir(o.finwait) // where no finwait.yaml is expected
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
+	began := time.Now()
 	if err := n.Start(cmd); err != nil {
 		return nil, err
 	}
 	err = cmd.Wait()
+	out := &run{wall: time.Since(began)}
 	var exit *exec.ExitError
 	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 1) {
 		return nil, fmt.Errorf("%s: finwait %s: %w: %s", place, strings.Join(args, " "), err, lastLine(stderr.String()))
@@ -124,7 +139,8 @@ func catalogue(ctx context.Context, n *lab.Namespace, t *target, o options, plac
 		return nil, err
 	}
 	defer f.Close()
-	return reports.ReadJSON(f)
+	out.Report, err = reports.ReadJSON(f)
+	return out, err
 }
 
 func lastLine(text string) string {

@@ -5,10 +5,8 @@ package main
 import (
 	"context"
 	"errors"
-
-	"github.com/finwait/finwait/reports"
 )
 
-func play(context.Context, *target, options) (_, _ *reports.Report, err error) {
+func play(context.Context, *target, options) (_, _ *run, err error) {
 	return nil, nil, errors.New("network namespaces need Linux")
 }

@@ -21,7 +21,7 @@ func (c *comparison) printRow(w io.Writer) {
 	}
 	fmt.Fprintf(w, row, c.name, fmt.Sprint(c.scenarios), fmt.Sprint(len(c.contradictions)), fmt.Sprint(c.judgedBeside),
 		fmt.Sprint(c.judgedAcross), fmt.Sprintf("%.0f%%", 100*c.share()), fmt.Sprint(c.contain), fmt.Sprint(len(c.misses)),
-		fmt.Sprintf("%.1f s", c.beside.Took), fmt.Sprintf("%.1f s", c.across.Took))
+		fmt.Sprintf("%.1f s", c.beside.wall.Seconds()), fmt.Sprintf("%.1f s", c.across.wall.Seconds()))
 }
 
 // share is the part of the socket rules judged beside the server that were judged across.

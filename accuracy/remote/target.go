@@ -11,8 +11,11 @@ import (
 	"github.com/finwait/finwait/rules"
 )
 
-// port is where every server listens: each has a network namespace of its own.
-const port = "9001"
+// address is where every server listens: each has a network namespace of its own.
+const (
+	port    = "9001"
+	address = "127.0.0.1:" + port
+)
 
 // target is a server and how finwait runs against it.
 type target struct {
@@ -59,7 +62,7 @@ func folder(t *matrix.Target) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	server.URL.Host = "127.0.0.1:" + port
+	server.URL.Host = address
 	out := &target{
 		name: t.Name, args: server.Process.Args, dir: server.Process.Dir, url: server.URL.String(), races: t.Races,
 	}
@@ -93,7 +96,7 @@ func folder(t *matrix.Target) (*target, error) {
 // Its limits are those of finwait run, and patience is as long as they need.
 func referenceServer(fault string) *target {
 	t := &target{
-		name: "reference", args: []string{"{finwait}", "serve", "--listen", "127.0.0.1:" + port}, url: "ws://127.0.0.1:" + port + "/",
+		name: "reference", args: []string{"{finwait}", "serve", "--listen", address}, url: "ws://" + address + "/",
 		flags: []string{"--close-timeout", "2s", "--ping-interval", "1s", "--patience", "8s"},
 	}
 	if fault != "" {

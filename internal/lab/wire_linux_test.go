@@ -43,6 +43,7 @@ func exchange(t *testing.T, one, other net.Conn) {
 	sent := bytes.Repeat([]byte("finwait "), 20_000)
 	for _, way := range [][2]net.Conn{{one, other}, {other, one}} {
 		failed := make(chan error, 1)
+		_ = way[0].SetWriteDeadline(time.Now().Add(long))
 		go func() {
 			_, err := way[0].Write(sent)
 			failed <- err

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/finwait/finwait/reports"
+)
+
+func TestContains(t *testing.T) {
+	ended := func(from, to float64) reports.Survival { return reports.Survival{Until: to, Bound: to - from} }
+	after := func(at float64) reports.Survival { return reports.Survival{Until: at, Censored: true} }
+	for _, x := range []struct {
+		name           string
+		probes, kernel reports.Survival
+		want           bool
+	}{
+		{"around it", ended(29.5, 30.5), ended(30, 30.001), true},
+		{"it is later than the interval", ended(20, 29), ended(30, 30.001), false},
+		{"it is earlier than the interval", ended(31, 32), ended(30, 30.001), false},
+		{"later by less than the slack", ended(20, 29.7), ended(30, 30.001), true},
+		{"later by more than the slack", ended(20, 29.6), ended(30, 30.001), false},
+		{"earlier by less than the slack", ended(30.3, 31), ended(30, 30.001), true},
+		{"a short one, later by less than the slack", ended(0, 0.01), ended(0.055, 0.056), true},
+		{"a short one, later by more than the slack", ended(0, 0.01), ended(0.065, 0.066), false},
+		{"the kernel's bound reaches the interval", ended(28, 29), ended(28.9, 31), true},
+		{"neither ended", after(30), after(35), true},
+		{"it ended, and the probes' last look is before", after(29), ended(30, 30.001), true},
+		{"it ended, and the probes' last look is after", after(33), ended(30, 30.001), false},
+		{"it did not end, and the interval is before", ended(20, 30), after(35), false},
+		{"it did not end, and the interval reaches the last look", ended(20, 35), after(35), true},
+	} {
+		if got := contains(x.probes, x.kernel); got != x.want {
+			t.Errorf("%s: %t", x.name, got)
+		}
+	}
+}
+
+// scenario is one with the rule R19 and a verdict; outcome and a lifetime may be missing.
+func scenario(id, verdict, outcome string, held *reports.Survival) reports.Scenario {
+	s := reports.Scenario{ID: id, Verdict: verdict}
+	if outcome != "" {
+		s.Findings = []reports.Finding{{Rule: "R1", Outcome: "kept"}, {Rule: "R19", Outcome: outcome, Grade: "BUDGET"}}
+	}
+	if held != nil {
+		s.Socket = &reports.Socket{Observed: true, Held: held}
+	}
+	return s
+}
+
+func TestCompare(t *testing.T) {
+	thirty := &reports.Survival{Until: 30, Bound: 0.001}
+	around := &reports.Survival{Until: 30.5, Bound: 1}
+	early := &reports.Survival{Until: 13, Bound: 12}
+	for _, x := range []struct {
+		name       string
+		near, far  reports.Scenario
+		race       bool
+		contradict bool
+		judged     bool
+		contain    int
+		missed     int
+	}{
+		{name: "the same", near: scenario("a/b", "fail", "breached", thirty), far: scenario("a/b", "fail", "breached", around),
+			judged: true, contain: 1},
+		{name: "a pass that is none", near: scenario("a/b", "fail", "breached", thirty), far: scenario("a/b", "pass", "kept", early),
+			contradict: true, judged: true, missed: 1},
+		{name: "a failure that is none", near: scenario("a/b", "pass", "kept", thirty), far: scenario("a/b", "fail", "kept", thirty),
+			contradict: true, judged: true, contain: 1},
+		{name: "a warning for a failure", near: scenario("a/b", "warn", "kept", thirty), far: scenario("a/b", "fail", "kept", thirty),
+			contradict: true, judged: true, contain: 1},
+		{name: "a race", near: scenario("a/b", "fail", "breached", thirty), far: scenario("a/b", "pass", "breached", thirty),
+			race: true, judged: true, contain: 1},
+		{name: "skipped across", near: scenario("a/b", "fail", "breached", thirty), far: scenario("a/b", "skip", "", nil)},
+		{name: "unmeasured across", near: scenario("a/b", "pass", "kept", thirty), far: scenario("a/b", "skip", "unmeasured", thirty),
+			contain: 1},
+		{name: "judged by the wire alone", near: scenario("a/b", "pass", "kept", thirty), far: scenario("a/b", "pass", "kept", nil)},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			report := func(s reports.Scenario) *run {
+				return &run{Report: &reports.Report{Scenarios: []reports.Scenario{s}, Profile: reports.Profile{Patience: 35}}, wall: 40 * time.Second}
+			}
+			c := &comparison{beside: report(x.near), across: report(x.far)}
+			races := map[string]string{}
+			if x.race {
+				races["a/b"] = "because"
+			}
+			c.compare(races)
+			if got := len(c.contradictions) == 1; got != x.contradict {
+				t.Errorf("contradictions: %q", c.contradictions)
+			}
+			if c.judgedBeside != 1 || (c.judgedAcross == 1) != x.judged || len(c.unjudged) == 1 == x.judged {
+				t.Errorf("judged beside %d, across %d, lines %q", c.judgedBeside, c.judgedAcross, c.unjudged)
+			}
+			if c.contain != x.contain || len(c.misses) != x.missed {
+				t.Errorf("%d contain, misses %q", c.contain, c.misses)
+			}
+			var out strings.Builder
+			err := summary(&out, []*comparison{c}, 20)
+			if good := !x.contradict && x.judged && x.missed == 0; good != (err == nil) {
+				t.Errorf("error %v, and it printed:\n%s", err, &out)
+			}
+			c.across.wall = 41 * time.Second
+			if c.compare(races); len(c.slow) != 1 {
+				t.Errorf("41 s is not too slow")
+			}
+		})
+	}
+}
