@@ -69,9 +69,23 @@ func (c *comparison) compare(races map[string]string) {
 		c.compareRules(near, far)
 		c.compareLifetimes(near, far)
 	}
-	if took, limit := c.across.wall.Seconds(), wallFactor*c.across.Profile.Patience+wallFixed; took > limit {
-		c.slow = append(c.slow, fmt.Sprintf("the run across took %.1f s, more than %.1f s", took, limit))
+	// What finwait finds out before the first scenario is not part of a look.
+	before := c.beside.beforeScenarios()
+	if took, limit := c.across.wall.Seconds(), before+wallFactor*c.across.Profile.Patience+wallFixed; took > limit {
+		c.slow = append(c.slow, fmt.Sprintf("the run across took %.1f s, more than %.1f s, of which %.1f s are for what comes "+
+			"before the first scenario, as beside the server; across that took %.1f s", took, limit, before, c.across.beforeScenarios()))
 	}
+}
+
+// beforeScenarios is how long it took until the first scenario began, in seconds.
+func (r *run) beforeScenarios() float64 {
+	var first time.Time
+	for _, s := range r.Scenarios {
+		if first.IsZero() || !s.Started.IsZero() && s.Started.Before(first) {
+			first = s.Started
+		}
+	}
+	return max(0, first.Sub(r.Started).Seconds())
 }
 
 // gravity orders the verdicts that say something about the server. Two that differ in it

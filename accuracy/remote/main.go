@@ -15,6 +15,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -46,6 +47,7 @@ type options struct {
 	only, skip list   // patterns of scenarios
 	jobs       int    // targets at the same time
 	reports    string // folder for the JSON reports; empty: they are not kept
+	flags      list   // further arguments of both runs
 	extra      list   // further arguments of the run across the link
 	most       int    // lines about one target and one thing
 	link       link   // zero: a veth pair alone
@@ -72,6 +74,7 @@ func main() {
 	flag.Var(&o.skip, "skip", "leave out scenarios with this id or `pattern` (repeatable)")
 	flag.IntVar(&o.jobs, "j", 2, "how many `targets` are measured at the same time")
 	flag.StringVar(&o.reports, "reports", "", "keep the JSON reports in this `folder`")
+	flag.Var(&o.flags, "flag", "a further `argument` of both runs, such as --patience=5s (repeatable)")
 	flag.Var(&o.extra, "across", "a further `argument` of the run across the link, such as --witnesses=8 (repeatable)")
 	flag.IntVar(&o.most, "most", 20, "print at most so many `lines` about one thing of a target")
 	flag.DurationVar(&o.link.delay, "delay", 0, "instead of a veth pair take a link in user space, with this delay each `way`")
@@ -82,7 +85,7 @@ func main() {
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	err := check(ctx, o, flag.Args())
+	err := check(ctx, os.Stdout, o, flag.Args())
 	switch {
 	case errors.Is(err, errMissed):
 		os.Exit(1)
@@ -93,7 +96,7 @@ func main() {
 }
 
 // check measures the targets, prints the table, and then what was missed.
-func check(ctx context.Context, o options, names []string) error {
+func check(ctx context.Context, w io.Writer, o options, names []string) error {
 	targets, err := load(names)
 	if err != nil {
 		return err
@@ -105,7 +108,8 @@ func check(ctx context.Context, o options, names []string) error {
 	defer os.RemoveAll(dir)
 	if o.finwait == "" {
 		o.finwait = filepath.Join(dir, "finwait")
-		if out, err := exec.CommandContext(ctx, "go", "build", "-o", o.finwait, "./cmd/finwait").CombinedOutput(); err != nil {
+		build := exec.CommandContext(ctx, "go", "build", "-o", o.finwait, "github.com/finwait/finwait/cmd/finwait")
+		if out, err := build.CombinedOutput(); err != nil {
 			return fmt.Errorf("build finwait, in the folder of the repository: %w: %s", err, out)
 		}
 	}
@@ -121,7 +125,7 @@ func check(ctx context.Context, o options, names []string) error {
 	gate := make(chan struct{}, max(1, o.jobs))
 	var running sync.WaitGroup
 	var mu sync.Mutex
-	printHeader(os.Stdout)
+	printHeader(w)
 	for i, t := range targets {
 		gate <- struct{}{}
 		running.Go(func() {
@@ -130,14 +134,14 @@ func check(ctx context.Context, o options, names []string) error {
 			mu.Lock()
 			defer mu.Unlock()
 			results[i] = c
-			c.printRow(os.Stdout)
+			c.printRow(w)
 		})
 	}
 	running.Wait()
 	if ctx.Err() != nil {
 		return errors.New("interrupted")
 	}
-	return summary(os.Stdout, results, o.most)
+	return summary(w, results, o.most)
 }
 
 // measure plays the catalogue against one target from both places.

@@ -115,6 +115,7 @@ func catalogue(ctx context.Context, n *lab.Namespace, url string, t *target, o o
 	for _, pattern := range o.skip {
 		args = append(args, "--skip", pattern)
 	}
+	args = append(args, o.flags...)
 	if place == "across" {
 		args = append(args, o.extra...)
 	}

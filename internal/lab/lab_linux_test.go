@@ -10,9 +10,11 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/finwait/finwait/internal/quiet"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(new(quiet.Machine).Tests(m)) }
 
 // What listens in the server's namespace is reached from the client's over both families,
 // and at 127.0.0.1 where that is shared. Nothing else reaches it.
