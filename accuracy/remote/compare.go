@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -44,11 +46,11 @@ type comparison struct {
 	contradictions []string // verdicts, a line each
 	judgedBeside   int      // socket rules, counted in each scenario
 	judgedAcross   int      // of those
-	unjudged       []string // the others, a line each
+	unjudged       []unjudged
 	contain        int      // lifetimes that contain the kernel's
 	misses         []string // those that do not, a line each
 	slow           []string // runs that took too long, a line each
-	errored        []string // scenarios that were not carried out across, but beside
+	errored        []string // scenarios that were carried out beside only, a line each
 }
 
 // compare fills the comparison. races are the scenarios whose verdict is not steady.
@@ -148,9 +150,32 @@ func (c *comparison) compareRules(near, far *reports.Scenario) {
 		if other := finding(far, f.Rule); other != nil {
 			reason = other.Outcome + ": " + other.Got
 		}
-		c.unjudged = append(c.unjudged, fmt.Sprintf("%s %s: %s beside (held %s), across %s",
-			near.ID, f.Rule, f.Outcome, held(near), reason))
+		c.unjudged = append(c.unjudged, unjudged{
+			rule: f.Rule, reason: reason, example: fmt.Sprintf("%s: %s beside, held %s", near.ID, f.Outcome, held(near)),
+		})
 	}
+}
+
+// unjudged is a socket rule that was judged beside the server only.
+type unjudged struct{ rule, reason, example string }
+
+// figure matches a time in a reason. Reasons that differ in times alone are one.
+var figure = regexp.MustCompile(`[0-9.]+ m?s\b`)
+
+// grouped is a line for each rule and reason, those of the most scenarios first.
+func grouped(all []unjudged) (out []string) {
+	groups := map[unjudged][]unjudged{}
+	for _, u := range all {
+		key := unjudged{rule: u.rule, reason: figure.ReplaceAllString(u.reason, "")}
+		groups[key] = append(groups[key], u)
+	}
+	sorted := slices.SortedFunc(maps.Values(groups), func(a, b []unjudged) int {
+		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a[0].example, b[0].example))
+	})
+	for _, g := range sorted {
+		out = append(out, fmt.Sprintf("%s in %d scenarios, such as %s; across %s", g[0].rule, len(g), g[0].example, g[0].reason))
+	}
+	return out
 }
 
 func finding(s *reports.Scenario, rule string) *reports.Finding {

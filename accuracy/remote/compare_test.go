@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +92,7 @@ func TestCompare(t *testing.T) {
 				t.Errorf("contradictions: %q", c.contradictions)
 			}
 			if c.judgedBeside != 1 || (c.judgedAcross == 1) != x.judged || len(c.unjudged) == 1 == x.judged {
-				t.Errorf("judged beside %d, across %d, lines %q", c.judgedBeside, c.judgedAcross, c.unjudged)
+				t.Errorf("judged beside %d, across %d, the others %+v", c.judgedBeside, c.judgedAcross, c.unjudged)
 			}
 			if c.contain != x.contain || len(c.misses) != x.missed {
 				t.Errorf("%d contain, misses %q", c.contain, c.misses)
@@ -106,5 +107,18 @@ func TestCompare(t *testing.T) {
 				t.Errorf("41 s is not too slow")
 			}
 		})
+	}
+}
+
+func TestGrouped(t *testing.T) {
+	got := grouped([]unjudged{
+		{"R1", "held after 1.5 s", "a/a"}, {"R2", "held after 2.5 s", "a/b"}, {"R2", "held after 30 ms", "a/c"}, {"R2", "unknown", "a/d"},
+	})
+	want := []string{
+		"R2 in 2 scenarios, such as a/b; across held after 2.5 s", "R1 in 1 scenarios, such as a/a; across held after 1.5 s",
+		"R2 in 1 scenarios, such as a/d; across unknown",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
 	}
 }
