@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -68,7 +69,9 @@ func onThread(f func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
-		done <- f()
+		err := errors.New("what ran in the namespace ended its goroutine")
+		defer func() { done <- err }()
+		err = f()
 	}()
 	return <-done
 }
