@@ -170,9 +170,9 @@ func (p *Peer) probeByte(ctx context.Context, bound time.Duration) error {
 func (p *Peer) unanswered(asked time.Duration, before segments, written bool, bound time.Duration) {
 	now, err := p.wire.segments()
 	switch stuck := !written || now.unsent > 0; {
-	case stuck && err == nil && now.in != before.in:
+	case stuck && err == nil && now.inFlight == 0 && now.in != before.in:
 		p.look(Look{asked - p.roundTrip, p.now(), Held, "a window probe acknowledged while the server takes no data"})
-	case stuck:
+	case stuck && now.inFlight == 0:
 		p.unknown(whyNoData)
 	default:
 		p.unknown(fmt.Sprintf("no answer to one byte within %s%s", bound.Round(time.Millisecond), p.rtoCaveat()))
@@ -181,8 +181,9 @@ func (p *Peer) unanswered(asked time.Duration, before segments, written bool, bo
 
 // segments are what TCP_INFO tells of a peer's socket.
 type segments struct {
-	in     uint32 // that have come; those that a dark peer drops do not count
-	unsent uint32 // bytes that wait for the server's receive window
+	in       uint32 // that have come; those that a dark peer drops do not count
+	inFlight uint32 // that are not acknowledged
+	unsent   uint32 // bytes that have not left; where nothing is in flight, they wait for the server's receive window
 }
 
 // rtoCaveat says why an answer may be late.

@@ -75,7 +75,7 @@ func (w *wire) segments() (s segments, err error) {
 	w.control(func(fd uintptr) {
 		var info *unix.TCPInfo
 		if info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
-			s = segments{info.Segs_in, info.Notsent_bytes}
+			s = segments{info.Segs_in, info.Unacked, info.Notsent_bytes}
 		}
 	})
 	return s, os.NewSyscallError("getsockopt TCP_INFO", err)
