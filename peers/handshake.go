@@ -63,7 +63,7 @@ func (s Connect) Do(run context.Context, p *Peer) error {
 	peer, server := w.addrs()
 	p.update(func() {
 		at := p.now()
-		p.roundTrip = time.Since(p.dialed)
+		p.roundTrip = cmp.Or(w.kernelRoundTrip(), time.Since(p.dialed))
 		p.live.peer, p.live.server, p.live.connected = peer.String(), server.String(), &at
 		p.recording.note(at, Local, EventConnect, "connected")
 	})

@@ -109,7 +109,7 @@ type Peer struct {
 	stopAfterFunc func() bool // forgets that the end of the run's context cuts writes
 	sight         ServerSocket
 	dialed        time.Time     // when connect(2) was called last
-	roundTrip     time.Duration // how long that took: an upper bound of one round trip
+	roundTrip     time.Duration // by the kernel's figure; where it has none, how long connecting took
 	rtoMax        error         // why the retransmission timeout has no bound; nil where a Probe has set it
 	reading       sync.WaitGroup
 	portHolders   []io.Closer // sockets that keep the port from others

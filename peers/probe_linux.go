@@ -25,6 +25,17 @@ func boundRetransmission(fd uintptr) error {
 	return os.NewSyscallError("setsockopt TCP_RTO_MAX_MS", unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_RTO_MAX_MS, least))
 }
 
+// kernelRoundTrip is the kernel's figure, tcpi_rtt of TCP_INFO: once connected, from SYN to SYN-ACK.
+// 0: it has none.
+func (w *wire) kernelRoundTrip() (d time.Duration) {
+	w.control(func(fd uintptr) {
+		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			d = time.Duration(info.Rtt) * time.Microsecond
+		}
+	})
+	return d
+}
+
 // RTOMax tells why a peer cannot bound its retransmission timeout on this host, so that one that
 // went dark may learn late what a [Probe] asked; nil: it can, by TCP_RTO_MAX_MS (Linux 6.15). It
 // tries on a socket of its own.

@@ -18,4 +18,6 @@ func keepalive(uintptr) error { return unsupported("see what answers keepalive p
 
 func (w *wire) segments() (segments, error) { return segments{}, unsupported("count segments") }
 
+func (w *wire) kernelRoundTrip() time.Duration { return 0 }
+
 func (w *wire) sinceAck() time.Duration { return 0 }
