@@ -41,9 +41,15 @@ func play(ctx context.Context, t *target, o options) (beside, across *run, err e
 	if err != nil {
 		return nil, nil, err
 	}
-	defer server.Kill()
+	defer func() { server.Kill() }()
 	if beside, err = catalogue(ctx, l.Server, t.url, t, o, "beside"); err != nil {
 		return nil, nil, err
+	}
+	if t.restart {
+		server.Kill()
+		if server, err = start(ctx, l.Server, t, o); err != nil {
+			return nil, nil, err
+		}
 	}
 	select {
 	case <-server.Exited():

@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-const row = "%-24s %9s %14s %6s %6s %6s %7s %6s %8s %8s\n"
+const row = "%-32s %9s %14s %6s %6s %6s %7s %6s %8s %8s\n"
 
 func printHeader(w io.Writer) {
 	fmt.Fprintf(w, row, "", "", "", "socket", "rules", "", "inter-", "", "wall", "time")
@@ -16,7 +16,7 @@ func printHeader(w io.Writer) {
 // printRow prints the target's line of the table.
 func (c *comparison) printRow(w io.Writer) {
 	if c.err != nil {
-		fmt.Fprintf(w, "%-24s not carried out: %v\n", c.name, c.err)
+		fmt.Fprintf(w, "%-32s not carried out: %v\n", c.name, c.err)
 		return
 	}
 	fmt.Fprintf(w, row, c.name, fmt.Sprint(c.scenarios), fmt.Sprint(len(c.contradictions)), fmt.Sprint(c.judgedBeside),

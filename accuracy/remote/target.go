@@ -25,6 +25,8 @@ type target struct {
 	url   string            // in its namespace, and across the link too
 	flags []string          // of finwait run: its limits and conventions
 	races map[string]string // by scenario: why its verdict is not steady
+
+	restart bool // each run has a process of its own, because a fault may leave something behind
 }
 
 // load makes the targets that are named on the command line.
@@ -97,7 +99,7 @@ func folder(t *matrix.Target) (*target, error) {
 func referenceServer(fault string) *target {
 	t := &target{
 		name: "reference", args: []string{"{finwait}", "serve", "--listen", address}, url: "ws://" + address + "/",
-		flags: []string{"--close-timeout", "2s", "--ping-interval", "1s", "--patience", "8s"},
+		restart: true, flags: []string{"--close-timeout", "2s", "--ping-interval", "1s", "--patience", "8s"},
 	}
 	if fault != "" {
 		t.name += "/" + fault
