@@ -71,20 +71,25 @@ func (e *endpoint) play(
 	var running sync.WaitGroup
 	for i, member := range members {
 		running.Go(func() {
-			crowd[i] = e.peer(ctx, member.Script, "", token(), barrier)
+			crowd[i] = e.peer(ctx, member.Script, "", token(), barrier, nil)
 			crowd[i].Kind = member.Kind
 			e.addWire(crowd[i], member.Script)
 		})
 	}
-	play := func() *evidence.Record { return e.peer(ctx, s.Script, s.Query, token(), barrier) }
+	probes := e.crowdProbes(s)
+	looks := make([][]peers.Look, len(probes))
+	for i, probe := range probes {
+		running.Go(func() { looks[i] = e.ask(ctx, s, probe, barrier).Looks() })
+	}
+	play := func() *evidence.Record { return e.peer(ctx, s.Script, s.Query, token(), barrier, nil) }
 	var rec *evidence.Record
 	if len(members) > 0 { // a peer that comes later than the others of its crowd has missed them
 		rec = play()
 	} else {
 		rec = e.admission.run(ctx, play)
 	}
-	e.addWire(rec, s.Script)
 	running.Wait()
+	e.addWire(rec, s.Script, slices.Concat(looks...)...)
 	rec.Crowd = crowd
 	for _, r := range crowd { // the first failure of the crowd counts as that of the scenario
 		if r.Err != "" && rec.Err == "" {
@@ -96,9 +101,9 @@ func (e *endpoint) play(
 }
 
 // peer runs one script while the server's socket is watched; token, if any, names
-// its connection to the application.
+// its connection to the application. triggered, if any, is called at the trigger.
 func (e *endpoint) peer(
-	ctx context.Context, script peers.Script, query, token string, barrier *peers.Barrier,
+	ctx context.Context, script peers.Script, query, token string, barrier *peers.Barrier, triggered func(),
 ) *evidence.Record {
 	done := e.turns.wait()
 	defer done()
@@ -112,7 +117,7 @@ func (e *endpoint) peer(
 		opt.GivingUp = func(ctx context.Context, until time.Time) { eventsBeforeRST = e.events(ctx, token, until) }
 	}
 	opt.Query = e.query(query, token, opt.Command != nil)
-	if e.asksTheWire() {
+	if e.asksTheWire() && !hasStep[peers.CloseSocket](script) { // whose peer cannot ask at the end
 		opt.Probe = &peers.Probe{}
 	}
 	opt.Connected = func(peer, server netip.AddrPort) peers.ServerSocket {
@@ -129,6 +134,9 @@ func (e *endpoint) peer(
 	opt.Waiting = done
 	opt.Triggered = func() {
 		time.AfterFunc(reactionTime, done)
+		if triggered != nil {
+			triggered()
+		}
 		if watch != nil {
 			watch.Urgent()
 		}

@@ -41,7 +41,7 @@ func (p *player) play(ctx context.Context, s *Scenario, n int, undisturbed func(
 		r.Verdict, r.Err = Errored, err.Error()
 		return r
 	}
-	barrier, over := peers.NewBarrier(s.crowdSize()), make(chan struct{})
+	barrier, over := peers.NewBarrier(s.crowdSize()+len(e.crowdProbes(s))), make(chan struct{})
 	defer close(over)
 	go func() {
 		select {

@@ -72,7 +72,7 @@ func (v *survey) next(elapsed time.Duration, pending int) []time.Duration {
 		return v.plan(firstLook)
 	case !v.letGo() && !v.widened && len(v.looks) > 0:
 		v.widened = true
-		return v.plan(slices.Concat(v.limits, []time.Duration{v.patience - lastLook}, timers())...)
+		return v.plan(v.widely()...)
 	case v.letGo() && !v.refined && !v.isFine() && enough && elapsed+held.Until <= v.patience+overtime:
 		v.refined = true
 		var at []time.Duration
@@ -82,6 +82,11 @@ func (v *survey) next(elapsed time.Duration, pending int) []time.Duration {
 		return v.plan(at...)
 	}
 	return nil
+}
+
+// widely are the times after the first look.
+func (v *survey) widely() []time.Duration {
+	return slices.Concat(v.limits, []time.Duration{v.patience - lastLook}, timers())
 }
 
 // plan notes those of the times that there is a witness for, within the patience, and returns them.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/finwait/finwait/contract"
@@ -117,7 +118,9 @@ type testimony struct {
 // the same time. It returns when all are over.
 func (e *endpoint) playWitnessed(ctx context.Context, s *Scenario, token string) *evidence.Record {
 	played := make(chan *evidence.Record, 1)
-	play := func() *evidence.Record { return e.peer(ctx, s.Script, s.Query, token, nil) }
+	inVain := make(chan struct{}) // closed when the response limit is over
+	triggered := sync.OnceFunc(func() { time.AfterFunc(e.profile.ResponseLimit(), func() { close(inVain) }) })
+	play := func() *evidence.Record { return e.peer(ctx, s.Script, s.Query, token, nil, triggered) }
 	go func() { played <- e.admission.run(ctx, play) }()
 	start, role, told := time.Now(), roleOf(s.Script), make(chan testimony)
 	asking := map[time.Duration]context.CancelCauseFunc{}
@@ -138,6 +141,11 @@ func (e *endpoint) playWitnessed(ctx context.Context, s *Scenario, token string)
 			}
 		}
 		select {
+		case <-inVain:
+			inVain = nil
+			if role == beforeFIN && rec == nil { // without the server's FIN the peer keeps its end open, too
+				role = byTimetable
+			}
 		case rec = <-played:
 			v.looks = append(v.looks, rec.Looks()...)
 			if !rec.Triggered { // the others will fare no better
@@ -161,7 +169,7 @@ func (e *endpoint) playWitnessed(ctx context.Context, s *Scenario, token string)
 	return rec
 }
 
-// witness plays the script of a scenario once more, with a probe.
+// witness asks, if a connection is left for it.
 func (e *endpoint) witness(ctx context.Context, s *Scenario, probe peers.Probe) testimony {
 	unknown := func(why string) testimony {
 		return testimony{probe.At, []peers.Look{{Asked: probe.At, Answered: probe.At, State: peers.Unknown, How: why}}, false}
@@ -173,15 +181,7 @@ func (e *endpoint) witness(ctx context.Context, s *Scenario, probe peers.Probe) 
 		return unknown("no connection was left for it: raise --max-connections")
 	}
 	e.admission.wait(ctx)
-	done := e.turns.wait()
-	defer done()
-	opt := e.options(0, e.profile.Patience)
-	token := contract.NewToken()
-	lines := e.contract.CommandLines(token, nil)
-	lines.Into(&opt)
-	opt.Query, opt.Probe = e.query(s.Query, token, opt.Command != nil), &probe
-	opt.Triggered = func() { time.AfterFunc(reactionTime, done) }
-	rec := peers.Run(ctx, s.Script, opt)
+	rec := e.ask(ctx, s, probe, nil)
 	notNeeded := errors.Is(context.Cause(ctx), errNotNeeded)
 	if status, busy := busyStatus(rec); busy {
 		e.admission.holdBack(status.RetryAfter)
@@ -190,6 +190,33 @@ func (e *endpoint) witness(ctx context.Context, s *Scenario, probe peers.Probe) 
 		return unknown(rec.Err)
 	}
 	return testimony{probe.At, rec.Looks(), notNeeded}
+}
+
+// ask plays the script of a scenario once more, with a probe.
+func (e *endpoint) ask(ctx context.Context, s *Scenario, probe peers.Probe, barrier *peers.Barrier) *peers.Record {
+	done := e.turns.wait()
+	defer done()
+	opt := e.options(0, e.profile.Patience)
+	token := contract.NewToken()
+	lines := e.contract.CommandLines(token, nil)
+	lines.Into(&opt)
+	opt.Query, opt.Probe, opt.Barrier = e.query(s.Query, token, opt.Command != nil), &probe, barrier
+	opt.Triggered = func() { time.AfterFunc(reactionTime, done) }
+	opt.Waiting = done
+	return peers.Run(ctx, s.Script, opt)
+}
+
+// crowdProbes are the probes of further members of a scenario's crowd, which play the script of the
+// peer that is judged. They have to come with the others, and so are all planned beforehand.
+func (e *endpoint) crowdProbes(s *Scenario) (out []peers.Probe) {
+	if len(s.Crowd) == 0 || s.Stops || roleOf(s.Script) != byTimetable || !e.asksTheWire() {
+		return nil
+	}
+	v := newSurvey(s, e.profile, e.perScenario)
+	for _, at := range append(v.plan(firstLook), v.plan(v.widely()...)...) {
+		out = append(out, peers.Probe{At: at})
+	}
+	return out
 }
 
 // query is the query of a connection that has a token, which names it to the application. Without
@@ -201,10 +228,10 @@ func (e *endpoint) query(query, token string, byCommand bool) string {
 	return strings.TrimPrefix(query+"&finwait="+token, "&")
 }
 
-// addWire adds to the socket of a peer without witnesses what that peer itself saw on the wire.
-func (e *endpoint) addWire(r *evidence.Record, script peers.Script) {
+// addWire adds to the socket of a peer what that peer itself saw on the wire, and more looks.
+func (e *endpoint) addWire(r *evidence.Record, script peers.Script, more ...peers.Look) {
 	if e.asksTheWire() {
-		r.Socket = withWire(r.Socket, r.Looks(), roleOf(script))
+		r.Socket = withWire(r.Socket, append(r.Looks(), more...), roleOf(script))
 	}
 }
 

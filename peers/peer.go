@@ -177,12 +177,16 @@ func Run(ctx context.Context, script Script, opt Options) *Record {
 		stopped = max(stopped, min(p.now(), p.until().Sub(p.start)))
 	}
 	if opt.Probe != nil && (err == nil || errors.Is(err, errOver)) && ctx.Err() == nil {
+		if p.live.dark != nil {
+			p.countDropped()
+		}
+		before := p.record(stopped)
 		if probeErr := p.probe(ctx); probeErr != nil {
 			err = probeErr
 		}
-		stopped = max(stopped, p.now())
+		return p.finish(before, stopped, cmp.Or(p.live.commandErr, err))
 	}
-	return p.finish(stopped, cmp.Or(p.live.commandErr, err))
+	return p.finish(nil, stopped, cmp.Or(p.live.commandErr, err))
 }
 
 func (p *Peer) play(ctx context.Context, script Script) error {
@@ -214,8 +218,10 @@ func (p *Peer) play(ctx context.Context, script Script) error {
 	return nil
 }
 
-// finish closes the peer's end, and makes the record of what was seen.
-func (p *Peer) finish(stopped time.Duration, err error) *Record {
+// finish closes the peer's end, and makes the record of what was seen. The record is that from
+// before the last probe, if there was one: what the server did in answer is in its trace and looks
+// alone.
+func (p *Peer) finish(before *Record, stopped time.Duration, err error) *Record {
 	gaveUp := p.givesUp()
 	if p.wire != nil {
 		if p.live.dark != nil {
@@ -231,19 +237,34 @@ func (p *Peer) finish(stopped time.Duration, err error) *Record {
 	for _, port := range p.portHolders {
 		_ = port.Close()
 	}
-	r := p.snapshot()
-	r.Stopped, r.GaveUp, r.looks = stopped, gaveUp, p.lookAtWire()
+	r := p.record(stopped)
+	r.GaveUp = gaveUp
+	if before != nil {
+		before.Trace, before.Elided = r.Trace, r.Elided
+		r = before
+	}
+	r.looks = p.lookAtWire()
 	if err != nil && !errors.Is(err, errOver) {
 		r.Failure = AsShortage(err)
 		r.Err = r.Failure.Error()
 	}
+	r.shift(p.live.trigger)
+	return r
+}
+
+// record is what was seen until now, at stopped. Its times are since the peer's start.
+func (p *Peer) record(stopped time.Duration) *Record {
+	gaveUp := p.givesUp()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.snapshot()
+	r.Stopped, r.GaveUp = stopped, gaveUp
 	if r.Ending == Open {
 		r.EndedAt = r.Stopped
 		if p.live.endIsHidden() {
 			r.Ending = Unseen
 		}
 	}
-	r.shift(p.live.trigger)
 	return r
 }
 

@@ -145,6 +145,9 @@ func (p *Peer) probeByte(ctx context.Context, bound time.Duration) error {
 		p.look(Look{asked, p.now(), Held, "one byte acknowledged"})
 		return nil
 	}
+	if p.wire.tcpClosed() { // a peer that reads slowly comes to the RST after what stands before it
+		p.wire.dateClosed()
+	}
 	if err := p.awaitUntil(ctx, limit, func() bool { return p.live.tcpClosed }); err != nil {
 		if errors.Is(err, errOver) {
 			p.unanswered(asked, before, written == nil, bound)

@@ -99,7 +99,7 @@ func TestProbeAfterGivingUp(t *testing.T) {
 	o.Probe, o.GivingUp = &Probe{}, func(context.Context, time.Time) { time.Sleep(takes) }
 	r := play(t, o, Opened(Trigger{}, AwaitEnd{})...)
 	looks := r.Looks()
-	if states(looks) != "held, held" || looks[1].Asked < takes || r.Stopped < looks[1].Answered {
+	if states(looks) != "held, held" || looks[1].Asked < takes || r.Stopped < takes || r.Stopped > looks[1].Asked {
 		t.Errorf("stopped %s:%s", r.Stopped, show(looks))
 	}
 }
@@ -117,5 +117,27 @@ func TestNoProbe(t *testing.T) {
 	r := play(t, o, Opened(Trigger{}, AwaitEnd{}, Finish{})...)
 	if s := <-got; s != "" || states(r.Looks()) != "held" {
 		t.Errorf("the server got %q:%s", s, show(r.Looks()))
+	}
+}
+
+// TestProbeLeavesTheRecord: what the server does in answer to the last probe is no part of what
+// the peer saw of the scenario.
+func TestProbeLeavesTheRecord(t *testing.T) {
+	t.Parallel()
+	o := serve(t, func(c *conn) {
+		c.upgrade()
+		c.send(CloseFrame(1000, ""))
+		c.fin()
+		_, _ = c.tcp.Read(make([]byte, 1)) // the byte of the probe
+		_ = c.tcp.SetLinger(0)
+		_ = c.tcp.Close()
+	})
+	o.Probe = &Probe{}
+	r := Run(t.Context(), Opened(Trigger{}, AwaitEnd{}), o)
+	if r.Ending != FIN || r.RST != nil || !r.GaveUp || len(r.Closes) != 1 {
+		t.Errorf("ending %s, RST %v, gave up %t, %d Close frames", r.Ending, r.RST, r.GaveUp, len(r.Closes))
+	}
+	if looks := r.Looks(); len(looks) == 0 || looks[len(looks)-1].Asked < r.Stopped {
+		t.Errorf("%+v", looks)
 	}
 }

@@ -3,6 +3,8 @@ package peers
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -206,9 +208,9 @@ func (p *Peer) snapshot() *Record {
 		Refused: s.refused, CutShort: s.cutShort, Status: s.status, AnsweredBy: s.answeredBy,
 		Connected: s.connected, AfterClose: s.afterClose,
 		Ending: s.ending, EndedAt: s.endedAt, FIN: s.fin, RST: s.rst, CloseNotify: s.closeNotify, PeerFIN: s.peerFIN, PeerRST: s.peerRST,
-		NotObserved: p.sight.NotObserved, Dark: s.dark, Dropped: s.dropped, BytesRead: s.bytesRead, Echoes: s.echoes,
-		FirstAt: s.firstAt, Lengths: s.lengths,
-		CloseSent: r.closeSent, Closes: r.closes, Messages: r.messages, Malformed: r.malformed,
+		NotObserved: p.sight.NotObserved, Dark: s.dark, Dropped: s.dropped, BytesRead: s.bytesRead,
+		Echoes: maps.Clone(s.echoes), FirstAt: maps.Clone(s.firstAt), Lengths: maps.Clone(s.lengths),
+		CloseSent: slices.Clone(r.closeSent), Closes: slices.Clone(r.closes), Messages: slices.Clone(r.messages), Malformed: r.malformed,
 		MoreCloseSent: r.moreCloseSent, MoreCloses: r.moreCloses, MoreMessages: r.moreMessages, MoreMalformed: r.moreMalformed,
 		Trace: r.trace, Elided: r.elided,
 	}

@@ -118,7 +118,7 @@ func closeAmongFrames() []*harness.Scenario {
 		{
 			ID:     "peer-close/after-large-message",
 			Title:  "sends 256 KiB of text and closes; the server may finish the echo before it answers",
-			Script: endsTCPAfter(peers.Send{peers.Filler(large)}, peers.Trigger{}, peers.Send{bye}),
+			Script: endsTCPAfter(peers.Trigger{}, peers.Send{peers.Filler(large)}, peers.Send{bye}),
 			// The server may have refused the message before the Close frame arrives.
 			Rules: append([]rules.Rule{rules.AnsweredOrReset, rules.ClosesCleanly, rules.RefusedAsTooBig(large)},
 				slices.DeleteFunc(rules.Answer()[1:], func(r rules.Rule) bool { return r.ID == rules.EventCode.ID })...),
