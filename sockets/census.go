@@ -3,6 +3,7 @@ package sockets
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"sync"
@@ -51,6 +52,7 @@ type Departure struct {
 // destroy event reports each socket that the kernel frees, and a dump of the few states
 // that orphans have finds all orphans, so that no socket needs a query of its own.
 type Census struct {
+	namespace   namespace
 	server      netip.AddrPort
 	onDeparture func(Departure)
 	onFailure   func() // is called when the census ends by itself
@@ -101,18 +103,42 @@ const dumpsKept = 1000 // at most so many dumpSpans are remembered
 // then, and [Census.Failed] says why. onDeparture must not call a method of the census.
 // The error is that of [Open].
 func TakeCensus(server netip.AddrPort, onDeparture func(Departure), onFailure func()) (*Census, error) {
-	o := Observer{done: make(chan struct{}), marks: newMarks()}
+	return takeCensus(namespace{}, server, onDeparture, onFailure)
+}
+
+// TakeCensusAt is [TakeCensus] in the network namespace of a process of this host. The error is
+// that of [OpenAt].
+func TakeCensusAt(
+	pid int, server netip.AddrPort, onDeparture func(Departure), onFailure func(),
+) (*Census, error) {
+	n, err := namespaceOf(pid)
+	if err != nil {
+		return nil, err
+	}
+	c, err := takeCensus(n, server, onDeparture, onFailure)
+	if errors.Is(err, fs.ErrPermission) && n.file != nil {
+		return nil, lackOfRight(pid, fs.ErrPermission)
+	}
+	return c, err
+}
+
+func takeCensus(
+	n namespace, server netip.AddrPort, onDeparture func(Departure), onFailure func(),
+) (*Census, error) {
+	o := Observer{namespace: n, done: make(chan struct{}), marks: newMarks()}
 	err := o.connect()
 	var exact *netlink.Conn
 	if err == nil {
-		exact, err = netlink.Dial(familySockDiag, &netlink.Config{MessageBufferSize: messageSize})
+		exact, err = netlink.Dial(familySockDiag, n.config())
 	}
 	if err != nil {
 		_ = o.Close()
 		return nil, fmt.Errorf("observe sockets of this host by sock_diag: %w: %w", errors.ErrUnsupported, err)
 	}
+	o.marks.namespace = n
 	now := time.Now()
 	c := &Census{
+		namespace:   n,
 		server:      netip.AddrPortFrom(server.Addr().Unmap(), server.Port()),
 		onDeparture: onDeparture, onFailure: onFailure,
 		events: o.events, exactQuery: exact, marks: o.marks,
@@ -151,6 +177,7 @@ func (c *Census) Close() error {
 	close(c.done)
 	err := errors.Join(c.events.Close(), c.dumpQuery.Close(), c.exactQuery.Close())
 	c.loops.Wait()
+	c.namespace.close()
 	return err
 }
 

@@ -116,11 +116,7 @@ func (c *Census) dump(
 	families map[byte]bool, states uint32, each func(peer netip.AddrPort, s Socket, by time.Time),
 ) error {
 	for family := range families {
-		body := emptyRequest()
-		body[requestFamily] = family
-		binary.NativeEndian.PutUint32(body[requestStates:], states)
-		binary.BigEndian.PutUint16(body[requestPorts:], c.server.Port())
-		if _, err := c.dumpQuery.Send(request(dump, body)); err != nil {
+		if _, err := c.dumpQuery.Send(request(dump, dumpRequest(family, states, c.server.Port()))); err != nil {
 			return err
 		}
 		err := receiveDump(c.dumpQuery, c.dumpBuffer, func(data []byte, by time.Time) {
@@ -134,6 +130,16 @@ func (c *Census) dump(
 		}
 	}
 	return nil
+}
+
+// dumpRequest asks for all sockets of a family that are in one of the states and bound to the
+// port.
+func dumpRequest(family byte, states uint32, port uint16) []byte {
+	b := emptyRequest()
+	b[requestFamily] = family
+	binary.NativeEndian.PutUint32(b[requestStates:], states)
+	binary.BigEndian.PutUint16(b[requestPorts:], port)
+	return b
 }
 
 // withoutZone returns the address in the form that the kernel answers with.

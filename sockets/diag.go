@@ -56,6 +56,7 @@ const (
 	answerSize   = 72
 	answerState  = 1
 	answerTimer  = 2
+	answerDevice = 40 // index of the interface to which the socket is bound
 	answerCookie = 44
 	answerInode  = 68
 

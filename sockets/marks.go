@@ -23,6 +23,8 @@ const (
 // the next one begin, so that an event may overtake its neighbour: that is why the bounds
 // are one mark wider on each side.
 type marks struct {
+	namespace namespace // where the marks are made: the kernel reports a socket in its own namespace only
+
 	mu      sync.Mutex
 	cpus    map[int]*queue // by CPU; each CPU that was visited
 	overrun bool           // events were lost, and the receive queue has not been empty since

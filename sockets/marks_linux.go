@@ -12,6 +12,10 @@ import (
 // long as the last one took. The first two rounds visit every CPU on which this process may
 // run; the others keep to maxVisitsPerSecond.
 func (m *marks) run(pause time.Duration, done <-chan struct{}) {
+	_ = m.namespace.run(func() { m.runHere(pause, done) }) // without marks the bounds are wider
+}
+
+func (m *marks) runHere(pause time.Duration, done <-chan struct{}) {
 	raisePriority()
 	var set unix.CPUSet
 	var all []int

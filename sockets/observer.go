@@ -2,11 +2,12 @@
 // orphan, and as a TIME_WAIT entry. It queries the kernel of this host through
 // NETLINK_SOCK_DIAG (sock_diag(7)) and needs no privilege.
 //
-// An [Observer] follows single sockets closely, a [Census] all sockets of one server.
+// An [Observer] follows single sockets closely, a [Census] all sockets of one server. They see
+// the sockets of this process's network namespace, or, with CAP_SYS_ADMIN, of that of another
+// process.
 //
-// The package reads neither the wire nor /proc, and changes no socket. It does not see
-// sockets of another network namespace. Where a proxy on this host accepts the server's
-// connections, it sees the sockets of the proxy.
+// The package does not read the wire, and changes no socket. Where a proxy accepts the
+// server's connections, it sees the sockets of the proxy.
 package sockets
 
 import (
@@ -36,12 +37,13 @@ const (
 
 // Observer watches sockets of this host. Its methods are safe for concurrent use.
 type Observer struct {
-	events  *netlink.Conn
-	marks   *marks
-	wake    chan struct{} // receives when there is a watch again after there was none
-	done    chan struct{} // closed by Close
-	closing sync.Once
-	loops   sync.WaitGroup
+	namespace namespace
+	events    *netlink.Conn
+	marks     *marks
+	wake      chan struct{} // receives when there is a watch again after there was none
+	done      chan struct{} // closed by Close
+	closing   sync.Once
+	loops     sync.WaitGroup
 
 	// mu guards the fields below, and is held during each query: a destroy event must not
 	// be handled between the answer that has a cookie and its entry in byCookie.
@@ -49,20 +51,43 @@ type Observer struct {
 	query       *netlink.Conn
 	watches     []*Watch // those that are not finished
 	byCookie    map[uint64]*Watch
-	eventsEnded bool // no destroy event comes any more, because reading them failed
+	eventsEnded bool     // no destroy event comes any more, because reading them failed
+	changes     *changes // what a stream has not written yet; nil: there is no stream
 }
 
 // Open subscribes to the kernel's destroy events. Call it before you dial the connections
 // to be watched. The error wraps [errors.ErrUnsupported] on systems other than Linux, and
 // where the kernel refuses sock_diag.
-func Open() (*Observer, error) {
+func Open() (*Observer, error) { return newObserver(namespace{}) }
+
+// OpenAt is [Open] in the network namespace of a process of this host, such as a container's.
+// If that is another one than this process's, it needs CAP_SYS_ADMIN (setns(2)), and to open
+// the namespace of another user's process CAP_SYS_PTRACE (ptrace(2)). The error is one line: no
+// such process is running, or which capability is missing. The zone of a link-local address is
+// an interface of this process's namespace, so that such connections are not found elsewhere.
+func OpenAt(pid int) (*Observer, error) {
+	n, err := namespaceOf(pid)
+	if err != nil {
+		return nil, err
+	}
+	o, err := newObserver(n)
+	if errors.Is(err, fs.ErrPermission) && n.file != nil {
+		return nil, lackOfRight(pid, fs.ErrPermission)
+	}
+	return o, err
+}
+
+// newObserver opens an observer in the namespace, which it closes when it ends.
+func newObserver(n namespace) (*Observer, error) {
 	o := &Observer{
-		marks: newMarks(), wake: make(chan struct{}, 1), done: make(chan struct{}), byCookie: map[uint64]*Watch{},
+		namespace: n, marks: newMarks(), wake: make(chan struct{}, 1), done: make(chan struct{}),
+		byCookie: map[uint64]*Watch{},
 	}
 	if err := o.connect(); err != nil {
 		_ = o.Close()
 		return nil, fmt.Errorf("observe sockets of this host by sock_diag: %w: %w", errors.ErrUnsupported, err)
 	}
+	o.marks.namespace = n
 	o.loops.Go(func() { o.marks.run(watchMarkPause, o.done) })
 	o.loops.Go(o.poll)
 	o.loops.Go(o.listen)
@@ -70,7 +95,7 @@ func Open() (*Observer, error) {
 }
 
 func (o *Observer) connect() (err error) {
-	config := &netlink.Config{MessageBufferSize: messageSize}
+	config := o.namespace.config()
 	if o.query, err = netlink.Dial(familySockDiag, config); err != nil {
 		return err
 	}
@@ -98,6 +123,7 @@ func (o *Observer) Close() (err error) {
 			}
 		}
 		o.loops.Wait()
+		o.namespace.close()
 	})
 	return err
 }
@@ -121,6 +147,12 @@ func (o *Observer) Watch(server, peer netip.AddrPort) *Watch {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	w.lifetime.Lost = o.eventsEnded
+	o.begin(w)
+	return w
+}
+
+// begin queries a new watch's socket once, and has it queried in the rounds; o.mu is held.
+func (o *Observer) begin(w *Watch) {
 	o.update(w)
 	o.watches = append(o.watches, w)
 	if len(o.watches) == 1 {
@@ -129,7 +161,6 @@ func (o *Observer) Watch(server, peer netip.AddrPort) *Watch {
 		default:
 		}
 	}
-	return w
 }
 
 // poll queries the watched sockets in rounds until Close, and pauses while there are none.
@@ -178,6 +209,9 @@ func (o *Observer) update(w *Watch) {
 	}
 	w.apply(s, found, asked, time.Now())
 	w.finished = w.freedAlready() && s.State != finWait2 // an entry in FIN_WAIT2 becomes TIME_WAIT, or ends
+	if w.finished {
+		o.changes.note(w)
+	}
 }
 
 // queryExact makes one exact query; o.mu is held. If the connection is gone, the kernel
@@ -221,6 +255,7 @@ func (o *Observer) listen() {
 			for _, w := range o.watches {
 				w.lifetime.Lost = w.lifetime.Lost || !w.finished
 			}
+			o.changes.noteLoss("the kernel dropped socket events")
 		}
 		deaf := o.eventsEnded
 		o.mu.Unlock()

@@ -3,6 +3,7 @@ package sockets
 import (
 	"errors"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -11,7 +12,14 @@ import (
 	"github.com/finwait/finwait/internal/quiet"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(new(quiet.Machine).Tests(m)) }
+// TestMain lets the test binary be an observer elsewhere, see openRemote.
+func TestMain(m *testing.M) {
+	if kind := os.Getenv(asObserver); kind != "" {
+		observerMain(kind)
+		return
+	}
+	goleak.VerifyTestMain(new(quiet.Machine).Tests(m))
+}
 
 func TestFind(t *testing.T) {
 	o := open(t)

@@ -33,6 +33,7 @@ type Lifetime struct {
 	// the socket was never seen.
 	State       string
 	Transitions []Transition // the first 32 changes
+	Failed      error        // why the socket is not seen, or not any more; nil unless a [Remote] tells the lifetime
 	Lost        bool         // the kernel dropped destroy events (ENOBUFS): Released or Freed may be missing
 }
 
@@ -57,6 +58,7 @@ type Watch struct {
 	// o.mu guards the fields below.
 	finished        bool // the socket is not queried any more
 	urgent          bool // the end of the socket is expected, see Urgent
+	noted           bool // it is among the pending changes of a stream
 	lifetime        Lifetime
 	request         []byte    // the exact query: by addresses, and by the cookie once it is known
 	cookie          uint64    // 0: not known yet
@@ -218,12 +220,14 @@ func (w *Watch) recordAccepted(at time.Time) {
 	if w.lifetime.Accepted.IsZero() {
 		w.lifetime.Accepted = at
 		close(w.accepted)
+		w.o.changes.note(w)
 	}
 }
 
 func (w *Watch) recordReleased(at time.Time) {
 	w.lifetime.Released, w.lifetime.ReleasedBound = at, at.Sub(w.lastHeld)
 	close(w.released)
+	w.o.changes.note(w)
 }
 
 // recordFreed notes that the kernel has freed the full socket, and with it the release of a
@@ -243,6 +247,7 @@ func (w *Watch) recordFreed(at time.Time) {
 	w.lifetime.Freed, w.lifetime.FreedBound = at, at.Sub(w.lastAlive)
 	delete(w.o.byCookie, w.cookie)
 	close(w.freed)
+	w.o.changes.note(w)
 }
 
 func (w *Watch) freedAlready() bool { return !w.lifetime.Freed.IsZero() }
@@ -252,5 +257,6 @@ func (w *Watch) recordTransition(t Transition) {
 	ts := w.lifetime.Transitions
 	if n := len(ts); n < maxTransitions && (n == 0 || ts[n-1] != Transition{ts[n-1].At, t.State, t.Held, t.Mini}) {
 		w.lifetime.Transitions = append(ts, t)
+		w.o.changes.note(w)
 	}
 }

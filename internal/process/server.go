@@ -28,7 +28,8 @@ type Server struct {
 	outputRead chan struct{} // closed when output has been read to its end
 }
 
-// Start starts cmd, which [Command] or [Shell] made. If finwait itself is killed, a guardian
+// Start starts cmd, which [Command] or [Shell] made. Where cmd has a Stdout of its own, Output is
+// the standard error alone. If finwait itself is killed, a guardian
 // process kills what Start started.
 func Start(cmd *exec.Cmd) (*Server, error) {
 	var helpers []*exec.Cmd
@@ -52,7 +53,10 @@ func start(cmd *exec.Cmd, m mark, prepare func(pid int)) (*Server, error) {
 		cmd: cmd, args: cmd.Args, mark: m, exited: make(chan struct{}),
 		Output: &Tail{}, output: output, outputRead: make(chan struct{}),
 	}
-	cmd.Stdout, cmd.Stderr, cmd.Env = w, w, append(cmd.Environ(), s.mark.variable)
+	if cmd.Stdout == nil {
+		cmd.Stdout = w
+	}
+	cmd.Stderr, cmd.Env = w, append(cmd.Environ(), s.mark.variable)
 	err = m.start(cmd, prepare)
 	_ = w.Close()
 	if err != nil {

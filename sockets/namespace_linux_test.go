@@ -1,0 +1,130 @@
+package sockets
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestOpenAt: the observer of another namespace sees what happens there with the same bounds, and
+// leaves this process where it is.
+func TestOpenAt(t *testing.T) {
+	pid := elsewhere(t)
+	o, err := OpenAt(pid)
+	check(t, err)
+	defer o.Close()
+	for _, f := range families {
+		var c pair
+		inside(t, pid, func() { c = connect(t, f) })
+		w := o.watch(c)
+		await(t, w, (*Watch).Accepted)
+		own := open(t)
+		if _, found, err := own.Find(c.addrs()); found || err != nil {
+			t.Errorf("%s: it is in this namespace: %v, error %v", f.name, found, err)
+		}
+		check(t, own.Close())
+		before, after := closeNow(t, c.server)
+		await(t, w, (*Watch).Freed)
+		l := w.Lifetime()
+		bounded(t, "release", l.Released, l.ReleasedBound, before, after)
+		if l.ReleasedBound > time.Second || l.Lost {
+			t.Errorf("%s: bound %s, lost %v", f.name, l.ReleasedBound, l.Lost)
+		}
+	}
+	c := connect(t, ipv4) // here
+	if _, found, err := o.Find(c.addrs()); found || err != nil {
+		t.Errorf("it sees a socket of this namespace: %v, error %v", found, err)
+	}
+}
+
+// An event is dated by marks that are made in the same namespace.
+func TestMarksElsewhere(t *testing.T) {
+	o, err := OpenAt(elsewhere(t))
+	check(t, err)
+	defer o.Close()
+	for deadline := time.Now().Add(patience); o.marks.allReportedUntil().IsZero(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("no mark was reported")
+		}
+	}
+}
+
+func TestCensusAt(t *testing.T) {
+	pid := elsewhere(t)
+	var c pair
+	inside(t, pid, func() { c = connect(t, ipv4) })
+	server, peer := c.addrs()
+	told := make(chan Departure, 4)
+	census, err := TakeCensusAt(pid, server, func(d Departure) { told <- d }, func() { t.Error("it ended") })
+	check(t, err)
+	defer census.Close()
+	census.Add(peer)
+	before, after := closeNow(t, c.server)
+	select {
+	case d := <-told:
+		bounded(t, "departure", d.At, d.Bound, before, after)
+	case <-time.After(patience):
+		t.Error("the departure was not told")
+	}
+}
+
+// What cannot be entered is one line that says what to do; this process's own namespace needs no
+// right.
+func TestOpenAtErrors(t *testing.T) {
+	ended := exec.Command("true")
+	check(t, ended.Run())
+	for pid, want := range map[int]string{
+		0: "a container that has stopped shows 0", -1: "-1 is no id of a running process",
+		ended.Process.Pid: "is running here: give the server's process id",
+	} {
+		if o, err := OpenAt(pid); o != nil || err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%d: %v, %v; want %q", pid, o, err, want)
+		}
+	}
+	o, err := OpenAt(os.Getpid())
+	check(t, err)
+	if o.namespace.file != nil {
+		t.Error("this process's own namespace was entered")
+	}
+	check(t, o.Close())
+}
+
+// elsewhere starts a process with a network namespace of its own, whose loopback is up.
+func elsewhere(t *testing.T) (pid int) {
+	t.Helper()
+	cmd := exec.Command("sleep", "60")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	switch err := cmd.Start(); {
+	case errors.Is(err, os.ErrPermission):
+		t.Skip("needs CAP_SYS_ADMIN for a network namespace of its own")
+	case err != nil:
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = cmd.Process.Kill(), cmd.Wait() })
+	inside(t, cmd.Process.Pid, func() {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		check(t, err)
+		defer unix.Close(fd)
+		lo, err := unix.NewIfreq("lo")
+		check(t, err)
+		lo.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+		check(t, unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo))
+	})
+	return cmd.Process.Pid
+}
+
+// inside calls f on a thread in the process's network namespace.
+func inside(t *testing.T, pid int, f func()) {
+	t.Helper()
+	n, err := namespaceOf(pid)
+	check(t, err)
+	defer n.close()
+	check(t, n.run(f))
+}
