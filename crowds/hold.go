@@ -94,7 +94,7 @@ func Hold(ctx context.Context, t *servers.Target, o Options) (*Run, error) {
 	case ServerKicks:
 		swarm.Trigger = func(ctx context.Context) (time.Time, error) { return kickAll(ctx, client) }
 	}
-	var watch socketWatch
+	watch := socketWatch{pid: t.ServerPID}
 	if run.Observed {
 		watch.attach(swarm, run)
 		defer watch.end()
@@ -150,6 +150,7 @@ func (run *Run) timeOpening(o Options) func(opened, failed int) {
 
 // socketWatch observes the server's sockets while a crowd runs.
 type socketWatch struct {
+	pid    int             // [servers.Target.ServerPID]
 	census *sockets.Census // nil before the first connection, and where it could not be taken
 }
 
@@ -158,7 +159,12 @@ func (w *socketWatch) attach(swarm *peers.Swarm, run *Run) {
 	swarm.Started = func(released func(netip.AddrPort, time.Time, time.Duration), lost func()) {
 		onDeparture := func(d sockets.Departure) { released(d.Peer, d.At, d.Bound) }
 		var err error
-		if w.census, err = sockets.TakeCensus(swarm.Server, onDeparture, lost); err != nil {
+		if w.pid != 0 {
+			w.census, err = sockets.TakeCensusAt(w.pid, swarm.Server, onDeparture, lost)
+		} else {
+			w.census, err = sockets.TakeCensus(swarm.Server, onDeparture, lost)
+		}
+		if err != nil {
 			lost()
 			run.censorAt(run.Started, err)
 		}
@@ -187,8 +193,11 @@ func (w *socketWatch) end() {
 func preflight(ctx context.Context, client *contract.Client, then End, swarm *peers.Swarm, run *Run) error {
 	opt := swarm.Options
 	opt.Patience = servers.ProbePatience
-	observer, notObserved := sockets.Open()
-	if notObserved == nil {
+	observer, notObserved := openObserver(client.Server.ServerPID)
+	switch {
+	case notObserved != nil && client.Server.ServerPID != 0:
+		return fmt.Errorf("--server-pid: %w", notObserved)
+	case notObserved == nil:
 		defer func() { _ = observer.Close() }()
 		opt.Connected = func(peer, server netip.AddrPort) peers.ServerSocket {
 			_, run.Observed, notObserved = observer.Find(server, peer)
@@ -227,6 +236,15 @@ func preflight(ctx context.Context, client *contract.Client, then End, swarm *pe
 	var err error
 	swarm.Server, err = netip.ParseAddrPort(rec.Server)
 	return err
+}
+
+// openObserver opens an observer in the network namespace of a process, or, where that is 0, in
+// that of this process.
+func openObserver(pid int) (*sockets.Observer, error) {
+	if pid != 0 {
+		return sockets.OpenAt(pid)
+	}
+	return sockets.Open()
 }
 
 // censorAt censors the sockets that the server held when the census failed, because nothing

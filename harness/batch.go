@@ -11,7 +11,6 @@ import (
 	"github.com/finwait/finwait/internal/process"
 	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/servers"
-	"github.com/finwait/finwait/sockets"
 )
 
 // Options say how a batch runs.
@@ -28,7 +27,7 @@ type Options struct {
 // Batch is a handle on a run that was started.
 type Batch struct {
 	run   *Run
-	notes []string
+	notes []string // those that were known beforehand
 	board *board
 	ended chan struct{} // closed when the run is complete
 
@@ -41,12 +40,13 @@ type Batch struct {
 // WebSocket server, or the run is not possible as it was asked for. If ctx is cancelled, every
 // scenario ends with what was measured.
 func Start(ctx context.Context, t *servers.Target, scenarios []*Scenario, o Options) (*Batch, error) {
-	return start(ctx, t, scenarios, o, sockets.Open)
+	return start(ctx, t, scenarios, o, openObserver)
 }
 
-// start is [Start] with the function that opens the observer of sockets.
+// start is [Start] with the function that opens the observers of sockets.
 func start(
-	ctx context.Context, t *servers.Target, scenarios []*Scenario, o Options, observe func() (*sockets.Observer, error),
+	ctx context.Context, t *servers.Target, scenarios []*Scenario, o Options,
+	observe func(context.Context, *servers.Target, WitnessMode) (observers, error),
 ) (*Batch, error) {
 	profile, err := checkSelection(t, scenarios)
 	if err != nil {
@@ -71,12 +71,17 @@ func start(
 		return nil, err
 	}
 	commands := process.NewCommands()
+	common := newCommon(profile, commands)
+	if common.observers, err = observe(ctx, t, o.Witness); err != nil {
+		return nil, err
+	}
 	pool, err := startServerPool(ctx, t, commands, scenarios, o)
 	if err != nil {
+		common.end()
 		return nil, err
 	}
 	run.Notes = append(run.Notes, pool.notes...)
-	e := newEndpoint(newCommon(profile, commands, observe), pool.sharedTarget())
+	e := newEndpoint(common, pool.sharedTarget())
 	e.witnessing = newWitnessing(t, scenarios, o)
 	tearDown := func() {
 		run.Output = pool.end()
@@ -115,6 +120,7 @@ func start(
 			run.Notes = append(run.Notes, note)
 		}
 		endRun(nil)
+		run.Notes = append(run.Notes, e.observerFailure()...)
 		tearDown()
 		run.Took = time.Since(run.Started)
 		close(board.results)

@@ -16,7 +16,6 @@ import (
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/servers"
-	"github.com/finwait/finwait/sockets"
 )
 
 // common is what all endpoints of a run share. The preflight fills in what it finds out, and
@@ -32,8 +31,7 @@ type common struct {
 	has         map[evidence.Capability]bool
 	falseClaims map[evidence.Capability]string // for each command that is claimed and not obeyed: what was seen
 	unsupported map[evidence.Capability]string // for each command line that exits with 127: its error
-	observer    *sockets.Observer              // nil: sockets cannot be observed
-	notObserved string
+	observers
 }
 
 // endpoint is one server: how scenarios reach it, ask its application, and stop it.
@@ -107,7 +105,7 @@ func (e *endpoint) peer(
 ) *evidence.Record {
 	done := e.turns.wait()
 	defer done()
-	var watch *sockets.Watch
+	var watched watches
 	opt := e.options(0, e.profile.Patience)
 	opt.Barrier = barrier
 	lines := e.contract.CommandLines(token, e.stop)
@@ -121,10 +119,10 @@ func (e *endpoint) peer(
 		opt.Probe = &peers.Probe{}
 	}
 	opt.Connected = func(peer, server netip.AddrPort) peers.ServerSocket {
-		if !e.has[evidence.Local] {
-			return peers.ServerSocket{NotObserved: errors.New(e.notObserved)}
+		if watched = e.watchAll(server, peer); watched.first == nil {
+			return peers.ServerSocket{NotObserved: watched.why}
 		}
-		watch = e.observer.Watch(server, peer)
+		watch := watched.first
 		socket := peers.ServerSocket{Accepted: watch.Accepted(), Gone: watch.Released(), LastLook: watch.Look}
 		if e.profile.Orphans {
 			socket.Gone = watch.Freed()
@@ -137,13 +135,11 @@ func (e *endpoint) peer(
 		if triggered != nil {
 			triggered()
 		}
-		if watch != nil {
-			watch.Urgent()
-		}
+		watched.urgent()
 	}
 	rec := &evidence.Record{Record: peers.Run(ctx, script, opt), Has: e.has, Token: token}
 	rec.Unsupported = lines.Unsupported()
-	rec.Socket = e.socketEvidence(watch, rec.Record)
+	rec.Socket = e.socketEvidence(watched, rec.Record)
 	rec.Events = eventsBeforeRST
 	return rec
 }

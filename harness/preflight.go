@@ -11,26 +11,13 @@ import (
 	"github.com/finwait/finwait/internal/process"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/rules"
-	"github.com/finwait/finwait/sockets"
 )
 
-func newCommon(p rules.Profile, commands *process.Commands, observe func() (*sockets.Observer, error)) *common {
-	c := &common{
+func newCommon(p rules.Profile, commands *process.Commands) *common {
+	return &common{
 		profile: p, commands: commands, turns: make(turns, turnsAtOnce),
 		has:         map[evidence.Capability]bool{},
 		falseClaims: map[evidence.Capability]string{}, unsupported: map[evidence.Capability]string{},
-	}
-	var err error
-	if c.observer, err = observe(); err != nil {
-		c.notObserved = err.Error()
-	}
-	return c
-}
-
-// end closes the observer, if there is one.
-func (c *common) end() {
-	if c.observer != nil {
-		_ = c.observer.Close()
 	}
 }
 
@@ -44,24 +31,12 @@ func (e *endpoint) preflight(ctx context.Context, wanted func(evidence.Capabilit
 	e.has[evidence.NetAdmin] = peers.NetAdmin() == nil
 	e.has[evidence.CanStop] = e.server.Process != nil || e.server.StopExec != ""
 	e.has[evidence.ChosenCode], e.has[evidence.ChosenReason] = e.contract.CanChoose()
-	watch, claimed, rec, err := e.connectOnce(ctx)
-	if watch != nil {
-		defer watch.Stop()
-	}
+	watched, claimed, rec, err := e.connectOnce(ctx)
+	defer watched.stop()
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case e.mode == WitnessProbes:
-		e.notObserved = "the kernel is not asked for the server's sockets, because only the wire is to tell"
-	case watch == nil:
-		e.notObserved = "server sockets are not observed: " + e.notObserved
-	case watch.Lifetime().Accepted.IsZero():
-		e.notObserved = "server sockets are not observed: " +
-			"the target's end of the connection is not in this host's kernel (or network namespace)"
-	default:
-		e.has[evidence.Local] = true
-	}
+	e.noteObserved(watched.first, watched.further)
 	e.contract.Echo, e.contract.SameClock = e.has[evidence.Echo], e.has[evidence.Local]
 	checks, err := e.contract.Try(ctx, claimed, wanted)
 	if err != nil {
@@ -73,30 +48,26 @@ func (e *endpoint) preflight(ctx context.Context, wanted func(evidence.Capabilit
 			figures.Format(e.profile.Response)))
 	}
 	if e.notObserved != "" {
-		notes = append(notes, e.notObserved)
+		notes = append(notes, "server sockets are not observed: "+e.notObserved)
 	}
-	if e.asksTheWire() && !e.has[evidence.Local] && e.mode != WitnessProbes {
+	if e.asksTheWire() && e.notObserved != "" && e.mode != WitnessProbes {
 		notes = append(notes, whoEndsTCP(rec))
 	}
 	return notes, nil
 }
 
 // connectOnce plays the connection of the preflight, and once more if no echo came, because an
-// answer may be lost. It returns the watch on the server's socket, which is nil if sockets cannot
-// be observed, the commands that the server claims to obey, nil where it did not answer hello, and
-// the record.
-func (e *endpoint) connectOnce(ctx context.Context) (watch *sockets.Watch, claimed []string, rec *peers.Record, err error) {
+// answer may be lost. It returns the watches on the server's socket, the commands that the server claims to
+// obey, nil where it did not answer hello, and the record.
+func (e *endpoint) connectOnce(ctx context.Context) (w watches, claimed []string, rec *peers.Record, err error) {
 	script := peers.Opened(peers.Trigger{},
 		peers.Send{peers.Text(contract.ProbeText), peers.Command(contract.Hello)},
 		peers.AwaitText{Text: contract.ProbeText}, peers.AwaitAnswer{Prefix: "finwait:"},
 		peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
 	opt := e.options(0, e.profile.Response)
 	opt.Connected = func(peer, server netip.AddrPort) peers.ServerSocket {
-		if e.observer == nil {
-			return peers.ServerSocket{}
-		}
-		watch = e.observer.Watch(server, peer)
-		return peers.ServerSocket{Accepted: watch.Accepted()}
+		w = e.watchAll(server, peer)
+		return peers.ServerSocket{Accepted: w.accepted()}
 	}
 	opt.MessageBytes = contract.HelloBytes
 	opt.Received = func(m peers.Message) {
@@ -105,22 +76,19 @@ func (e *endpoint) connectOnce(ctx context.Context) (watch *sockets.Watch, claim
 		}
 	}
 	for range 2 {
-		if watch != nil {
-			watch.Stop()
-			watch = nil
-		}
+		w.stop()
 		rec = peers.Run(ctx, script, opt)
 		if ctx.Err() != nil {
-			return watch, nil, rec, context.Cause(ctx)
+			return w, nil, rec, context.Cause(ctx)
 		}
 		if rec.Failure != nil {
-			return watch, nil, rec, rec.Failure
+			return w, nil, rec, rec.Failure
 		}
 		if e.has[evidence.Echo] = rec.Echoes[contract.ProbeText] > 0; e.has[evidence.Echo] {
 			break
 		}
 	}
-	return watch, claimed, rec, nil
+	return w, claimed, rec, nil
 }
 
 // recordChecks takes over what the trials of the contract showed. The notes name the claims that

@@ -58,7 +58,7 @@ func (e *endpoint) asksTheWire() bool {
 	case WitnessProbes, WitnessAll:
 		return true
 	case WitnessAuto:
-		return !e.has[evidence.Local]
+		return e.notObserved != ""
 	}
 	return false
 }

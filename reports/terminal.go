@@ -38,6 +38,7 @@ type Terminal struct {
 	w     io.Writer
 	o     TerminalOptions
 	total int
+	notes int             // how many were printed at the beginning
 	done  map[string]bool // by id
 	bad   int
 	began time.Time
@@ -52,7 +53,7 @@ func NewTerminal(w io.Writer, o TerminalOptions) *Terminal {
 
 // Begin names the target and what the reader must know beforehand.
 func (t *Terminal) Begin(target string, total int, notes ...string) {
-	t.total = total
+	t.total, t.notes = total, len(notes)
 	t.line("%s against %s", count(total), OneLine(target))
 	for _, n := range notes {
 		t.wrapped("note    ", n)
@@ -92,6 +93,9 @@ func inShort(s *Scenario) string {
 // End shows everything that is not a pass, the lifetimes and the totals.
 func (t *Terminal) End(r *Report) {
 	t.clear()
+	for _, n := range r.Notes[min(t.notes, len(r.Notes)):] { // what happened during the run
+		t.wrapped("note    ", n)
+	}
 	groups := Group(r.Scenarios)
 	for _, verdict := range []string{Fail, Errored, Warn} {
 		for _, g := range groups {

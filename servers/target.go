@@ -31,6 +31,13 @@ type Target struct {
 	// messages and command lines.
 	Hooks Hooks
 
+	// ServerPID is a process of this host in whose network namespace the server's sockets are
+	// observed, and ObserveExec is a command for sh -c that runs finwait observe beside the server;
+	// at most one is set, and neither with Process. Without either, the sockets of this process's
+	// namespace are observed.
+	ServerPID   int
+	ObserveExec string
+
 	// Process starts the server; URL is then a template with {port}. If Process is nil, the
 	// server runs already: StopExec, if any, is a command for sh -c that makes it stop, and
 	// something other than finwait starts it again.

@@ -57,6 +57,7 @@ type Watch struct {
 
 	// o.mu guards the fields below.
 	finished        bool // the socket is not queried any more
+	found           bool // a query has found the connection
 	urgent          bool // the end of the socket is expected, see Urgent
 	noted           bool // it is among the pending changes of a stream
 	lifetime        Lifetime
@@ -74,6 +75,14 @@ func newWatch(o *Observer, request []byte) *Watch {
 		o: o, request: request, lastHeld: now, lastAlive: now,
 		accepted: make(chan struct{}), released: make(chan struct{}), freed: make(chan struct{}),
 	}
+}
+
+// Found reports whether a query has found the connection in this kernel, also where its handshake
+// was not complete yet.
+func (w *Watch) Found() bool {
+	w.o.mu.Lock()
+	defer w.o.mu.Unlock()
+	return w.found
 }
 
 // Accepted returns a channel that is closed once a process was seen to hold the socket, or
@@ -140,6 +149,7 @@ func (w *Watch) Stop() {
 // apply takes over one answer to the exact query, which was sent at asked and answered at
 // answered.
 func (w *Watch) apply(s Socket, found bool, asked, answered time.Time) {
+	w.found = w.found || found
 	switch {
 	case found && !s.mini:
 		w.applyFull(s, asked, answered)

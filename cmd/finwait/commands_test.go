@@ -44,7 +44,7 @@ func hostileServer(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("URL", s.URL)
 }
 
-// refserver [FAULT] runs the reference server at $URL until the script ends.
+// refserver [FAULT] runs the reference server at $URL, on port $REFPORT, until the script ends.
 func refserver(ts *testscript.TestScript, _ bool, args []string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
@@ -53,6 +53,7 @@ func refserver(ts *testscript.TestScript, _ bool, args []string) {
 	go func() { served <- reference.Serve(ctx, l, reference.Options{Fault: strings.Join(args, "")}) }()
 	ts.Defer(func() { cancel(); ts.Check(<-served) })
 	ts.Setenv("URL", "ws://"+l.Addr().String()+"/")
+	ts.Setenv("REFPORT", strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 }
 
 // fits FILE [SCHEMA] checks a JSON report against a schema, that of run.

@@ -94,6 +94,7 @@ func targetSettings() *pflag.FlagSet {
 	c := &cobra.Command{}
 	new(targetFlags).add(c)
 	new(processFlags).add(c)
+	new(observerFlags).add(c)
 	return c.Flags()
 }
 

@@ -24,6 +24,7 @@ const mostPeers = 200_000
 func crowdCommand() *cobra.Command {
 	var t targetFlags
 	var p processFlags
+	var observer observerFlags
 	var conf config
 	var json, svg, mix, then string
 	n := 1000
@@ -85,6 +86,9 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 			if err != nil {
 				return err
 			}
+			if err := observer.into(target); err != nil {
+				return err
+			}
 			if embedded {
 				target.Name = "finwait's reference server"
 			}
@@ -118,6 +122,7 @@ Exit status: 0 measured, 1 not every peer could be opened and held until then,
 	}
 	t.addReach(c)
 	p.add(c)
+	observer.addPID(c)
 	conf.add(c)
 	f := c.Flags()
 	f.IntVar(&n, "peers", n, "how many `peers`")

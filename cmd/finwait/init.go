@@ -187,6 +187,7 @@ func writeSchema(w io.Writer) error {
 		kinds := map[string]object{
 			"bool":     {"type": "boolean"},
 			"int":      {"type": "integer"},
+			"pid":      {"type": "integer", "minimum": 1},
 			"duration": {"type": "string", "pattern": "^([0-9]+(\\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$"},
 			"code":     {"type": []string{"integer", "null"}, "minimum": 0, "maximum": 65535},
 			"intSlice": {"anyOf": []object{{"type": "integer"}, {"type": "array", "items": object{"type": "integer"}}}},

@@ -57,7 +57,7 @@ Exit status: 0 nothing failed, 1 something did, 2 not carried out.`,
 		SilenceErrors: true,
 	}
 	root.AddCommand(runCommand(), listCommand(), serveCommand(), checkTargetCommand(), crowdCommand(), matrixCommand(),
-		diffCommand(), reportCommand(), initCommand(), generateCommand())
+		diffCommand(), reportCommand(), observeCommand(), initCommand(), generateCommand())
 	out := &output{Writer: stdout}
 	root.SetArgs(args)
 	root.SetOut(out)

@@ -27,6 +27,7 @@ func runCommand() *cobra.Command {
 	var verbose bool
 	var options harness.Options
 	var p processFlags
+	var observer observerFlags
 	var conf config
 	crowd := scenarios.CrowdSize
 	c := &cobra.Command{
@@ -88,6 +89,9 @@ processes of their own.`,
 			if err != nil {
 				return err
 			}
+			if err := observer.into(target); err != nil {
+				return err
+			}
 			if embedded {
 				target.Name = "finwait's reference server"
 			}
@@ -104,6 +108,7 @@ processes of their own.`,
 	}
 	t.add(c)
 	p.add(c)
+	observer.add(c)
 	conf.add(c)
 	f := c.Flags()
 	f.IntVar(&crowd, "crowd", crowd, "how many peers are connected when a server is stopped")
