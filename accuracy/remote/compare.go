@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/internal/figures"
+	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/rules"
 )
 
 // What the comparison demands.
 const (
-	leastShare = 0.95 // of the socket rules that are judged beside the server
+	leastShare = 0.95 // of the socket rules that are judged beside the server and not hidden from the wire
 	wallFactor = 1.1  // on patience, the longest look of a run
 	wallFixed  = 2    // seconds
 
@@ -46,6 +47,7 @@ type comparison struct {
 	contradictions []string // verdicts, a line each
 	judgedBeside   int      // socket rules, counted in each scenario
 	judgedAcross   int      // of those
+	hidden         int      // of those, the ones about which nothing on the wire can tell
 	unjudged       []unjudged
 	contain        int      // lifetimes that contain the kernel's
 	misses         []string // those that do not, a line each
@@ -149,6 +151,10 @@ func (c *comparison) compareRules(near, far *reports.Scenario) {
 			c.judgedAcross++
 			continue
 		}
+		if hidden(far) {
+			c.hidden++
+			continue
+		}
 		reason := "the scenario has no such finding: " + cmp.Or(far.Error, strings.Join(far.Missing, ", "), far.Verdict)
 		if other := finding(far, f.Rule); other != nil {
 			reason = other.Outcome + ": " + other.Got
@@ -157,6 +163,16 @@ func (c *comparison) compareRules(near, far *reports.Scenario) {
 			rule: f.Rule, reason: reason, example: fmt.Sprintf("%s: %s beside, held %s", near.ID, f.Outcome, held(near)),
 		})
 	}
+}
+
+// hidden tells whether nothing on the wire shows what the process did with its socket: the peer sent
+// FIN after the server did, so that TCP was over in both directions, or it reset or forgot the
+// connection. What answers for such a connection is the kernel alone, whoever holds a descriptor.
+func hidden(s *reports.Scenario) bool {
+	w := s.Wire
+	forgotten := func(e reports.Event) bool { return e.Kind == string(peers.EventForgotten) }
+	return w != nil && (w.PeerRST != nil || w.FIN != nil && w.PeerFIN != nil && *w.FIN <= *w.PeerFIN) ||
+		slices.ContainsFunc(s.Trace, forgotten)
 }
 
 // unjudged is a socket rule that was judged beside the server only.
