@@ -20,25 +20,27 @@ const (
 	overtime = time.Second
 	// lastLook is how long before the end of the patience the last witness asks.
 	lastLook = 200 * time.Millisecond
-	// returning is how long before a limit a witness that was dark asks as well: its answer may
-	// take so long, because what it sent in the dark is sent again first.
+	// returning is how late the answer to a witness may be that was dark: what it sent in the dark is
+	// sent again first.
 	returning = 1200 * time.Millisecond
 )
 
 // timers are where looks tell most: on both sides of the close timeouts that libraries have, which
-// are 30, 10, 5 and 20 s. The first are the most useful.
-func timers() []time.Duration {
-	var out []time.Duration
-	for _, seconds := range []float64{30.5, 29.5, 10.5, 5.5, 20.5, 15.5, 2, 9.5, 4.5, 19.5} {
-		out = append(out, time.Duration(seconds*float64(time.Second)))
-	}
-	return out
+// are 30, 10, 5, 20, 15 and 2 s. The first are the most useful. A look that has to find the socket
+// held comes earlier by late, which is how late its answer may be.
+func timers(late time.Duration) (out []time.Duration) {
+	const s, aside = time.Second, 500 * time.Millisecond
+	before := func(t time.Duration) time.Duration { return t - aside - late }
+	after := func(t time.Duration) time.Duration { return t + aside }
+	return append(out, after(30*s), before(30*s), after(10*s), after(5*s), after(20*s), after(15*s), 2*s,
+		before(10*s), before(5*s), before(20*s))
 }
 
 // survey plans when witnesses ask whether the server's process still holds the socket of a peer
 // that keeps its end open. It knows no network. All times are since the trigger.
 type survey struct {
 	limits   []time.Duration // a look at each of them decides a rule
+	late     time.Duration   // how late an answer may be
 	patience time.Duration
 	budget   int // so many looks may still be planned
 
@@ -50,12 +52,15 @@ type survey struct {
 // newSurvey returns the survey for a scenario, with so many witnesses at most.
 func newSurvey(s *Scenario, p rules.Profile, witnesses int) *survey {
 	out := &survey{patience: p.Patience, budget: witnesses}
+	if hasStep[peers.GoDark](s.Script) {
+		out.late = returning
+	}
 	for _, r := range s.Rules {
 		if r.Limit == nil || r.Limit(p) == 0 {
 			continue
 		}
-		if hasStep[peers.GoDark](s.Script) {
-			out.limits = append(out.limits, r.Limit(p)-returning)
+		if out.late > 0 {
+			out.limits = append(out.limits, r.Limit(p)-out.late)
 		}
 		out.limits = append(out.limits, r.Limit(p))
 	}
@@ -86,7 +91,7 @@ func (v *survey) next(elapsed time.Duration, pending int) []time.Duration {
 
 // widely are the times after the first look.
 func (v *survey) widely() []time.Duration {
-	return slices.Concat(v.limits, []time.Duration{v.patience - lastLook}, timers())
+	return slices.Concat(v.limits, []time.Duration{v.patience - lastLook}, timers(v.late))
 }
 
 // plan notes those of the times that there is a witness for, within the patience, and returns them.

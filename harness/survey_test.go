@@ -28,7 +28,7 @@ func TestSurvey(t *testing.T) {
 		{13100 * time.Millisecond, 17 * time.Second, 7},
 		{20 * time.Second, 17 * time.Second, 7},
 		{25 * time.Second, 17 * time.Second, 7},
-		{30 * time.Second, 1001 * time.Millisecond, 7},
+		{30 * time.Second, 1001*time.Millisecond + returning, 7},
 		{34 * time.Second, 5 * time.Second, 8},
 		{never, 0, 8},
 	} {

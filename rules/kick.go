@@ -109,7 +109,7 @@ func crowdReleased(r *evidence.Record, p Profile) Finding {
 			unknown = cmp.Or(unknown, why)
 			continue
 		case !decides(held, p.CloseLimit()):
-			unknown = cmp.Or(unknown, heldSeen(c)+"; whether it was more than the limit of "+figures.Format(p.CloseLimit())+" is not known")
+			unknown = cmp.Or(unknown, heldSeen(c)+"; "+whyUndecided(c, p.CloseLimit()))
 		case surelyBeyond(held, p.CloseLimit()):
 			late++
 		}

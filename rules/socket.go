@@ -45,6 +45,15 @@ func decides(s evidence.Survival, limit time.Duration) bool {
 	return s.Until <= limit || surelyBeyond(s, limit) || s.Bound <= max(limit/50, 2*narrow)
 }
 
+// whyUndecided says why a lifetime does not tell whether the limit was kept.
+func whyUndecided(r *evidence.Record, limit time.Duration) string {
+	why := "whether it was more than the limit of " + figures.Format(limit) + " is not known"
+	if r.Socket.By == evidence.Probes && r.FIN != nil && r.PeerFIN != nil {
+		why += ": after the FIN of both sides the wire does not tell"
+	}
+	return why
+}
+
 // whyUnknown says why it is not known how long the server process held the socket. It is
 // empty where that is known.
 func whyUnknown(s evidence.Socket) string {
@@ -73,7 +82,7 @@ func heldWithin(limit func(Profile) time.Duration) check {
 		case held.Censored && held.Until < limit && (r.Socket.By != evidence.Probes || p.Patience < limit):
 			return moot(heldSeen(r) + ", and the limit is " + figures.Format(limit) + ": raise --patience")
 		case !decides(held, limit):
-			return unmeasured(evidence.Local, heldSeen(r)+"; whether it was more than the limit of "+figures.Format(limit)+" is not known")
+			return unmeasured(evidence.Local, heldSeen(r)+"; "+whyUndecided(r, limit))
 		}
 		want := "the server process holds the socket for at most " + figures.Format(limit)
 		return judged(!surelyBeyond(held, limit), want, heldSeen(r))
