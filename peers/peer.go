@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -242,6 +243,7 @@ func (p *Peer) finish(before *Record, stopped time.Duration, err error) *Record 
 	if before != nil {
 		before.Trace, before.Elided = r.Trace, r.Elided
 		r = before
+		r.GaveUp = r.GaveUp && !slices.ContainsFunc(p.live.looks, func(l Look) bool { return l.State == LetGo })
 	}
 	r.looks = p.lookAtWire()
 	if err != nil && !errors.Is(err, errOver) {

@@ -124,20 +124,24 @@ func TestNoProbe(t *testing.T) {
 // the peer saw of the scenario.
 func TestProbeLeavesTheRecord(t *testing.T) {
 	t.Parallel()
-	o := serve(t, func(c *conn) {
-		c.upgrade()
-		c.send(CloseFrame(1000, ""))
-		c.fin()
-		_, _ = c.tcp.Read(make([]byte, 1)) // the byte of the probe
-		_ = c.tcp.SetLinger(0)
-		_ = c.tcp.Close()
-	})
-	o.Probe = &Probe{}
-	r := Run(t.Context(), Opened(Trigger{}, AwaitEnd{}), o)
-	if r.Ending != FIN || r.RST != nil || !r.GaveUp || len(r.Closes) != 1 {
-		t.Errorf("ending %s, RST %v, gave up %t, %d Close frames", r.Ending, r.RST, r.GaveUp, len(r.Closes))
-	}
-	if looks := r.Looks(); len(looks) == 0 || looks[len(looks)-1].Asked < r.Stopped {
-		t.Errorf("%+v", looks)
+	for _, letsGo := range []bool{true, false} {
+		o := serve(t, func(c *conn) {
+			c.upgrade()
+			c.send(CloseFrame(1000, ""))
+			c.fin()
+			if !letsGo {
+				holdOn(c)
+				return
+			}
+			_ = c.tcp.Close()
+		})
+		o.Probe = &Probe{}
+		r := Run(t.Context(), Opened(Trigger{}, AwaitEnd{}), o)
+		if r.Ending != FIN || r.RST != nil || r.GaveUp != (!letsGo) || len(r.Closes) != 1 {
+			t.Errorf("ending %s, RST %v, gave up %t, %d Close frames", r.Ending, r.RST, r.GaveUp, len(r.Closes))
+		}
+		if looks := r.Looks(); len(looks) == 0 || looks[len(looks)-1].Asked < r.Stopped {
+			t.Errorf("%+v", looks)
+		}
 	}
 }
