@@ -67,17 +67,24 @@ func (e *endpoint) play(
 	}
 	crowd := make([]*evidence.Record, len(members))
 	var running sync.WaitGroup
+	probes := e.crowdProbes(s)
+	looks := make([][]peers.Look, len(probes))
+	var gathering sync.WaitGroup // the peer that is judged comes last, and waits no longer than without witnesses
+	for i, probe := range probes {
+		gathering.Add(1)
+		joined := sync.OnceFunc(gathering.Done)
+		running.Go(func() {
+			defer joined()
+			looks[i] = e.ask(ctx, s, probe, barrier, joined).Looks()
+		})
+	}
+	gathering.Wait()
 	for i, member := range members {
 		running.Go(func() {
 			crowd[i] = e.peer(ctx, member.Script, "", token(), barrier, nil)
 			crowd[i].Kind = member.Kind
 			e.addWire(crowd[i], member.Script)
 		})
-	}
-	probes := e.crowdProbes(s)
-	looks := make([][]peers.Look, len(probes))
-	for i, probe := range probes {
-		running.Go(func() { looks[i] = e.ask(ctx, s, probe, barrier).Looks() })
 	}
 	play := func() *evidence.Record { return e.peer(ctx, s.Script, s.Query, token(), barrier, nil) }
 	var rec *evidence.Record

@@ -77,7 +77,7 @@ func (v *survey) next(elapsed time.Duration, pending int) []time.Duration {
 		return v.plan(firstLook)
 	case !v.letGo() && !v.widened && len(v.looks) > 0:
 		v.widened = true
-		return v.plan(v.widely()...)
+		return v.plan(v.widely(elapsed)...)
 	case v.letGo() && !v.refined && !v.isFine() && enough && elapsed+held.Until <= v.patience+overtime:
 		v.refined = true
 		var at []time.Duration
@@ -89,9 +89,12 @@ func (v *survey) next(elapsed time.Duration, pending int) []time.Duration {
 	return nil
 }
 
-// widely are the times after the first look.
-func (v *survey) widely() []time.Duration {
-	return slices.Concat(v.limits, []time.Duration{v.patience - lastLook}, timers(v.late))
+// widely are the times after the first look, so that the answers come within the patience.
+func (v *survey) widely(elapsed time.Duration) []time.Duration {
+	last := v.patience - lastLook - v.late - elapsed
+	return slices.DeleteFunc(slices.Concat(v.limits, []time.Duration{last}, timers(v.late)), func(t time.Duration) bool {
+		return t > last && !slices.Contains(v.limits, t)
+	})
 }
 
 // plan notes those of the times that there is a witness for, within the patience, and returns them.

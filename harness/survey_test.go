@@ -29,7 +29,7 @@ func TestSurvey(t *testing.T) {
 		{20 * time.Second, 17 * time.Second, 7},
 		{25 * time.Second, 17 * time.Second, 7},
 		{30 * time.Second, 1001*time.Millisecond + returning, 7},
-		{34 * time.Second, 5 * time.Second, 8},
+		{33 * time.Second, 5 * time.Second, 8},
 		{never, 0, 8},
 	} {
 		for _, dark := range []bool{false, true} {
@@ -42,7 +42,7 @@ func TestSurvey(t *testing.T) {
 			elapsed := simulate(v, c.end)
 			held := v.held()
 			switch {
-			case c.end == never && (!held.Censored || held.Until < 34*time.Second):
+			case c.end == never && (!held.Censored || held.Until < 33*time.Second):
 				t.Errorf("never, dark %t: %+v", dark, held)
 			case c.end != never && (held.Censored || held.Until < c.end || held.Until-held.Bound > c.end || held.Bound > c.widest):
 				t.Errorf("%s, dark %t: %+v", c.end, dark, held)

@@ -181,7 +181,7 @@ func (e *endpoint) witness(ctx context.Context, s *Scenario, probe peers.Probe) 
 		return unknown("no connection was left for it: raise --max-connections")
 	}
 	e.admission.wait(ctx)
-	rec := e.ask(ctx, s, probe, nil)
+	rec := e.ask(ctx, s, probe, nil, nil)
 	notNeeded := errors.Is(context.Cause(ctx), errNotNeeded)
 	if status, busy := busyStatus(rec); busy {
 		e.admission.holdBack(status.RetryAfter)
@@ -192,8 +192,11 @@ func (e *endpoint) witness(ctx context.Context, s *Scenario, probe peers.Probe) 
 	return testimony{probe.At, rec.Looks(), notNeeded}
 }
 
-// ask plays the script of a scenario once more, with a probe.
-func (e *endpoint) ask(ctx context.Context, s *Scenario, probe peers.Probe, barrier *peers.Barrier) *peers.Record {
+// ask plays the script of a scenario once more, with a probe. joined is called when the peer waits
+// for its crowd.
+func (e *endpoint) ask(
+	ctx context.Context, s *Scenario, probe peers.Probe, barrier *peers.Barrier, joined func(),
+) *peers.Record {
 	done := e.turns.wait()
 	defer done()
 	opt := e.options(0, e.profile.Patience)
@@ -202,7 +205,10 @@ func (e *endpoint) ask(ctx context.Context, s *Scenario, probe peers.Probe, barr
 	lines.Into(&opt)
 	opt.Query, opt.Probe, opt.Barrier = e.query(s.Query, token, opt.Command != nil), &probe, barrier
 	opt.Triggered = func() { time.AfterFunc(reactionTime, done) }
-	opt.Waiting = done
+	opt.Waiting = func() {
+		done()
+		joined()
+	}
 	return peers.Run(ctx, s.Script, opt)
 }
 
@@ -213,7 +219,7 @@ func (e *endpoint) crowdProbes(s *Scenario) (out []peers.Probe) {
 		return nil
 	}
 	v := newSurvey(s, e.profile, e.perScenario)
-	for _, at := range append(v.plan(firstLook), v.plan(v.widely()...)...) {
+	for _, at := range append(v.plan(firstLook), v.plan(v.widely(firstLook)...)...) {
 		out = append(out, peers.Probe{At: at})
 	}
 	return out
