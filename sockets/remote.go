@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/finwait/finwait/internal/process"
+	"github.com/finwait/finwait/internal/secret"
 )
 
 const (
@@ -53,7 +54,7 @@ type Remote struct {
 }
 
 // OpenRemote starts a command, which [process.Shell] made and which runs finwait observe beside
-// the server, and measures the offset of its clock. It blocks until then, for 10 s at most. The
+// the server, and measures the offset of its clock. It blocks until then, for 45 s at most. The
 // error is one line. The command ends with ctx, when Close is called, and when this process is
 // killed.
 func OpenRemote(ctx context.Context, cmd *exec.Cmd) (*Remote, error) {
@@ -252,9 +253,10 @@ func (r *Remote) ended() error {
 	}
 }
 
-// wrote returns, for the end of an error, the last line of the command's standard error.
+// wrote returns, for the end of an error, the last line of the command's standard error, without
+// what looks like a secret.
 func (r *Remote) wrote() string {
-	lines := strings.Split(strings.TrimSpace(r.server.Output.String()), "\n")
+	lines := strings.Split(strings.TrimSpace(secret.Mask(r.server.Output.String())), "\n")
 	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {
 		return fmt.Sprintf(": %+.200q", last)
 	}
