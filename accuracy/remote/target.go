@@ -95,11 +95,14 @@ func folder(t *matrix.Target) (*target, error) {
 }
 
 // referenceServer is the reference server with a fault, or without one where it is empty.
-// Its limits are those of finwait run, and patience is as long as they need.
+// Its limits are those of finwait run, and patience is as long as they need. Its pings are so far
+// apart that no peer misses two of them while a crowd gathers. How long it fills the send buffer of
+// a peer that stops reading depends on the buffer, which is another one on loopback.
 func referenceServer(fault string) *target {
 	t := &target{
-		name: "reference", args: []string{"{finwait}", "serve", "--listen", address}, url: "ws://" + address + "/",
-		restart: true, flags: []string{"--close-timeout", "2s", "--ping-interval", "1s", "--patience", "8s"},
+		name: "reference", url: "ws://" + address + "/",
+		args: []string{"{finwait}", "serve", "--listen", address, "--ping-interval", "2s"},
+		restart: true, flags: []string{"--close-timeout", "2s", "--ping-interval", "2s", "--patience", "8s", "--skip", "server-close/stops-reading"},
 	}
 	if fault != "" {
 		t.name += "/" + fault
