@@ -48,15 +48,6 @@ type Exit struct {
 	Output   string        // the end of the process's output
 }
 
-// Survival is a lifetime since the trigger, with its error bound: the end lies in
-// [Until-Bound, Until]. A Censored lifetime had not ended at Until, when finwait stopped
-// looking.
-type Survival struct {
-	Until    time.Duration
-	Bound    time.Duration
-	Censored bool
-}
-
 // Witness is who told how long the server's process held its socket.
 type Witness string
 
@@ -83,6 +74,9 @@ type Socket struct {
 	States   []State      // all states that were seen, in their order
 	Lost     bool         // the kernel dropped events of destroyed sockets, so that an end may be missing
 }
+
+// SameClock reports whether the times of the server's application are of this host's clock.
+func (s Socket) SameClock() bool { return s.Observed && s.By == Kernel }
 
 // State is a state of the server's socket, first seen at At since the trigger. Held: a
 // process held the socket.
@@ -115,6 +109,3 @@ func (r *Record) ClipToExit() {
 		}
 	}
 }
-
-// SameClock reports whether the times of the server's application are of this host's clock.
-func (s Socket) SameClock() bool { return s.Observed && s.By == Kernel }

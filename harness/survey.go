@@ -82,7 +82,7 @@ func (v *survey) next(elapsed time.Duration, pending int) []time.Duration {
 		v.refined = true
 		var at []time.Duration
 		for i := range refinements {
-			at = append(at, held.Until-held.Bound+held.Bound*time.Duration(i+1)/(refinements+1))
+			at = append(at, held.Earliest()+(held.Until-held.Earliest())*time.Duration(i+1)/(refinements+1))
 		}
 		return v.plan(at...)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/internal/figures"
@@ -118,9 +119,9 @@ func (r *Report) witnesses() string {
 	return strings.Join(slices.Compact(out), ", ")
 }
 
-// apart is how much two witnesses may differ beyond their bounds, in seconds: each watches a
-// connection of its own.
-const apart = 0.05
+// apart is how much two witnesses may differ beyond their bounds: each watches a connection of its
+// own.
+const apart = 50 * time.Millisecond
 
 // Disagreements says of each two witnesses whose figures exclude each other what they report:
 // "kernel: held 30.0 s; probes: let go between 27.0 s and 28.0 s".
@@ -128,15 +129,13 @@ func (s *Socket) Disagreements() (out []string) {
 	list := slices.DeleteFunc(s.Witnesses(), func(w Witness) bool { return w.Held == nil })
 	for i, a := range list {
 		for _, b := range list[i+1:] {
-			if a.Held.surelyBefore(*b.Held) || b.Held.surelyBefore(*a.Held) {
+			if a.Held.Excludes(*b.Held, apart) {
 				out = append(out, a.says()+"; "+b.says())
 			}
 		}
 	}
 	return out
 }
-
-func (s Survival) surelyBefore(o Survival) bool { return !s.Censored && o.Earliest()-s.Until > apart }
 
 func (w Witness) says() string {
 	if w.Held == nil {

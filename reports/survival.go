@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/internal/figures"
 )
 
@@ -15,43 +16,30 @@ type Survival struct {
 	Censored bool    `json:"censored"`
 }
 
-// An end whose error bound is above both is told as an interval. The bounds of one that the
-// kernel tells are milliseconds.
-const (
-	wideShare = 0.01 // of until
-	wideBound = 0.05 // seconds
-)
-
-// Interval reports whether the end is known only as an interval.
-func (s Survival) Interval() bool {
-	return !s.Censored && s.Bound > wideBound && s.Bound > s.Until*wideShare
+// evidence is the lifetime as the rules judge it.
+func (s Survival) evidence() evidence.Survival {
+	return evidence.Survival{Until: duration(s.Until), Bound: duration(s.Bound), Censored: s.Censored}
 }
+
+// Interval is [evidence.Survival.Interval].
+func (s Survival) Interval() bool { return s.evidence().Interval() }
 
 // Earliest is the first moment at which it may have ended, in seconds, not before the trigger.
-func (s Survival) Earliest() float64 {
-	if s.Censored {
-		return s.Until
-	}
-	return max(0, s.Until-s.Bound)
+func (s Survival) Earliest() float64 { return s.evidence().Earliest().Seconds() }
+
+// Excludes is [evidence.Survival.Excludes].
+func (s Survival) Excludes(o Survival, slack time.Duration) bool {
+	return s.evidence().Excludes(o.evidence(), slack)
 }
 
-// String is the lifetime in words: "2.00 s"; "2.00 ms, 0.05 ms less at most" where the error
-// bound is above one per cent; "between 29.5 s and 30.5 s", or "within 0.31 s", where it is an
-// [Survival.Interval]; "> 35.0 s" where it is censored.
+// String is that of [evidence.Survival], and tells the error bound of one figure where that is
+// above one per cent: "2.00 ms, 0.05 ms less at most".
 func (s Survival) String() string {
-	until, bound := duration(s.Until), duration(s.Bound)
-	earliest := duration(s.Earliest())
-	switch {
-	case s.Censored:
-		return "> " + figures.Format(until)
-	case s.Interval() && earliest < time.Microsecond: // as precise as JSON is
-		return "within " + figures.Format(until)
-	case s.Interval():
-		return fmt.Sprintf("between %s and %s", figures.Format(earliest), figures.Format(until))
-	case bound > until/100:
-		return fmt.Sprintf("%s, %s less at most", figures.Format(until), figures.Format(bound))
+	e := s.evidence()
+	if e.Censored || e.Interval() || e.Bound <= e.Until/100 {
+		return e.String()
 	}
-	return figures.Format(until)
+	return fmt.Sprintf("%s, %s less at most", e, figures.Format(e.Bound))
 }
 
 // Held says how long a socket was held: "held 2.00 s", or, of an interval, when it was let go:

@@ -12,18 +12,16 @@ import (
 // heldSeen says how long the server process held its socket, from the trigger.
 func heldSeen(r *evidence.Record) string {
 	s := r.Socket
-	until, least := figures.Format(s.Held.Until), s.Held.Until-s.Held.Bound
+	until := figures.Format(s.Held.Until)
 	switch {
 	case s.Held.Censored && s.State == "": // a probe tells no state
 		return "the server process still held the socket after " + until
 	case s.Held.Censored:
 		return fmt.Sprintf("the server process still held the socket (%s) after %s", s.State, until)
-	case s.Held.Bound <= max(s.Held.Until/100, narrow):
-		return "the server process held the socket for " + until
-	case least <= 0:
-		return "the server process let go of the socket within " + until
+	case s.Held.Interval():
+		return "the server process let go of the socket " + s.Held.String()
 	}
-	return fmt.Sprintf("the server process let go of the socket between %s and %s", figures.Format(least), until)
+	return "the server process held the socket for " + until
 }
 
 // stillHeld reports whether the server process held the socket as long as finwait looked, as far as
@@ -33,16 +31,13 @@ func stillHeld(r *evidence.Record) bool {
 	return s.Observed && s.Held.Censored && (s.By != evidence.Probes || r.GaveUp)
 }
 
-// narrow is an error bound up to which a lifetime is told as one figure, whatever its share is.
-const narrow = 50 * time.Millisecond
-
 // decides reports whether a lifetime tells if the limit was kept. A limit that lies within a small
-// error bound, one fiftieth of it, was.
+// error bound, one fiftieth of it or 100 ms, was.
 func decides(s evidence.Survival, limit time.Duration) bool {
 	if s.Censored {
 		return s.Until >= limit
 	}
-	return s.Until <= limit || surelyBeyond(s, limit) || s.Bound <= max(limit/50, 2*narrow)
+	return s.Until <= limit || surelyBeyond(s, limit) || s.Bound <= max(limit/50, 100*time.Millisecond)
 }
 
 // whyUndecided says why a lifetime does not tell whether the limit was kept.

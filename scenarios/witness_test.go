@@ -7,7 +7,6 @@ import (
 
 	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
-	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/rules"
 )
 
@@ -25,6 +24,7 @@ func TestWireAgreesWithKernel(t *testing.T) {
 	if !kernelTells(t) {
 		t.Skip("needs the kernel's word on the server's sockets (sock_diag)")
 	}
+	const slack = 150 * time.Millisecond // each witness has a connection of its own, with timers of its own
 	gate := make(chan struct{}, 2)
 	for _, fault := range lingering() {
 		t.Run("fault "+fault, func(t *testing.T) {
@@ -39,8 +39,8 @@ func TestWireAgreesWithKernel(t *testing.T) {
 				kernel, wire := r.Record.Socket.Held, r.Record.Socket.Others[0]
 				switch {
 				case !wire.Observed:
-				case !contains(wire.Held, kernel):
-					t.Errorf("%s: the kernel says %s, the wire %s", r.Scenario.ID, survival(kernel), survival(wire.Held))
+				case wire.Held.Excludes(kernel, slack):
+					t.Errorf("%s: the kernel says %s, the wire %s", r.Scenario.ID, kernel, wire.Held)
 					for _, look := range wire.Looks {
 						t.Logf("  %+v", look)
 					}
@@ -53,23 +53,6 @@ func TestWireAgreesWithKernel(t *testing.T) {
 			}
 		})
 	}
-}
-
-// contains reports whether one lifetime may be the other, which is of another connection: their
-// timers are not the same to the millisecond.
-func contains(wire, kernel evidence.Survival) bool {
-	const slack = 150 * time.Millisecond
-	if !kernel.Censored && kernel.Until < wire.Until-wire.Bound-slack {
-		return false
-	}
-	return wire.Censored || !kernel.Censored && kernel.Until-kernel.Bound <= wire.Until+slack
-}
-
-func survival(s evidence.Survival) string {
-	if s.Censored {
-		return "> " + figures.Format(s.Until)
-	}
-	return figures.Format(s.Until-s.Bound) + " to " + figures.Format(s.Until)
 }
 
 // kernelTells reports whether this host's kernel shows the sockets of its servers.

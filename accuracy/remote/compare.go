@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/finwait/finwait/internal/figures"
 	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/reports"
 	"github.com/finwait/finwait/rules"
@@ -22,8 +21,8 @@ const (
 	wallFixed  = 2    // seconds
 
 	// slack allows for two different plays of one script.
-	slackFixed = 0.050 // seconds
-	slackShare = 0.01  // of the longer lifetime
+	slackFixed = 50 * time.Millisecond
+	slackShare = 0.01 // of the longer lifetime
 )
 
 // socketRules are those that need to know how long the server's process held the socket.
@@ -132,13 +131,9 @@ func held(s *reports.Scenario) string {
 		return "unknown: " + s.Socket.Why
 	case h == nil:
 		return "unknown"
-	case h.Censored:
-		return "> " + seconds(h.Until)
 	}
-	return fmt.Sprintf("%s to %s", seconds(h.Until-h.Bound), seconds(h.Until))
+	return h.String()
 }
-
-func seconds(s float64) string { return figures.Format(time.Duration(s * float64(time.Second))) }
 
 // compareRules counts the socket rules that each run has judged by the server's socket.
 func (c *comparison) compareRules(near, far *reports.Scenario) {
@@ -219,18 +214,11 @@ func (c *comparison) compareLifetimes(near, far *reports.Scenario) {
 	if kernel == nil || probes == nil {
 		return
 	}
-	if contains(*probes, *kernel) {
+	// Two plays of one script differ by so much.
+	slack := slackFixed + time.Duration(slackShare*max(probes.Until, kernel.Until)*float64(time.Second))
+	if !probes.Excludes(*kernel, slack) {
 		c.contain++
 		return
 	}
 	c.misses = append(c.misses, fmt.Sprintf("%s: held %s beside, %s across", near.ID, held(near), held(far)))
-}
-
-// contains tells whether the end of one lifetime may lie where the other says that it lies.
-func contains(probes, kernel reports.Survival) bool {
-	slack := slackFixed + slackShare*max(probes.Until, kernel.Until)
-	reaches := func(end, other reports.Survival) bool {
-		return end.Censored || end.Until+slack >= other.Until-other.Bound
-	}
-	return reaches(probes, kernel) && reaches(kernel, probes)
 }

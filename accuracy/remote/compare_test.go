@@ -9,35 +9,6 @@ import (
 	"github.com/finwait/finwait/reports"
 )
 
-func TestContains(t *testing.T) {
-	ended := func(from, to float64) reports.Survival { return reports.Survival{Until: to, Bound: to - from} }
-	after := func(at float64) reports.Survival { return reports.Survival{Until: at, Censored: true} }
-	for _, x := range []struct {
-		name           string
-		probes, kernel reports.Survival
-		want           bool
-	}{
-		{"around it", ended(29.5, 30.5), ended(30, 30.001), true},
-		{"it is later than the interval", ended(20, 29), ended(30, 30.001), false},
-		{"it is earlier than the interval", ended(31, 32), ended(30, 30.001), false},
-		{"later by less than the slack", ended(20, 29.7), ended(30, 30.001), true},
-		{"later by more than the slack", ended(20, 29.6), ended(30, 30.001), false},
-		{"earlier by less than the slack", ended(30.3, 31), ended(30, 30.001), true},
-		{"a short one, later by less than the slack", ended(0, 0.01), ended(0.055, 0.056), true},
-		{"a short one, later by more than the slack", ended(0, 0.01), ended(0.065, 0.066), false},
-		{"the kernel's bound reaches the interval", ended(28, 29), ended(28.9, 31), true},
-		{"neither ended", after(30), after(35), true},
-		{"it ended, and the probes' last look is before", after(29), ended(30, 30.001), true},
-		{"it ended, and the probes' last look is after", after(33), ended(30, 30.001), false},
-		{"it did not end, and the interval is before", ended(20, 30), after(35), false},
-		{"it did not end, and the interval reaches the last look", ended(20, 35), after(35), true},
-	} {
-		if got := contains(x.probes, x.kernel); got != x.want {
-			t.Errorf("%s: %t", x.name, got)
-		}
-	}
-}
-
 // scenario is one with the rule R19 and a verdict; outcome and a lifetime may be missing.
 func scenario(id, verdict, outcome string, held *reports.Survival) reports.Scenario {
 	s := reports.Scenario{ID: id, Verdict: verdict}

@@ -10,7 +10,8 @@ const row = "%-32s %9s %14s %6s %6s %6s %6s %7s %6s %8s %8s\n"
 
 func printHeader(w io.Writer) {
 	fmt.Fprintf(w, row, "", "", "", "socket", "rules", "", "", "inter-", "", "wall", "time")
-	fmt.Fprintf(w, row, "target", "scenarios", "contradictions", "beside", "across", "hidden", "share", "vals ok", "missed", "beside", "across")
+	fmt.Fprintf(w, row, "target", "scenarios", "contradictions", "beside", "across", "hidden", "share", "vals ok", "missed",
+		"beside", "across")
 }
 
 // printRow prints the target's line of the table.
@@ -20,7 +21,8 @@ func (c *comparison) printRow(w io.Writer) {
 		return
 	}
 	fmt.Fprintf(w, row, c.name, fmt.Sprint(c.scenarios), fmt.Sprint(len(c.contradictions)), fmt.Sprint(c.judgedBeside),
-		fmt.Sprint(c.judgedAcross), fmt.Sprint(c.hidden), fmt.Sprintf("%.0f%%", 100*c.share()), fmt.Sprint(c.contain), fmt.Sprint(len(c.misses)),
+		fmt.Sprint(c.judgedAcross), fmt.Sprint(c.hidden), fmt.Sprintf("%.0f%%", 100*c.share()), fmt.Sprint(c.contain),
+		fmt.Sprint(len(c.misses)),
 		fmt.Sprintf("%.1f s", c.beside.wall.Seconds()), fmt.Sprintf("%.1f s", c.across.wall.Seconds()))
 }
 
@@ -33,7 +35,8 @@ func (c *comparison) share() float64 {
 	return float64(c.judgedAcross) / float64(c.judgedBeside-c.hidden)
 }
 
-// summary prints what was missed, a line each, of one kind and target at most so many. It returns errMissed if anything was.
+// summary prints what was missed, a line each, of one kind and target at most so many. It returns
+// errMissed if anything was.
 func summary(w io.Writer, all []*comparison, most int) error {
 	var missed, failed bool
 	for _, c := range all {
