@@ -20,9 +20,13 @@ import (
 // application tells of one, the limit has passed or ctx is done. The application does not
 // announce an event, so Events asks again at growing intervals of 20 ms to 1 s.
 func (c *Client) Events(ctx context.Context, token string, limit time.Time) evidence.AppEvents {
+	var none time.Time
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		asked := time.Now()
 		e := c.askEvents(ctx, token)
+		if e.None = none; len(e.List) == 0 && !e.Came.IsZero() {
+			none = asked
+		}
 		if e.Err != "" || len(e.List) > 0 || !asked.Before(limit) {
 			return e
 		}
@@ -48,7 +52,7 @@ func (c *Client) askEvents(ctx context.Context, token string) evidence.AppEvents
 	opt.Received = func(m peers.Message) {
 		switch list, err := parseEvents(m); {
 		case err == nil:
-			valid, e.List = true, list
+			valid, e.Came, e.List = true, time.Now(), list
 		case other == nil && isArray(m):
 			other = &m
 		}
@@ -58,7 +62,6 @@ func (c *Client) askEvents(ctx context.Context, token string) evidence.AppEvents
 	}
 	r := peers.Run(ctx, peers.Opened(append(c.awaitEcho(), peers.Ask{Command: "events " + token}, answered,
 		peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})...), opt)
-	e.Came = time.Now()
 	c.keepShortage(r)
 	switch {
 	case valid:

@@ -96,10 +96,10 @@ func (c *Client) callEvents(ctx context.Context, token string) evidence.AppEvent
 	defer cancel()
 	answer := make(chan []evidence.AppEvent, 1)
 	err := inTime(ctx, func() error { answer <- c.Server.Hooks.Events(token); return nil })
-	e := evidence.AppEvents{Asked: true, Came: time.Now()}
+	e := evidence.AppEvents{Asked: true}
 	switch {
 	case err == nil:
-		e.List = <-answer
+		e.Came, e.List = time.Now(), <-answer
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		e.Err = fmt.Sprintf("the function for %s did not return within %s", evidence.CanEvents, figures.Format(c.Limits.CloseTimeout))
 	}

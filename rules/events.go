@@ -289,23 +289,37 @@ func eventClean(e evidence.AppEvent, r *evidence.Record, _ Profile) Finding {
 	return judged(both || !*e.Clean, want, e.String())
 }
 
+// eventInTime judges by the time of the event where that is of this host's clock, and else by the
+// answers of the target: the event came before the answer that has it, and after finwait asked last
+// and there was none.
 func eventInTime(r *evidence.Record, p Profile) Finding {
-	want := "the event " + within(p.CloseLimit())
-	if missing := r.Events.Asked && r.Events.Err == "" && len(r.Events.List) == 0; missing && r.GaveUp && r.Stopped > p.CloseLimit() {
+	limit, want := p.CloseLimit(), "the event "+within(p.CloseLimit())
+	if missing := r.Events.Asked && r.Events.Err == "" && len(r.Events.List) == 0; missing && r.GaveUp && r.Stopped > limit {
 		return breached(want, "no event until the peer gave up after "+figures.Format(r.Stopped))
 	}
 	return firstEvent(func(e evidence.AppEvent, r *evidence.Record, _ Profile) Finding {
-		if e.At == nil {
-			return moot("the event has no time")
+		answered := !r.Events.Came.IsZero()
+		why := "whether the target's clock is this host's is not known"
+		switch {
+		case e.At == nil:
+			why = "the event has no time"
+		case !r.Socket.SameClock():
+		case answered && e.At.After(r.Events.Came):
+			why = "the event's time is later than the answer that has it: the target's clock was set in between"
+		default:
+			took := e.At.Sub(r.Trigger)
+			return judged(took <= limit, want, "the event at "+figures.Format(took))
 		}
-		if !r.Socket.SameClock() {
-			return moot("the target's clock is not this host's")
+		none, came := r.Events.None.Sub(r.Trigger), r.Events.Came.Sub(r.Trigger)
+		switch {
+		case answered && came <= limit:
+			return kept(want, "the event by "+figures.Format(came))
+		case none > limit: // not where None is zero
+			return breached(want, "no event yet at "+figures.Format(none))
+		case answered:
+			why += "; the event came by " + figures.Format(came)
 		}
-		if !r.Events.Came.IsZero() && e.At.After(r.Events.Came) {
-			return moot("the event's time is later than the answer that has it: the target's clock was set in between")
-		}
-		took := e.At.Sub(r.Trigger)
-		return judged(took <= p.CloseLimit(), want, "the event at "+figures.Format(took))
+		return moot(why)
 	})(r, p)
 }
 

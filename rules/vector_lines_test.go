@@ -209,6 +209,10 @@ func eventsLine(r *evidence.Record, s *scanner) {
 		r.Events.Err = s.word()
 	case "answered":
 		r.Events.Came = r.Trigger.Add(s.at())
+		if !s.done() {
+			s.expect("none")
+			r.Events.None = r.Trigger.Add(s.at())
+		}
 	default:
 		s.fail()
 	}

@@ -19,6 +19,9 @@ func lingering() []string {
 	}
 }
 
+// lateEvent is the fault of a server whose close events are late.
+const lateEvent = "event-late"
+
 // TestWireAgreesWithKernel: what probes tell of the server's sockets has the kernel's figure in it.
 func TestWireAgreesWithKernel(t *testing.T) {
 	if !kernelTells(t) {
@@ -61,11 +64,11 @@ func kernelTells(t *testing.T) bool {
 	return run(t, "", harness.Options{Witness: harness.WitnessKernel}).Has[evidence.Local]
 }
 
-// TestSameVerdictFromTheWire: no scenario that fails beside the server passes from elsewhere, nor
-// the other way round, where the rule that decides is judged.
+// TestSameVerdictFromTheWire: no rule on the lifetime of the server's socket, or on when its close
+// event came, is kept beside the server and breached from elsewhere, nor the other way round.
 func TestSameVerdictFromTheWire(t *testing.T) {
 	gate := make(chan struct{}, 2)
-	for _, fault := range []string{"", "close-wait", "never-fin", "no-close-timeout", "slow-terminate"} {
+	for _, fault := range []string{"", "close-wait", "never-fin", "no-close-timeout", "slow-terminate", lateEvent} {
 		t.Run("fault "+fault, func(t *testing.T) {
 			t.Parallel()
 			gate <- struct{}{}
@@ -74,18 +77,26 @@ func TestSameVerdictFromTheWire(t *testing.T) {
 			for _, r := range run(t, fault, harness.Options{}).Results {
 				beside[r.Scenario.ID] = r
 			}
+			late := 0 // close events that the wire tells to be late
 			for _, r := range run(t, fault, harness.Options{Witness: harness.WitnessProbes}).Results {
 				was := beside[r.Scenario.ID]
 				for _, f := range r.Findings {
 					i := slices.IndexFunc(was.Findings, func(g rules.Finding) bool { return g.Rule.ID == f.Rule.ID })
-					if f.Rule.Limit == nil || i < 0 {
+					inTime := f.Rule.ID == rules.EventInTime.ID
+					if f.Rule.Limit == nil && !inTime || i < 0 {
 						continue
 					}
 					g := was.Findings[i]
 					if f.Outcome == rules.Kept && g.Outcome == rules.Breached || f.Outcome == rules.Breached && g.Outcome == rules.Kept {
 						t.Errorf("%s, %s: beside the server %s (%s), on the wire %s (%s)", r.Scenario.ID, f.Rule.ID, g.Outcome, g.Got, f.Outcome, f.Got)
 					}
+					if inTime && f.Outcome == rules.Breached {
+						late++
+					}
 				}
+			}
+			if fault == lateEvent && late == 0 {
+				t.Error("no close event is late")
 			}
 		})
 	}
