@@ -159,12 +159,7 @@ func (w *socketWatch) attach(swarm *peers.Swarm, run *Run) {
 	swarm.Started = func(released func(netip.AddrPort, time.Time, time.Duration), lost func()) {
 		onDeparture := func(d sockets.Departure) { released(d.Peer, d.At, d.Bound) }
 		var err error
-		if w.pid != 0 {
-			w.census, err = sockets.TakeCensusAt(w.pid, swarm.Server, onDeparture, lost)
-		} else {
-			w.census, err = sockets.TakeCensus(swarm.Server, onDeparture, lost)
-		}
-		if err != nil {
+		if w.census, err = sockets.TakeCensus(w.pid, swarm.Server, onDeparture, lost); err != nil {
 			lost()
 			run.censorAt(run.Started, err)
 		}
@@ -193,7 +188,7 @@ func (w *socketWatch) end() {
 func preflight(ctx context.Context, client *contract.Client, then End, swarm *peers.Swarm, run *Run) error {
 	opt := swarm.Options
 	opt.Patience = servers.ProbePatience
-	observer, notObserved := openObserver(client.Server.ServerPID)
+	observer, notObserved := sockets.OpenAt(client.Server.ServerPID)
 	switch {
 	case notObserved != nil && client.Server.ServerPID != 0:
 		return fmt.Errorf("--server-pid: %w", notObserved)
@@ -236,15 +231,6 @@ func preflight(ctx context.Context, client *contract.Client, then End, swarm *pe
 	var err error
 	swarm.Server, err = netip.ParseAddrPort(rec.Server)
 	return err
-}
-
-// openObserver opens an observer in the network namespace of a process, or, where that is 0, in
-// that of this process.
-func openObserver(pid int) (*sockets.Observer, error) {
-	if pid != 0 {
-		return sockets.OpenAt(pid)
-	}
-	return sockets.Open()
 }
 
 // censorAt censors the sockets that the server held when the census failed, because nothing

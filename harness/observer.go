@@ -71,29 +71,25 @@ func openObserver(ctx context.Context, t *servers.Target, mode WitnessMode) (o o
 	return o, nil
 }
 
-// openKernel opens the observer of a network namespace: that of a process, or this host's for 0.
+// openKernel opens the observer of a network namespace: that of a process, or this host's for 0. The
+// note says why the latter cannot be opened.
 func openKernel(pid int) (o socketObserver, note string, err error) {
-	if pid != 0 {
-		local, err := sockets.OpenAt(pid)
-		if err != nil {
-			return o, "", fmt.Errorf("--server-pid: %w", err)
-		}
-		where := fmt.Sprintf("the target's end of the connection is not in the network namespace of process %d: "+
-			"give the address that the server has there", pid)
-		return localObserver(local, where), "", nil
-	}
-	local, err := sockets.Open()
-	if err != nil {
+	kernel, err := sockets.OpenAt(pid)
+	switch {
+	case err != nil && pid != 0:
+		return o, "", fmt.Errorf("--server-pid: %w", err)
+	case err != nil:
 		return o, err.Error(), nil
 	}
-	return localObserver(local, "the target's end of the connection is not in this host's kernel (or network namespace)"), "", nil
-}
-
-func localObserver(o *sockets.Observer, notThere string) socketObserver {
-	return socketObserver{
-		by: evidence.Kernel, close: o.Close, notThere: notThere,
-		watch: func(server, peer netip.AddrPort) socketWatch { return o.Watch(server, peer) },
+	notThere := "the target's end of the connection is not in this host's kernel (or network namespace)"
+	if pid != 0 {
+		notThere = fmt.Sprintf("the target's end of the connection is not in the network namespace of process %d: "+
+			"give the address that the server has there", pid)
 	}
+	return socketObserver{
+		by: evidence.Kernel, close: kernel.Close, notThere: notThere,
+		watch: func(server, peer netip.AddrPort) socketWatch { return kernel.Watch(server, peer) },
+	}, "", nil
 }
 
 // observers are those of a run: the first whose word counts, and where witnesses are compared a

@@ -95,20 +95,15 @@ type dumpSpan struct{ began, ended time.Time }
 
 const dumpsKept = 1000 // at most so many dumpSpans are remembered
 
-// TakeCensus begins to follow the connections to server that [Census.Add] names.
+// TakeCensus begins to follow the connections to server that [Census.Add] names, in the network
+// namespace of a process of this host; 0: of this process.
 //
 // It calls onDeparture for each departure, from one goroutine at a time. For an orphan
 // it does so twice: when the process has closed the socket, and when the kernel has
 // freed it. It calls onFailure once if the census ends by itself; no departure follows
 // then, and [Census.Failed] says why. onDeparture must not call a method of the census.
-// The error is that of [Open].
-func TakeCensus(server netip.AddrPort, onDeparture func(Departure), onFailure func()) (*Census, error) {
-	return takeCensus(namespace{}, server, onDeparture, onFailure)
-}
-
-// TakeCensusAt is [TakeCensus] in the network namespace of a process of this host. The error is
-// that of [OpenAt].
-func TakeCensusAt(
+// The error is that of [OpenAt].
+func TakeCensus(
 	pid int, server netip.AddrPort, onDeparture func(Departure), onFailure func(),
 ) (*Census, error) {
 	n, err := namespaceOf(pid)

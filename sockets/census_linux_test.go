@@ -26,7 +26,7 @@ func TestCensus(t *testing.T) {
 				c := pair{server, peer}
 				host, from := c.addrs()
 				if census == nil {
-					census, err = TakeCensus(host, func(d Departure) { told <- d }, func() { t.Error("it ended") })
+					census, err = TakeCensus(0, host, func(d Departure) { told <- d }, func() { t.Error("it ended") })
 					check(t, err)
 					defer census.Close()
 				}
@@ -95,7 +95,7 @@ func TestCensusLostEvents(t *testing.T) {
 		pairs = append(pairs, pair{server, peer})
 	}
 	host, stays := pairs[0].addrs()
-	census, err := TakeCensus(host, func(d Departure) { told <- d }, func() { t.Error("it ended") })
+	census, err := TakeCensus(0, host, func(d Departure) { told <- d }, func() { t.Error("it ended") })
 	check(t, err)
 	defer census.Close()
 	gone := netip.MustParseAddrPort("127.0.0.9:9")
@@ -131,7 +131,7 @@ func TestCensusBehindAQueue(t *testing.T) {
 		c := pair{server, peer}
 		host, from := c.addrs()
 		if census == nil {
-			census, err = TakeCensus(host, func(d Departure) { told <- d }, func() { t.Error("it ended") })
+			census, err = TakeCensus(0, host, func(d Departure) { told <- d }, func() { t.Error("it ended") })
 			check(t, err)
 			defer census.Close()
 		}
@@ -194,7 +194,7 @@ func TestCensusFails(t *testing.T) {
 	ln := listenOn(t, ipv4)
 	ended := make(chan bool, 2)
 	server := netip.MustParseAddrPort(ln.Addr().String())
-	census, err := TakeCensus(server, func(Departure) {}, func() { ended <- true })
+	census, err := TakeCensus(0, server, func(Departure) {}, func() { ended <- true })
 	check(t, err)
 	if _, err := census.Failed(); err != nil {
 		t.Error(err)
@@ -239,7 +239,7 @@ func TestCensusLook(t *testing.T) {
 	c := pair{server, peer}
 	host, from := c.addrs()
 	told := make(chan Departure, 4)
-	census, err := TakeCensus(host, func(d Departure) { told <- d }, func() {})
+	census, err := TakeCensus(0, host, func(d Departure) { told <- d }, func() {})
 	check(t, err)
 	census.Add(from)
 	census.mu.Lock()

@@ -15,13 +15,15 @@ import (
 type namespace struct{ file *os.File } // /proc/PID/ns/net, see namespaces(7)
 
 // namespaceOf opens the network namespace of a process. It is the zero value if this process
-// is in it too. The error is one line and says what to do.
+// is in it too, and for 0. The error is one line and says what to do.
 func namespaceOf(pid int) (namespace, error) {
 	switch {
+	case pid == 0:
+		return namespace{}, nil
 	case runtime.GOOS != "linux":
 		return namespace{}, fmt.Errorf("network namespaces are of Linux: %w", errors.ErrUnsupported)
-	case pid < 1:
-		return namespace{}, fmt.Errorf("%d is no id of a running process: a container that has stopped shows 0", pid)
+	case pid < 0:
+		return namespace{}, fmt.Errorf("%d is no id of a running process", pid)
 	}
 	file, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
 	switch {

@@ -58,10 +58,10 @@ type Observer struct {
 // Open subscribes to the kernel's destroy events. Call it before you dial the connections
 // to be watched. The error wraps [errors.ErrUnsupported] on systems other than Linux, and
 // where the kernel refuses sock_diag.
-func Open() (*Observer, error) { return newObserver(namespace{}) }
+func Open() (*Observer, error) { return OpenAt(0) }
 
-// OpenAt is [Open] in the network namespace of a process of this host, such as a container's.
-// If that is another one than this process's, it needs CAP_SYS_ADMIN (setns(2)), and to open
+// OpenAt is [Open] in the network namespace of a process of this host, such as a container's; 0:
+// of this process. If that is another one than this process's, it needs CAP_SYS_ADMIN (setns(2)), and to open
 // the namespace of another user's process CAP_SYS_PTRACE (ptrace(2)). The error is one line: no
 // such process is running, or which capability is missing. The zone of a link-local address is
 // an interface of this process's namespace, so that such connections are not found elsewhere.

@@ -141,7 +141,10 @@ type answered struct {
 	came time.Time
 }
 
-var errNoAnswer = fmt.Errorf("the observer elsewhere did not answer within %s", answerLimit)
+var (
+	errNoAnswer = fmt.Errorf("the observer elsewhere did not answer within %s", answerLimit)
+	errClosed   = errors.New("the observer elsewhere was closed")
+)
 
 // exchange asks for the observer's time and waits for the answer. All that the observer saw before
 // has been taken over then. measured: the clock learns from it.
@@ -163,8 +166,10 @@ func (r *Remote) exchange(ctx context.Context, limit time.Duration, measured boo
 	asked := time.Now()
 	select {
 	case r.orders <- order{Sync: no}:
-	case <-timer.C:
+	case <-timer.C: // the command does not take orders
 		return errNoAnswer
+	case <-r.done:
+		return errClosed
 	}
 	select {
 	case a := <-answer:
@@ -184,7 +189,7 @@ func (r *Remote) exchange(ctx context.Context, limit time.Duration, measured boo
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-r.done:
-		return errors.New("the observer elsewhere was closed")
+		return errClosed
 	}
 }
 
@@ -275,7 +280,7 @@ func (r *Remote) fail(err error) {
 	if r.err == nil {
 		r.err = err
 		close(r.failed)
-		go r.server.Kill()
+		r.loops.Go(r.server.Kill)
 	}
 }
 

@@ -95,14 +95,11 @@ func (o *observerFlags) addPID(c *cobra.Command) {
 
 // open opens the observer of this host.
 func (o *observerFlags) open() (*sockets.Observer, error) {
-	if o.pid == 0 {
-		return sockets.Open()
-	}
 	observer, err := sockets.OpenAt(int(o.pid))
-	if err != nil {
+	if err != nil && o.pid != 0 {
 		return nil, fmt.Errorf("--server-pid: %w", err)
 	}
-	return observer, nil
+	return observer, err
 }
 
 // into checks the flags of a command, and adds them to the target.
