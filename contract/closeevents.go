@@ -24,9 +24,10 @@ func (c *Client) Events(ctx context.Context, token string, limit time.Time) evid
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		asked := time.Now()
 		e := c.askEvents(ctx, token)
-		if e.None = none; len(e.List) == 0 && !e.Came.IsZero() {
+		if len(e.List) == 0 && !e.Came.IsZero() {
 			none = asked
 		}
+		e.None = none
 		if e.Err != "" || len(e.List) > 0 || !asked.Before(limit) {
 			return e
 		}

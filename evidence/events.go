@@ -37,8 +37,8 @@ func (e AppEvent) String() string {
 // AppEvents are the close events that the application had for one connection.
 type AppEvents struct {
 	Asked bool       // finwait asked the target for them
-	None  time.Time  // when finwait asked last and the target had no event yet; zero: it had one at once
-	Came  time.Time  // when the answer with the events came; zero: there is none
+	None  time.Time  // when finwait asked last before an answer without an event; zero: there was no such answer
+	Came  time.Time  // when the answer that has the list came; zero: none came
 	List  []AppEvent // in the order of the answer
 	Err   string     // why there is no list: no answer came, or a malformed one
 }

@@ -120,7 +120,11 @@ func (p *player) playAndProbe(ctx context.Context, e *endpoint, r *Result, barri
 			return
 		}
 		if events := e.events(ctx, one.Token, time.Now()); len(events.List) > len(one.Events.List) {
-			one.Events = events // a second event has come
+			events.None = one.Events.None
+			if len(one.Events.List) > 0 { // a second event has come, and the first had come before
+				events.Came = one.Events.Came
+			}
+			one.Events = events
 		}
 	})
 	dead := r.Record.Alive.Tried && !r.Record.Alive.OK && p.serverIsDead(ctx, e)

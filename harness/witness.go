@@ -107,9 +107,19 @@ func roleOf(script peers.Script) role {
 	return byTimetable
 }
 
+// hearing is one play of a scenario with its witnesses.
+type hearing struct {
+	*endpoint
+	scenario *Scenario
+	role     role
+	survey   *survey
+	asking   map[time.Duration]context.CancelCauseFunc // ends the witnesses under way, by the time of their probe
+	told     chan testimony
+}
+
 // testimony is what a witness tells.
 type testimony struct {
-	at        time.Duration // when it was to ask; 0: before its FIN
+	at        time.Duration // the time of its probe; 0: before its FIN
 	looks     []peers.Look
 	notNeeded bool // it was ended before it asked
 }
@@ -122,57 +132,58 @@ func (e *endpoint) playWitnessed(ctx context.Context, s *Scenario, token string)
 	triggered := sync.OnceFunc(func() { time.AfterFunc(e.profile.ResponseLimit(), func() { close(inVain) }) })
 	play := func() *evidence.Record { return e.peer(ctx, s.Script, s.Query, token, nil, triggered) }
 	go func() { played <- e.admission.run(ctx, play) }()
-	start, role, told := time.Now(), roleOf(s.Script), make(chan testimony)
-	asking := map[time.Duration]context.CancelCauseFunc{}
-	send := func(at time.Duration, probe peers.Probe) {
-		witness, cancel := context.WithCancelCause(ctx)
-		asking[at] = cancel
-		go func() { told <- e.witness(witness, s, probe) }()
+	h := &hearing{
+		endpoint: e, scenario: s, role: roleOf(s.Script), survey: newSurvey(s, e.profile, e.perScenario),
+		asking: map[time.Duration]context.CancelCauseFunc{}, told: make(chan testimony),
 	}
-	v := newSurvey(s, e.profile, e.perScenario)
-	if role == beforeFIN {
-		send(0, peers.Probe{BeforeFIN: true})
+	if h.role == beforeFIN {
+		h.send(ctx, peers.Probe{BeforeFIN: true})
 	}
+	began := time.Now()
 	var rec *evidence.Record
-	for rec == nil || len(asking) > 0 {
-		if role == byTimetable {
-			for _, at := range v.next(time.Since(start), len(asking)) {
-				send(at, peers.Probe{At: at})
+	for rec == nil || len(h.asking) > 0 {
+		hopeless := rec != nil && !rec.Triggered // the witnesses fare no better
+		if h.role == byTimetable && !hopeless {
+			for _, at := range h.survey.next(time.Since(began), len(h.asking)) {
+				h.send(ctx, peers.Probe{At: at})
+			}
+		}
+		for at, end := range h.asking {
+			if hopeless || at > 0 && !h.survey.needs(at) {
+				end(errNotNeeded)
 			}
 		}
 		select {
 		case <-inVain:
 			inVain = nil
-			if role == beforeFIN && rec == nil { // without the server's FIN the peer keeps its end open, too
-				role = byTimetable
+			if h.role == beforeFIN && rec == nil { // without the server's FIN the peer keeps its end open, too
+				h.role = byTimetable
 			}
 		case rec = <-played:
-			v.looks = append(v.looks, rec.Looks()...)
-			if !rec.Triggered { // the others will fare no better
-				v.budget = 0
-			}
-		case t := <-told:
-			asking[t.at](nil)
-			delete(asking, t.at)
-			v.looks = append(v.looks, t.looks...)
+			h.survey.looks = append(h.survey.looks, rec.Looks()...)
+		case t := <-h.told:
+			h.asking[t.at](nil)
+			delete(h.asking, t.at)
+			h.survey.looks = append(h.survey.looks, t.looks...)
 			if t.notNeeded {
-				v.withdraw()
-			}
-		}
-		for at, cancel := range asking {
-			if rec != nil && !rec.Triggered || at > 0 && !v.needs(at) {
-				cancel(errNotNeeded)
+				h.survey.withdraw()
 			}
 		}
 	}
-	rec.Socket = withWire(rec.Socket, v.looks, role)
+	rec.Socket = withWire(rec.Socket, h.survey.looks, h.role)
 	return rec
+}
+
+// send begins a witness, whose testimony [hearing.told] receives.
+func (h *hearing) send(ctx context.Context, probe peers.Probe) {
+	ctx, h.asking[probe.At] = context.WithCancelCause(ctx)
+	go func() { h.told <- h.witness(ctx, h.scenario, probe) }()
 }
 
 // witness asks, if a connection is left for it.
 func (e *endpoint) witness(ctx context.Context, s *Scenario, probe peers.Probe) testimony {
 	unknown := func(why string) testimony {
-		return testimony{probe.At, []peers.Look{{Asked: probe.At, Answered: probe.At, State: peers.Unknown, How: why}}, false}
+		return testimony{at: probe.At, looks: []peers.Look{{Asked: probe.At, Answered: probe.At, State: peers.Unknown, How: why}}}
 	}
 	select {
 	case e.slots <- struct{}{}:
