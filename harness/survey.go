@@ -89,11 +89,13 @@ func (v *survey) next(elapsed time.Duration, pending int) []time.Duration {
 	return nil
 }
 
-// widely are the times after the first look, so that the answers come within the patience.
+// widely are the times after the first look, so that the answers come within the patience; at the
+// limits, which decide, a little later.
 func (v *survey) widely(elapsed time.Duration) []time.Duration {
 	last := v.patience - lastLook - v.late - elapsed
 	return slices.DeleteFunc(slices.Concat(v.limits, []time.Duration{last}, timers(v.late)), func(t time.Duration) bool {
-		return t > last && !slices.Contains(v.limits, t)
+		decides := slices.Contains(v.limits, t) && elapsed+t <= v.patience+v.patience/10+overtime
+		return t > last && !decides
 	})
 }
 

@@ -85,6 +85,23 @@ func simulate(v *survey, end time.Duration) (now time.Duration) {
 	panic("the survey has no end")
 }
 
+// TestSurveyOfConnectionsThatDiffer: the first witness found its socket let go at once, and the peer
+// that is judged found its own held until the end. What is asked then takes no second patience.
+func TestSurveyOfConnectionsThatDiffer(t *testing.T) {
+	limit := func(rules.Profile) time.Duration { return 13 * time.Second }
+	p := rules.Profile{Patience: 35 * time.Second}
+	v := newSurvey(&Scenario{Rules: []rules.Rule{{ID: "R", Limit: limit}}}, p, 8)
+	v.next(0, 0)
+	v.looks = []peers.Look{{Asked: firstLook, Answered: firstLook, State: peers.LetGo}}
+	if at := v.next(firstLook, 0); len(at) > 0 {
+		t.Errorf("%v after an answer that tells all", at)
+	}
+	v.looks = append(v.looks, peers.Look{Asked: p.Patience, Answered: p.Patience, State: peers.Held})
+	if at := v.next(p.Patience, 0); len(at) > 0 {
+		t.Errorf("%v when the patience is over", at)
+	}
+}
+
 // TestSurveyWithoutAnswers: a survey ends that has no answer, and asks no more than it may.
 func TestSurveyWithoutAnswers(t *testing.T) {
 	v := newSurvey(&Scenario{}, rules.Profile{Patience: 35 * time.Second}, 4)
