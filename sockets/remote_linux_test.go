@@ -143,6 +143,25 @@ func TestLiars(t *testing.T) {
 	}
 }
 
+// TestRemoteThatFallsSilent: a socket is not held until finwait stopped looking because nobody tells
+// of its end.
+func TestRemoteThatFallsSilent(t *testing.T) {
+	t.Parallel()
+	r, err := openRemote(t, "falls silent")
+	check(t, err)
+	defer r.Close()
+	w := r.Watch(liarsPeer)
+	awaitRemote(t, w, w.Accepted())
+	if l := w.Lifetime(); l.Failed != nil {
+		t.Errorf("before the look: %+v", l)
+	}
+	w.Look()
+	const want = "did not answer within 1s, when finwait stopped looking"
+	if l := w.Lifetime(); l.Failed == nil || !strings.Contains(l.Failed.Error(), want) {
+		t.Errorf("%+v; want %q", l, want)
+	}
+}
+
 var liarsPeer = netip.MustParseAddrPort("192.0.2.1:4000")
 
 // lie is an observer elsewhere that misbehaves.
@@ -189,6 +208,8 @@ func lie(kind string) {
 		}
 		<-time.After(20 * time.Millisecond) // the watch is there
 		switch kind {
+		case "falls silent":
+			event(`"event":"accepted"`)
 		case "malformed":
 			say("no JSON")
 		case "endless line":

@@ -125,6 +125,7 @@ type RemoteWatch struct {
 	socket *remoteSocket // nil: not found
 	urgent bool
 	lost   bool
+	silent bool   // a Look had no answer: what is missing then may have happened
 	why    string // why it is not found, if more is known than that
 }
 
@@ -228,14 +229,17 @@ func (w *RemoteWatch) sendUrgent() {
 }
 
 // Look waits, for a second at most, until all that the observer saw until now has been taken over.
+// Without an answer the watch has failed, if the release was not told before.
 func (w *RemoteWatch) Look() {
 	select {
 	case <-w.released:
 		return
 	default:
 	}
-	if w.r.Failed() == nil {
-		_ = w.r.exchange(context.Background(), lookLimit, false) // what is missing then is missing
+	if w.r.Failed() == nil && w.r.exchange(context.Background(), lookLimit, false) != nil {
+		w.r.mu.Lock()
+		w.silent = true
+		w.r.mu.Unlock()
 	}
 }
 
@@ -253,6 +257,9 @@ func (w *RemoteWatch) Lifetime() Lifetime {
 	w.r.mu.Lock()
 	defer w.r.mu.Unlock()
 	l := Lifetime{Lost: w.lost, Failed: w.r.err}
+	if l.Failed == nil && w.silent {
+		l.Failed = fmt.Errorf("the observer elsewhere did not answer within %s, when finwait stopped looking", lookLimit)
+	}
 	if w.socket == nil {
 		if l.Failed == nil {
 			l.Failed = w.notFound()
