@@ -102,7 +102,8 @@ func referenceServer(fault string) *target {
 	t := &target{
 		name: "reference", url: "ws://" + address + "/",
 		args:    []string{"{finwait}", "serve", "--listen", address, "--ping-interval", "2s"},
-		restart: true, flags: []string{"--close-timeout", "2s", "--ping-interval", "2s", "--patience", "8s", "--skip", "server-close/stops-reading"},
+		restart: true, flags: []string{"--close-timeout", "2s", "--ping-interval", "2s", "--patience", "8s",
+			"--skip", "server-close/stops-reading"},
 	}
 	if fault != "" {
 		t.name += "/" + fault
