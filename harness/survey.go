@@ -75,7 +75,7 @@ func (v *survey) next(elapsed time.Duration, pending int) []time.Duration {
 	switch {
 	case len(v.planned) == 0:
 		return v.plan(firstLook)
-	case !v.letGo() && !v.widened && len(v.looks) > 0:
+	case !v.letGo() && !v.widened && (v.looked(firstLook) || pending == 0):
 		v.widened = true
 		return v.plan(v.widely(elapsed)...)
 	case v.letGo() && !v.refined && !v.isFine() && enough && elapsed+held.Until <= v.patience+overtime:
@@ -108,6 +108,11 @@ func (v *survey) plan(at ...time.Duration) (out []time.Duration) {
 		}
 	}
 	return out
+}
+
+// looked reports whether somebody has looked at the time or later.
+func (v *survey) looked(at time.Duration) bool {
+	return slices.ContainsFunc(v.looks, func(l peers.Look) bool { return l.Asked >= at })
 }
 
 func (v *survey) held() evidence.Survival { return evidence.Combine(slices.Clone(v.looks)).Held }

@@ -108,7 +108,7 @@ func TestSurveyWithoutAnswers(t *testing.T) {
 	asked := v.next(0, 0)
 	for range 10 {
 		v.looks = append(v.looks, peers.Look{State: peers.Unknown})
-		asked = append(asked, v.next(time.Second, 1)...)
+		asked = append(asked, v.next(time.Second, 0)...)
 	}
 	if len(asked) != 4 || evidence.Combine(v.looks).Observed {
 		t.Errorf("%v", asked)

@@ -141,7 +141,7 @@ func (e *endpoint) playWitnessed(ctx context.Context, s *Scenario, token string)
 	}
 	began := time.Now()
 	var rec *evidence.Record
-	for rec == nil || len(h.asking) > 0 {
+	for {
 		hopeless := rec != nil && !rec.Triggered // the witnesses fare no better
 		if h.role == byTimetable && !hopeless {
 			for _, at := range h.survey.next(time.Since(began), len(h.asking)) {
@@ -152,6 +152,10 @@ func (e *endpoint) playWitnessed(ctx context.Context, s *Scenario, token string)
 			if hopeless || at > 0 && !h.survey.needs(at) {
 				end(errNotNeeded)
 			}
+		}
+		if rec != nil && len(h.asking) == 0 {
+			rec.Socket = withWire(rec.Socket, h.survey.looks, h.role)
+			return rec
 		}
 		select {
 		case <-inVain:
@@ -170,8 +174,6 @@ func (e *endpoint) playWitnessed(ctx context.Context, s *Scenario, token string)
 			}
 		}
 	}
-	rec.Socket = withWire(rec.Socket, h.survey.looks, h.role)
-	return rec
 }
 
 // send begins a witness, whose testimony [hearing.told] receives.

@@ -31,13 +31,15 @@ func stillHeld(r *evidence.Record) bool {
 	return s.Observed && s.Held.Censored && (s.By != evidence.Probes || r.GaveUp)
 }
 
-// decides reports whether a lifetime tells if the limit was kept. A limit that lies within a small
-// error bound, one fiftieth of it or 100 ms, was.
+// decides reports whether a lifetime tells if the limit was kept. One that ends at the limit at the
+// latest kept it, where the latest may be later by one fiftieth of the limit or 100 ms: the answer to
+// a probe at the limit takes its time. So did one whose whole error bound is so small.
 func decides(s evidence.Survival, limit time.Duration) bool {
 	if s.Censored {
 		return s.Until >= limit
 	}
-	return s.Until <= limit || surelyBeyond(s, limit) || s.Bound <= max(limit/50, 100*time.Millisecond)
+	slack := max(limit/50, 100*time.Millisecond)
+	return s.Until <= limit+slack || surelyBeyond(s, limit) || s.Bound <= slack
 }
 
 // whyUndecided says why a lifetime does not tell whether the limit was kept.
