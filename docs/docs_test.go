@@ -261,6 +261,45 @@ func TestInputs(t *testing.T) {
 	}
 }
 
+// TestIncludes: what the pages give to the component are inputs of it.
+func TestIncludes(t *testing.T) {
+	var component struct {
+		Spec struct{ Inputs map[string]yaml.Node }
+	}
+	text, err := os.ReadFile("../templates/finwait.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, _, _ := bytes.Cut(text, []byte("\n---\n"))
+	if err := yaml.Unmarshal(head, &component); err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range []string{"ci.md", "remote.md"} {
+		n := 0
+		for _, b := range blocks(t, page) {
+			if b.file != ".gitlab-ci.yml" {
+				continue
+			}
+			var doc struct {
+				Include []struct{ Inputs map[string]string }
+			}
+			if err := yaml.Unmarshal([]byte(b.text), &doc); err != nil {
+				t.Fatalf("%s:%d: %s", page, b.line, err)
+			}
+			for _, include := range doc.Include {
+				for name := range include.Inputs {
+					if n++; component.Spec.Inputs[name].Kind == 0 {
+						t.Errorf("%s:%d: the component has no input %q", page, b.line, name)
+					}
+				}
+			}
+		}
+		if n == 0 {
+			t.Errorf("%s gives the component nothing", page)
+		}
+	}
+}
+
 // link is one to another page or a part of one.
 var link = regexp.MustCompile(`\]\(([^)#: ]*)(#[^) ]*)?\)`)
 

@@ -13,7 +13,7 @@ import (
 )
 
 // Stream follows every connection that is made to one of the ports from now on, and writes what
-// becomes of the server's sockets to out, as lines of JSON that [Remote] reads. docs/remote.md
+// becomes of the server's sockets to out, as lines of JSON that [Remote] reads. docs/observe.md
 // describes them. It blocks until in, from which it takes orders, ends, ctx is done, or out cannot
 // be written. It reads in until that ends, even after it has returned. The observer may have one
 // stream, and no watch besides.

@@ -23,10 +23,11 @@ host, in its container or in its pod. It opens no port and needs no privilege.
 finwait run --observe-exec starts it and reads it.
 
 It follows the connections that are made while it runs. It ends when its standard
-input ends, so that it never outlives the ssh or kubectl that carries it.`,
+input ends, so that it never outlives the ssh or kubectl that carries it.
+docs/observe.md describes the lines.`,
 		Example: `  finwait run ws://staging.example.org/ --observe-exec 'ssh staging.example.org finwait observe --port 8080'
-  finwait run ws://127.0.0.1:8080/ --observe-exec 'docker exec -i shop finwait observe --port 8080'
-  finwait run ws://127.0.0.1:8080/ --observe-exec 'kubectl exec -i shop -- finwait observe --port 8080'`,
+  finwait run ws://172.17.0.2:8080/ --observe-exec 'docker exec -i shop finwait observe --port 8080'
+  finwait run ws://10.244.0.7:8080/ --observe-exec 'kubectl exec -i shop -- finwait observe --port 8080'`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if len(ports) == 0 {
