@@ -17,6 +17,7 @@ import (
 // Connections differ: where one was let go before another was still held, the latest that was
 // held counts.
 func Combine(looks []peers.Look) Socket {
+	looks = slices.Clone(looks)
 	slices.SortStableFunc(looks, func(a, b peers.Look) int { return cmp.Compare(a.Asked, b.Asked) })
 	s := Socket{By: Probes, Looks: looks, Why: "no probe had an answer"}
 	var held time.Duration

@@ -115,7 +115,7 @@ func (v *survey) looked(at time.Duration) bool {
 	return slices.ContainsFunc(v.looks, func(l peers.Look) bool { return l.Asked >= at })
 }
 
-func (v *survey) held() evidence.Survival { return evidence.Combine(slices.Clone(v.looks)).Held }
+func (v *survey) held() evidence.Survival { return evidence.Combine(v.looks).Held }
 
 // letGo reports whether it is known by when the process had let go.
 func (v *survey) letGo() bool {

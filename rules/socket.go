@@ -87,17 +87,20 @@ func heldWithin(limit func(Profile) time.Duration) check {
 }
 
 // goneWithin judges how long the server process held the socket. Where that was not observed,
-// TCP that is still open after the limit is a breach too. Its end does not prove that the process
+// TCP that is still open after the limit is a breach too, unless the server's kernel did not answer
+// a probe either: something on the way may drop RST. The end of TCP does not prove that the process
 // let go of the socket.
 func goneWithin(limit func(Profile) time.Duration) check {
 	held := heldWithin(limit)
 	return func(r *evidence.Record, p Profile) Finding {
-		switch late := !ended(r) || r.EndedAt > limit(p); {
+		late := !ended(r) || r.EndedAt > limit(p)
+		unanswered := r.Ending == peers.Open && len(r.Socket.Looks) > 0
+		switch {
 		case r.Socket.Observed, r.Ending == peers.Unseen:
 			return held(r, p)
 		case late && r.Dropped > 0:
 			return unmeasured(evidence.Local, "the peer was dark and could not see whether TCP had ended before: "+endSeen(r))
-		case !late:
+		case !late, unanswered:
 			return unmeasured(evidence.Local, whyUnknown(r.Socket)+"; "+endSeen(r))
 		}
 		return breached("the end of TCP "+within(limit(p)), endSeen(r)+" (the socket was not observed)")

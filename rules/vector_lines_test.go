@@ -143,13 +143,17 @@ func receivedLine(r *evidence.Record, s *scanner) {
 }
 
 // socketLine reads "held for 3s", "held for 3s, 1s less at most", or "still held
-// after 35s in FIN_WAIT2"; behind it may stand "by probes", and then there is no state.
+// after 35s in FIN_WAIT2"; behind it may stand "by probes", and then there is no state;
+// "no answer": to no probe.
 func socketLine(s *scanner) evidence.Socket {
 	out := evidence.Socket{Observed: true, By: evidence.Kernel, Accepted: true}
 	if n := len(s.words); n > 2 && s.words[n-2] == "by" {
 		out.By, s.words = evidence.Witness(s.words[n-1]), s.words[:n-2]
 	}
 	switch s.word() {
+	case "no":
+		s.expect("answer")
+		return evidence.Combine([]peers.Look{{State: peers.Unknown}})
 	case "still":
 		s.expect("held", "after")
 		out.Held = evidence.Survival{Until: s.duration(), Censored: true}
