@@ -52,7 +52,8 @@ func (r *Relay) accept() {
 func (r *Relay) relay(peer net.Conn) {
 	defer peer.Close()
 	server, err := r.dial()
-	if err != nil {
+	if err != nil { // the server refuses, or has reset the connection already
+		reset(peer)
 		return
 	}
 	defer server.Close()
@@ -69,17 +70,21 @@ func (r *Relay) relay(peer net.Conn) {
 // pass copies bytes until the source ends, and passes its end on.
 func pass(to, from net.Conn) {
 	if _, err := io.Copy(to, from); err != nil { // one of them is reset, or closed by Close
-		for _, conn := range []net.Conn{to, from} {
-			if tcp, ok := conn.(*net.TCPConn); ok {
-				_ = tcp.SetLinger(0)
-			}
-			_ = conn.Close()
-		}
+		reset(to)
+		reset(from)
 		return
 	}
 	if half, ok := to.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
+}
+
+// reset closes a connection by RST.
+func reset(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
 }
 
 func (r *Relay) keep(conns ...net.Conn) bool {
