@@ -1,28 +1,25 @@
 package sockets
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/finwait/finwait/internal/lab"
 )
 
 // TestOpenAt: the observer of another namespace sees what happens there with the same bounds, and
 // leaves this process where it is.
 func TestOpenAt(t *testing.T) {
-	pid := elsewhere(t)
+	there, pid := elsewhere(t)
 	o, err := OpenAt(pid)
 	check(t, err)
 	defer o.Close()
 	for _, f := range families {
-		var c pair
-		inside(t, pid, func() { c = connect(t, f) })
+		c := connectIn(t, there, f)
 		w := o.watch(c)
 		await(t, w, (*Watch).Accepted)
 		own := open(t)
@@ -46,7 +43,8 @@ func TestOpenAt(t *testing.T) {
 
 // An event is dated by marks that are made in the same namespace.
 func TestMarksElsewhere(t *testing.T) {
-	o, err := OpenAt(elsewhere(t))
+	_, pid := elsewhere(t)
+	o, err := OpenAt(pid)
 	check(t, err)
 	defer o.Close()
 	for deadline := time.Now().Add(patience); o.marks.allReportedUntil().IsZero(); runtime.Gosched() {
@@ -57,9 +55,8 @@ func TestMarksElsewhere(t *testing.T) {
 }
 
 func TestCensusAt(t *testing.T) {
-	pid := elsewhere(t)
-	var c pair
-	inside(t, pid, func() { c = connect(t, ipv4) })
+	there, pid := elsewhere(t)
+	c := connectIn(t, there, ipv4)
 	server, peer := c.addrs()
 	told := make(chan Departure, 4)
 	census, err := TakeCensus(pid, server, func(d Departure) { told <- d }, func() { t.Error("it ended") })
@@ -96,35 +93,19 @@ func TestOpenAtErrors(t *testing.T) {
 	check(t, o.Close())
 }
 
-// elsewhere starts a process with a network namespace of its own, whose loopback is up.
-func elsewhere(t *testing.T) (pid int) {
+// elsewhere returns a network namespace with its loopback up, and a process in it.
+func elsewhere(t *testing.T) (n *lab.Namespace, pid int) {
 	t.Helper()
-	cmd := exec.Command("sleep", "60")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
-	switch err := cmd.Start(); {
-	case errors.Is(err, os.ErrPermission):
-		t.Skip("needs CAP_SYS_ADMIN for a network namespace of its own")
-	case err != nil:
-		t.Fatal(err)
-	}
+	n = lab.New(t, lab.Options{}).Server
+	cmd := exec.CommandContext(t.Context(), "sleep", "60")
+	check(t, n.Start(cmd))
 	t.Cleanup(func() { _, _ = cmd.Process.Kill(), cmd.Wait() })
-	inside(t, cmd.Process.Pid, func() {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-		check(t, err)
-		defer unix.Close(fd)
-		lo, err := unix.NewIfreq("lo")
-		check(t, err)
-		lo.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-		check(t, unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo))
-	})
-	return cmd.Process.Pid
+	return n, cmd.Process.Pid
 }
 
-// inside calls f on a thread in the process's network namespace.
-func inside(t *testing.T, pid int, f func()) {
+// connectIn is [connect] in a namespace.
+func connectIn(t *testing.T, n *lab.Namespace, f family) (c pair) {
 	t.Helper()
-	n, err := namespaceOf(pid)
-	check(t, err)
-	defer n.close()
-	check(t, n.run(f))
+	check(t, n.Do(func() error { c = connect(t, f); return nil }))
+	return c
 }

@@ -1,15 +1,15 @@
 package lab
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/finwait/finwait/internal/thread"
 )
 
 // Namespace is a network namespace without a name: it ends when the lab is closed and no
@@ -19,7 +19,7 @@ type Namespace struct{ file *os.File }
 // newNamespace makes a namespace. Its interfaces are down.
 func newNamespace() (*Namespace, error) {
 	n := &Namespace{}
-	err := onThread(func() (err error) {
+	err := thread.Run(func() (err error) {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return &Unavailable{"CAP_SYS_ADMIN", fmt.Errorf("make a network namespace: %w", err)}
 		}
@@ -34,7 +34,7 @@ func newNamespace() (*Namespace, error) {
 // not by a goroutine that it starts. [net.Dialer] does so where the address is an IP
 // address, [exec.Cmd] does always.
 func (n *Namespace) Do(f func() error) error {
-	return onThread(func() error {
+	return thread.Run(func() error {
 		if err := unix.Setns(int(n.file.Fd()), unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("enter a network namespace (setns): %w", err)
 		}
@@ -62,16 +62,3 @@ func (n *Namespace) Dial(address string, limit time.Duration) (conn net.Conn, er
 
 // Start starts the command in the namespace, as [exec.Cmd.Start] does.
 func (n *Namespace) Start(cmd *exec.Cmd) error { return n.Do(cmd.Start) }
-
-// onThread runs f on a thread of its own, which may change its namespace: the thread ends
-// with f, because its goroutine never unlocks it.
-func onThread(f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		err := errors.New("what ran in the namespace ended its goroutine")
-		defer func() { done <- err }()
-		err = f()
-	}()
-	return <-done
-}
