@@ -48,7 +48,7 @@ func openObserver(ctx context.Context, t *servers.Target, mode WitnessMode) (o o
 	case mode == WitnessObserver && t.ObserveExec == "":
 		return o, errors.New("--witness observer: say how it is started beside the server, by --observe-exec")
 	case !elsewhere || mode == WitnessAll:
-		if o.socketObserver, o.notObserved, err = openKernel(t.ServerPID); err != nil {
+		if o.first, o.notObserved, err = openKernel(t.ServerPID); err != nil {
 			return o, err
 		}
 	}
@@ -65,7 +65,7 @@ func openObserver(ctx context.Context, t *servers.Target, mode WitnessMode) (o o
 		by: evidence.Observer, close: remote.Close, failed: remote.Failed, notThere: "it is not seen",
 		watch: func(_, peer netip.AddrPort) socketWatch { return remote.Watch(peer) },
 	}
-	if o.watch == nil {
+	if o.first.watch == nil {
 		o.promote()
 	}
 	return o, nil
@@ -95,38 +95,33 @@ func openKernel(pid int) (o socketObserver, note string, err error) {
 // observers are those of a run: the first whose word counts, and where witnesses are compared a
 // further one.
 type observers struct {
-	socketObserver
-	notObserved string         // why the server's sockets are not observed; empty: they are
-	further     socketObserver // zero: there is none
+	first, further socketObserver // zero: there is none
+	notObserved    string         // why the first does not observe the server's sockets; empty: it does
 }
 
 // promote puts the further observer in the place of the first, which sees nothing.
 func (o *observers) promote() {
-	if o.close != nil {
-		_ = o.close()
+	if o.first.close != nil {
+		_ = o.first.close()
 	}
-	o.socketObserver, o.further, o.notObserved = o.further, socketObserver{}, ""
+	o.first, o.further, o.notObserved = o.further, socketObserver{}, ""
 }
 
 // end closes the observers.
 func (o *observers) end() {
-	for _, one := range []socketObserver{o.socketObserver, o.further} {
+	for _, one := range []socketObserver{o.first, o.further} {
 		if one.close != nil {
 			_ = one.close()
 		}
 	}
 }
 
-// watchSocket begins to watch the server's end of a connection. The error says why it is not
-// observed.
-func (o *observers) watchSocket(server, peer netip.AddrPort) (socketWatch, error) {
-	switch {
-	case o.notObserved != "":
-		return nil, errors.New(o.notObserved)
-	case o.failed != nil && o.failed() != nil:
-		return nil, o.failed()
+// failure returns why nothing is seen any more; nil: the observer works, or there is none.
+func (o *socketObserver) failure() error {
+	if o.failed == nil {
+		return nil
 	}
-	return o.watch(server, peer), nil
+	return o.failed()
 }
 
 // watches are those on the server's end of one connection.
@@ -137,8 +132,15 @@ type watches struct {
 
 // watchAll begins to watch the server's end of a connection with each observer.
 func (o *observers) watchAll(server, peer netip.AddrPort) (w watches) {
-	w.first, w.why = o.watchSocket(server, peer)
-	if o.further.watch != nil && o.further.failed() == nil {
+	switch err := o.first.failure(); {
+	case o.notObserved != "":
+		w.why = errors.New(o.notObserved)
+	case err != nil:
+		w.why = err
+	default:
+		w.first = o.first.watch(server, peer)
+	}
+	if o.further.watch != nil && o.further.failure() == nil {
 		w.further = o.further.watch(server, peer)
 	}
 	return w
@@ -175,17 +177,17 @@ func (w watches) stop() {
 
 // noteObserved takes over what the preflight's connection showed: whether the server's sockets
 // can be observed, and by whom.
-func (c *common) noteObserved(w, further socketWatch) {
+func (c *common) noteObserved(w watches) {
 	switch {
-	case w == nil && c.notObserved == "":
-		c.notObserved = c.failed().Error()
-	case w != nil && w.Lifetime().Accepted.IsZero():
-		c.notObserved = whyUnseen(w.Lifetime(), c.notThere)
+	case w.why != nil:
+		c.notObserved = w.why.Error()
+	case w.first.Lifetime().Accepted.IsZero():
+		c.notObserved = whyUnseen(w.first.Lifetime(), c.first.notThere)
 	}
-	if c.notObserved != "" && further != nil && !further.Lifetime().Accepted.IsZero() {
+	if c.notObserved != "" && w.further != nil && !w.further.Lifetime().Accepted.IsZero() {
 		c.promote()
 	}
-	c.has[evidence.Local] = c.notObserved == "" && c.by == evidence.Kernel
+	c.has[evidence.Local] = c.notObserved == "" && c.first.by == evidence.Kernel
 }
 
 // whyUnseen says why a socket was not seen; otherwise, if the observer knows nothing better.
@@ -198,9 +200,9 @@ func whyUnseen(l sockets.Lifetime, otherwise string) string {
 
 // observerFailure returns a note if the observer failed during the run.
 func (c *common) observerFailure() []string {
-	for _, o := range []socketObserver{c.socketObserver, c.further} {
-		if o.failed != nil && o.failed() != nil && c.notObserved == "" {
-			return []string{"server sockets were observed until this happened: " + o.failed().Error()}
+	for _, o := range []socketObserver{c.first, c.further} {
+		if err := o.failure(); err != nil && c.notObserved == "" {
+			return []string{"server sockets were observed until this happened: " + err.Error()}
 		}
 	}
 	return nil

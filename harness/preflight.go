@@ -36,7 +36,7 @@ func (e *endpoint) preflight(ctx context.Context, wanted func(evidence.Capabilit
 	if err != nil {
 		return nil, err
 	}
-	e.noteObserved(watched.first, watched.further)
+	e.noteObserved(watched)
 	e.contract.Echo, e.contract.SameClock = e.has[evidence.Echo], e.has[evidence.Local]
 	checks, err := e.contract.Try(ctx, claimed, wanted)
 	if err != nil {

@@ -13,7 +13,7 @@ func (c *common) socketEvidence(w watches, r *peers.Record) evidence.Socket {
 	first := evidence.Socket{Why: c.notObserved} // the peer was never connected
 	switch {
 	case w.first != nil:
-		first = seen(w.first, c.by, r)
+		first = seen(w.first, c.first.by, r)
 	case r.NotObserved != nil:
 		first.Why = r.NotObserved.Error()
 	}

@@ -64,7 +64,7 @@ func (e *endpoint) asksTheWire() bool {
 }
 
 // witnessingNotes say what the reader of the results must know of the witnesses.
-func (e *endpoint) witnessingNotes(scenarios []*Scenario, o Options) (notes []string) {
+func (e *endpoint) witnessingNotes(scenarios []*Scenario, o Options) []string {
 	if !e.asksTheWire() {
 		return nil
 	}
@@ -78,8 +78,8 @@ func (e *endpoint) witnessingNotes(scenarios []*Scenario, o Options) (notes []st
 			witnesses++
 		}
 	}
-	return append(notes, fmt.Sprintf("how long the server's process holds its sockets is asked on the wire, by further peers: "+
-		"%d at most, of %d connections at the same time", witnesses*o.Repeat, o.AtOnce+cap(e.slots)))
+	return []string{fmt.Sprintf("how long the server's process holds its sockets is asked on the wire, by further peers: "+
+		"%d at most, of %d connections at the same time", witnesses*o.Repeat, o.AtOnce+cap(e.slots))}
 }
 
 // errNotNeeded ends a witness whose answer is known already.
