@@ -19,7 +19,7 @@ import (
 // stream, and no watch besides.
 //
 // It follows 4096 sockets at a time and writes 70 lines for each at most. While out is not
-// read, it keeps what it has to say of these sockets, and nothing else. A connection that is over
+// read, it keeps what it has to say of these sockets, and nothing else, and does not return. A connection that is over
 // within a few milliseconds may be missed.
 func (o *Observer) Stream(ctx context.Context, ports []uint16, in io.Reader, out io.Writer) error {
 	conn, err := netlink.Dial(familySockDiag, o.namespace.config())
