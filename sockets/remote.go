@@ -248,6 +248,7 @@ func (r *Remote) ended() error {
 	defer timer.Stop()
 	select {
 	case <-r.server.Exited():
+		r.server.Kill() // returns when what it wrote has been read
 		code, words := r.server.Status()
 		if code == 0 {
 			return errors.New("the observer elsewhere ended (exit status 0): pass -i to docker exec or kubectl exec")
