@@ -69,16 +69,9 @@ func (e *endpoint) play(
 	var running sync.WaitGroup
 	probes := e.crowdProbes(s)
 	looks := make([][]peers.Look, len(probes))
-	var gathering sync.WaitGroup // the peer that is judged comes last, and waits no longer than without witnesses
 	for i, probe := range probes {
-		gathering.Add(1)
-		joined := sync.OnceFunc(gathering.Done)
-		running.Go(func() {
-			defer joined()
-			looks[i] = e.ask(ctx, s, probe, barrier, joined).Looks()
-		})
+		running.Go(func() { looks[i] = e.ask(ctx, s, probe, barrier).Looks() })
 	}
-	gathering.Wait()
 	for i, member := range members {
 		running.Go(func() {
 			crowd[i] = e.peer(ctx, member.Script, "", token(), barrier, nil)

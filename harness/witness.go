@@ -194,7 +194,7 @@ func (e *endpoint) witness(ctx context.Context, s *Scenario, probe peers.Probe) 
 		return unknown("no connection was left for it: raise --max-connections")
 	}
 	e.admission.wait(ctx)
-	rec := e.ask(ctx, s, probe, nil, nil)
+	rec := e.ask(ctx, s, probe, nil)
 	notNeeded := errors.Is(context.Cause(ctx), errNotNeeded)
 	if status, busy := busyStatus(rec); busy {
 		e.admission.holdBack(status.RetryAfter)
@@ -205,11 +205,8 @@ func (e *endpoint) witness(ctx context.Context, s *Scenario, probe peers.Probe) 
 	return testimony{probe.At, rec.Looks(), notNeeded}
 }
 
-// ask plays the script of a scenario once more, with a probe. joined is called when the peer waits
-// for its crowd.
-func (e *endpoint) ask(
-	ctx context.Context, s *Scenario, probe peers.Probe, barrier *peers.Barrier, joined func(),
-) *peers.Record {
+// ask plays the script of a scenario once more, with a probe.
+func (e *endpoint) ask(ctx context.Context, s *Scenario, probe peers.Probe, barrier *peers.Barrier) *peers.Record {
 	done := e.turns.wait()
 	defer done()
 	opt := e.options(0, e.profile.Patience)
@@ -218,10 +215,7 @@ func (e *endpoint) ask(
 	lines.Into(&opt)
 	opt.Query, opt.Probe, opt.Barrier = e.query(s.Query, token, opt.Command != nil), &probe, barrier
 	opt.Triggered = func() { time.AfterFunc(reactionTime, done) }
-	opt.Waiting = func() {
-		done()
-		joined()
-	}
+	opt.Waiting = done
 	return peers.Run(ctx, s.Script, opt)
 }
 
