@@ -36,7 +36,7 @@ func TestStream(t *testing.T) {
 					if l.Peer != withoutZone(addr(peer.LocalAddr())) {
 						t.Fatalf("told of %+v", l)
 					}
-					got = append(got, strings.TrimSpace(string(l.Event)+" "+l.State))
+					got = append(got, strings.TrimSpace(fmt.Sprint(l.Event, " ", l.State, map[bool]string{true: " held"}[l.Held])))
 					if l.Event == e {
 						return &l
 					}
@@ -53,7 +53,7 @@ func TestStream(t *testing.T) {
 			released := until(releasedEvent)
 			bounded(t, "release", s.zero.Add(released.at()+s.doubt), time.Duration(released.Bound)+s.doubt, before, after)
 			until(freedEvent)
-			if n := len(slices.Compact(slices.Clone(got))); n != len(got) || !slices.Contains(got, "state ESTABLISHED") {
+			if n := len(slices.Compact(slices.Clone(got))); n != len(got) || !slices.Contains(got, "state ESTABLISHED held") {
 				t.Errorf("told %q", got)
 			}
 			s.end(t)
