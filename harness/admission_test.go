@@ -5,12 +5,14 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/internal/lab"
 	"github.com/finwait/finwait/reference"
 	"github.com/finwait/finwait/scenarios"
 	"github.com/finwait/finwait/servers"
@@ -57,25 +59,14 @@ func TestBusyServer(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			served := make(chan error)
-			go func() {
-				served <- reference.Serve(t.Context(), &busyListener{Listener: l, answers: c.answers, response: c.response}, reference.Options{})
-			}()
-			t.Cleanup(func() { <-served })
+			l := serveReference(t, reference.Options{}, func(l net.Listener) net.Listener {
+				return &busyListener{Listener: l, answers: c.answers, response: c.response}
+			})
 			list, err := scenarios.Selection{Only: []string{"sanity/close", "peer-close/code-1000"}}.Apply(scenarios.All())
 			if err != nil {
 				t.Fatal(err)
 			}
-			u := &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}
-			batch, err := harness.Start(t.Context(), &servers.Target{URL: u, Profile: profile}, list, harness.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			run := batch.Wait()
+			run := playAt(t, l, list, harness.Options{})
 			for _, r := range run.Results {
 				if r.Verdict != c.verdict || (r.Verdict == harness.Skip) != slices.Contains(r.Missing, evidence.Admission) {
 					t.Errorf("%s: %s %v %s", r.Scenario.ID, r.Verdict, r.Missing, r.Err)
@@ -85,5 +76,121 @@ func TestBusyServer(t *testing.T) {
 				t.Errorf("notes %q", run.Notes)
 			}
 		})
+	}
+}
+
+// serveReference runs the reference server on what a listener accepts, until the test ends.
+func serveReference(t *testing.T, o reference.Options, wrap func(net.Listener) net.Listener) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error)
+	go func() { served <- reference.Serve(t.Context(), wrap(l), o) }()
+	t.Cleanup(func() { <-served })
+	return l
+}
+
+func playAt(t *testing.T, l net.Listener, list []*harness.Scenario, o harness.Options) *harness.Run {
+	t.Helper()
+	u := &url.URL{Scheme: "ws", Host: l.Addr().String(), Path: "/"}
+	batch, err := harness.Start(t.Context(), &servers.Target{URL: u, Profile: profile}, list, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return batch.Wait()
+}
+
+// fullListener takes so many connections at the same time. Others it closes, or answers.
+type fullListener struct {
+	net.Listener
+	most     int64
+	response string // empty: none
+	open     atomic.Int64
+}
+
+type countedConn struct {
+	*net.TCPConn
+	closed func()
+}
+
+func (c *countedConn) Close() error {
+	c.closed()
+	return c.TCPConn.Close()
+}
+
+func (l *fullListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		switch {
+		case err != nil:
+			return nil, err
+		case l.open.Load() < l.most:
+			l.open.Add(1)
+			return &countedConn{c.(*net.TCPConn), sync.OnceFunc(func() { l.open.Add(-1) })}, nil
+		}
+		go func() {
+			if l.response != "" {
+				_ = c.SetDeadline(time.Now().Add(time.Second))
+				_, _ = c.Read(make([]byte, 4<<10))
+				_, _ = c.Write([]byte(l.response))
+			}
+			_ = c.Close()
+		}()
+	}
+}
+
+// TestFullServer: where a server, here a proxy, has no room for the witnesses, they give way. The peers that are
+// judged get their connections, and no server is said to be dead that is full.
+func TestFullServer(t *testing.T) {
+	t.Parallel()
+	for name, response := range map[string]string{
+		"closes":      "",
+		"answers 503": "HTTP/1.1 503 Full\r\nContent-Length: 0\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := serveReference(t, reference.Options{}, func(l net.Listener) net.Listener { return l })
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			relay := lab.StartRelay(&fullListener{Listener: l, most: 10, response: response}, func() (net.Conn, error) {
+				return net.Dial("tcp", server.Addr().String())
+			})
+			defer relay.Close()
+			list, err := scenarios.Selection{Only: []string{"linger/*", "peer-close/code-10*"}}.Apply(scenarios.All())
+			if err != nil {
+				t.Fatal(err)
+			}
+			run := playAt(t, l, list, harness.Options{Witness: harness.WitnessProbes})
+			if run.Stopped != "" || !strings.Contains(strings.Join(run.Notes, "\n"), "gave way") {
+				t.Errorf("stopped %q, notes %q", run.Stopped, run.Notes)
+			}
+			for _, r := range run.Results {
+				if r.Record != nil && !r.Record.Triggered {
+					t.Errorf("%s: %s %v %s", r.Scenario.ID, r.Verdict, r.Missing, r.Err)
+				}
+			}
+			t.Log(run.Took, run.Count())
+		})
+	}
+}
+
+// TestRetryMuchLater: nobody waits for a server that asks to come again in an hour.
+func TestRetryMuchLater(t *testing.T) {
+	t.Parallel()
+	l := serveReference(t, reference.Options{}, func(l net.Listener) net.Listener {
+		return &busyListener{Listener: l, answers: func(n int64) bool { return n > 1 },
+			response: "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n"}
+	})
+	list, err := scenarios.Selection{Only: []string{"sanity/close"}}.Apply(scenarios.All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := playAt(t, l, list, harness.Options{})
+	if r := run.Results[0]; r.Verdict != harness.Skip || !slices.Contains(r.Missing, evidence.Admission) || run.Took > 2*time.Second {
+		t.Errorf("%s %v %s, took %s", r.Verdict, r.Missing, r.Err, run.Took)
 	}
 }

@@ -83,6 +83,7 @@ func start(
 	run.Notes = append(run.Notes, pool.notes...)
 	e := newEndpoint(common, pool.sharedTarget())
 	e.witnessing = newWitnessing(t, scenarios, o)
+	e.admission.alone.Store(o.AtOnce == 1)
 	tearDown := func() {
 		run.Output = pool.end()
 		e.end()
@@ -108,7 +109,10 @@ func start(
 	s := newSchedule(scenarios, pool.hasOwnServers)
 	s.repeat, s.atOnce = o.Repeat, o.AtOnce
 	s.play = func(i, n int, undisturbed func()) { board.add(p.play(ctx, scenarios[i], n, undisturbed)) }
-	s.beforeStopping = func() { p.correctForLateEvents(ctx, board, scenarios) }
+	s.beforeStopping = func() {
+		p.correctForLateEvents(ctx, board, scenarios)
+		p.endIfUnavailable(ctx)
+	}
 	go func() {
 		s.run()
 		if err := context.Cause(ctx); err != nil {
@@ -116,8 +120,10 @@ func start(
 		} else {
 			failStaleEntries(board, o.Known)
 		}
-		if note := e.admission.note(); note != "" {
-			run.Notes = append(run.Notes, note)
+		for _, note := range []string{e.admission.note(), e.crew.note()} {
+			if note != "" {
+				run.Notes = append(run.Notes, note)
+			}
 		}
 		endRun(nil)
 		run.Notes = append(run.Notes, e.observerFailure()...)

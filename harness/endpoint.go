@@ -84,7 +84,7 @@ func (e *endpoint) play(
 	if len(members) > 0 { // a peer that comes later than the others of its crowd has missed them
 		rec = play()
 	} else {
-		rec = e.admission.run(ctx, play)
+		rec = e.admit(ctx, play)
 	}
 	running.Wait()
 	e.addWire(rec, s.Script, slices.Concat(looks...)...)
@@ -154,7 +154,7 @@ func (e *endpoint) probe(ctx context.Context) evidence.Liveness {
 	steps = append(steps, peers.Trigger{}, peers.Send{peers.CloseFrame(1000, "")}, peers.AwaitEnd{}, peers.Finish{})
 	defer e.turns.wait()()
 	var took time.Duration
-	rec := e.admission.run(ctx, func() *evidence.Record {
+	rec := e.admit(ctx, func() *evidence.Record {
 		start := time.Now()
 		rec := peers.Run(ctx, peers.Opened(steps...), e.options(e.profile.CloseTimeout, servers.ProbePatience))
 		if took = time.Since(start); rec.Triggered {
@@ -168,7 +168,9 @@ func (e *endpoint) probe(ctx context.Context) evidence.Liveness {
 	switch {
 	case ctx.Err() != nil:
 		out.Err = ""
-	case !short && !(busy && status.Status == http.StatusTooManyRequests):
+	case busy && (status.Status == http.StatusTooManyRequests || !e.admission.alone.Load()):
+		// It says nothing of the server where others are connected.
+	case !short:
 		out.Tried = true
 	}
 	return out

@@ -110,7 +110,7 @@ func (p *player) endpoint(ctx context.Context, s *Scenario, own *ownServer) (*en
 func (p *player) playAndProbe(ctx context.Context, e *endpoint, r *Result, barrier *peers.Barrier) {
 	r.Record = e.play(ctx, r.Scenario, contract.NewToken, barrier)
 	forEachPeer(r.Record, func(_ int, one *evidence.Record) { one.Events = e.eventsAfter(ctx, one) })
-	if ctx.Err() == nil {
+	if _, busy := busyStatus(r.Record.Record); !busy && ctx.Err() == nil {
 		r.Record.Alive = e.probe(ctx)
 	}
 	forEachPeer(r.Record, func(i int, one *evidence.Record) {
@@ -221,4 +221,13 @@ func (p *player) serverIsDead(ctx context.Context, e *endpoint) bool {
 		p.endRun(fmt.Errorf("the target is gone: %w%s", why, advice))
 	}
 	return ctx.Err() != nil // which endRun has made true, if the server is dead
+}
+
+// endIfUnavailable is called when no play is under way. A server that refused connections with HTTP
+// 503 and still does has no others: it is gone, such as one whose proxy answers.
+func (p *player) endIfUnavailable(ctx context.Context) {
+	if p.shared.admission.unavailable() {
+		p.shared.admission.alone.Store(true)
+		p.serverIsDead(ctx, p.shared)
+	}
 }

@@ -41,7 +41,7 @@ const (
 type witnessing struct {
 	mode        WitnessMode
 	perScenario int
-	slots       chan struct{} // has one element for each witness that is connected
+	crew        *crew
 }
 
 func newWitnessing(t *servers.Target, scenarios []*Scenario, o Options) witnessing {
@@ -49,7 +49,8 @@ func newWitnessing(t *servers.Target, scenarios []*Scenario, o Options) witnessi
 	for slots > 0 && checkCapacityFor(t, scenarios, o, slots) != nil {
 		slots /= 2
 	}
-	return witnessing{mode: o.Witness, perScenario: cmp.Or(o.Witnesses, WitnessesDefault), slots: make(chan struct{}, slots)}
+	return witnessing{mode: o.Witness, perScenario: cmp.Or(o.Witnesses, WitnessesDefault),
+		crew: &crew{most: slots, there: map[*context.CancelCauseFunc]bool{}}}
 }
 
 // asksTheWire reports whether probes tell how long the server's process holds its sockets.
@@ -79,7 +80,7 @@ func (e *endpoint) witnessingNotes(scenarios []*Scenario, o Options) []string {
 		}
 	}
 	return []string{fmt.Sprintf("how long the server's process holds its sockets is asked on the wire, by further peers: "+
-		"%d at most, of %d connections at the same time", witnesses*o.Repeat, o.AtOnce+cap(e.slots))}
+		"%d at most, of %d connections at the same time", witnesses*o.Repeat, o.AtOnce+e.crew.most)}
 }
 
 // errNotNeeded ends a witness whose answer is known already.
@@ -131,7 +132,7 @@ func (e *endpoint) playWitnessed(ctx context.Context, s *Scenario, token string)
 	inVain := make(chan struct{}) // closed when the response limit is over
 	triggered := sync.OnceFunc(func() { time.AfterFunc(e.profile.ResponseLimit(), func() { close(inVain) }) })
 	play := func() *evidence.Record { return e.peer(ctx, s.Script, s.Query, token, nil, triggered) }
-	go func() { played <- e.admission.run(ctx, play) }()
+	go func() { played <- e.admit(ctx, play) }()
 	h := &hearing{
 		endpoint: e, scenario: s, role: roleOf(s.Script), survey: newSurvey(s, e.profile, e.perScenario),
 		asking: map[time.Duration]context.CancelCauseFunc{}, told: make(chan testimony),
@@ -187,22 +188,24 @@ func (e *endpoint) witness(ctx context.Context, s *Scenario, probe peers.Probe) 
 	unknown := func(why string) testimony {
 		return testimony{at: probe.At, looks: []peers.Look{{Asked: probe.At, Answered: probe.At, State: peers.Unknown, How: why}}}
 	}
-	select {
-	case e.slots <- struct{}{}:
-		defer func() { <-e.slots }()
-	default:
-		return unknown("no connection was left for it: raise --max-connections")
+	ctx, leave, err := e.crew.join(ctx)
+	if err != nil {
+		return unknown(err.Error())
 	}
-	e.admission.wait(ctx)
+	defer leave()
+	e.admission.wait(ctx, time.Now().Add(admissionLongest))
+	began := time.Now()
 	rec := e.ask(ctx, s, probe, nil)
-	notNeeded := errors.Is(context.Cause(ctx), errNotNeeded)
-	if status, busy := busyStatus(rec); busy {
-		e.admission.holdBack(status.RetryAfter)
-	}
-	if rec.Err != "" && !notNeeded {
+	e.makeRoom(rec, began, began)
+	switch why := context.Cause(ctx); {
+	case errors.Is(why, errNotNeeded):
+		return testimony{at: probe.At, looks: rec.Looks(), notNeeded: true}
+	case errors.Is(why, errGaveWay):
+		return unknown(why.Error())
+	case rec.Err != "":
 		return unknown(rec.Err)
 	}
-	return testimony{probe.At, rec.Looks(), notNeeded}
+	return testimony{at: probe.At, looks: rec.Looks()}
 }
 
 // ask plays the script of a scenario once more, with a probe.
