@@ -50,8 +50,8 @@ func (e *endpoint) preflight(ctx context.Context, wanted func(evidence.Capabilit
 	if e.notObserved != "" {
 		notes = append(notes, "server sockets are not observed: "+e.notObserved)
 	}
-	if e.asksTheWire() && e.notObserved != "" && e.mode != WitnessProbes {
-		notes = append(notes, whoEndsTCP(rec))
+	if e.asksTheWire() && e.notObserved != "" {
+		notes = append(notes, whoEndsTCP(rec, watched.first != nil)...)
 	}
 	return notes, nil
 }
