@@ -39,7 +39,7 @@ func (s Survival) String() string {
 	if e.Censored || e.Interval() || e.Bound <= e.Until/100 {
 		return e.String()
 	}
-	return fmt.Sprintf("%s, %s less at most", e, figures.Format(e.Bound))
+	return fmt.Sprintf("%s, %s less at most", e, figures.Format(min(e.Bound, e.Until)))
 }
 
 // Held says how long a socket was held: "held 2.00 s", or, of an interval, when it was let go:
