@@ -198,7 +198,7 @@ func lie(kind string) {
 		case kind == "terminal":
 			say(in.Text())
 		case o.Sync <= firstSyncs:
-		case kind == "falls silent":
+		case kind == "falls silent" && o.Sync > firstSyncs+1:
 			continue
 		case kind == "clock":
 			began = began.Add(-time.Hour)
