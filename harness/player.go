@@ -216,7 +216,7 @@ func (p *player) serverIsDead(ctx context.Context, e *endpoint) bool {
 			why = cmp.Or(p.pool.sharedExitError(), why)
 		}
 		if p.atOnce > 1 {
-			advice = "; what killed it shows when the scenarios run one at a time"
+			advice = "; what killed it shows when the scenarios run one at a time (--at-once 1)"
 		}
 		p.endRun(fmt.Errorf("the target is gone: %w%s", why, advice))
 	}

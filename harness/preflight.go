@@ -48,12 +48,20 @@ func (e *endpoint) preflight(ctx context.Context, wanted func(evidence.Capabilit
 			figures.Format(e.profile.Response)))
 	}
 	if e.notObserved != "" {
-		notes = append(notes, "server sockets are not observed: "+e.notObserved)
+		notes = append(notes, "server sockets are not observed: "+e.notObserved+e.adviceUnseen())
 	}
 	if e.asksTheWire() && e.notObserved != "" {
 		notes = append(notes, whoEndsTCP(rec, watched.first != nil)...)
 	}
 	return notes, nil
+}
+
+// adviceUnseen says what else can observe the server's sockets, where the user has chosen nothing.
+func (e *endpoint) adviceUnseen() string {
+	if e.mode == WitnessProbes || e.server.ServerPID != 0 || e.server.ObserveExec != "" {
+		return ""
+	}
+	return "; --server-pid or --observe-exec can observe them there"
 }
 
 // connectOnce plays the connection of the preflight, and once more if no echo came, because an

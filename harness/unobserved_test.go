@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,6 +73,34 @@ func TestUnobserved(t *testing.T) {
 		rules.NotProlonged, rules.NotBlocked, rules.Terminated, rules.LetsGoOfVanished} {
 		if !unmeasured[rule.ID] {
 			t.Errorf("every scenario that exists for %s measured it", rule.ID)
+		}
+	}
+}
+
+// TestUnseenAdvice: where the server's sockets are not observed, a note says what can observe them,
+// unless the user has said who is to tell.
+func TestUnseenAdvice(t *testing.T) {
+	list, err := scenarios.Selection{Only: []string{"sanity/close"}}.Apply(scenarios.All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		witness harness.WitnessMode
+		pid     int
+		advised bool
+	}{
+		"nothing chosen":   {harness.WitnessAuto, 0, true},
+		"the wire alone":   {harness.WitnessProbes, 0, false},
+		"another's kernel": {harness.WitnessAuto, 1, false},
+	} {
+		target := &servers.Target{URL: serveURL(t, "no-echo"), Profile: profile, ServerPID: tt.pid}
+		batch, err := harness.StartUnobserved(t.Context(), target, list, harness.Options{Witness: tt.witness})
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		notes := strings.Join(batch.Wait().Notes, "\n")
+		if strings.Contains(notes, "not observed: nobody looks; --server-pid or --observe-exec can observe them there") != tt.advised {
+			t.Errorf("%s: %q", name, notes)
 		}
 	}
 }

@@ -73,6 +73,7 @@ func (e *endpoint) witnessingNotes(scenarios []*Scenario, o Options) []string {
 	for _, s := range scenarios {
 		switch {
 		case len(s.Crowd) > 0 || s.Stops:
+			witnesses += len(e.crowdProbes(s))
 		case roleOf(s.Script) == byTimetable:
 			witnesses += e.perScenario
 		case roleOf(s.Script) == beforeFIN:
@@ -80,7 +81,7 @@ func (e *endpoint) witnessingNotes(scenarios []*Scenario, o Options) []string {
 		}
 	}
 	return []string{fmt.Sprintf("how long the server's process holds its sockets is asked on the wire, by further peers: "+
-		"%d at most, of %d connections at the same time", witnesses*o.Repeat, o.AtOnce+e.crew.most)}
+		"%d at most; there are no more than %d connections at the same time", witnesses*o.Repeat, o.AtOnce+e.crew.most)}
 }
 
 // errNotNeeded ends a witness whose answer is known already.
@@ -264,6 +265,6 @@ func withWire(kernel evidence.Socket, looks []peers.Look, role role) evidence.So
 	case role == unseen:
 		wire.Why = "after the RST of the peer only the server's kernel can tell"
 	}
-	wire.Why = strings.TrimPrefix(kernel.Why+"; "+wire.Why, "; ")
+	wire.Why = strings.TrimPrefix(kernel.Why+", and "+wire.Why, ", and ")
 	return wire
 }

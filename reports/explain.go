@@ -27,7 +27,7 @@ func Explain(s *Scenario) string {
 			}
 		}
 	}
-	if text := told(s.Socket); text != "" && b.Len() > 0 {
+	if text := told(s.Socket); text != "" && slices.ContainsFunc(s.Findings, isBreach) {
 		fmt.Fprintf(&b, "told    %s\n", OneLine(text))
 	}
 	if why := s.NotMeasured(); why != "" {
@@ -35,6 +35,8 @@ func Explain(s *Scenario) string {
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
+
+func isBreach(f Finding) bool { return f.Outcome == breached }
 
 // knownAs tells of a breach that it is excused, or was until a date; or, where a breach
 // of another rule is known, that this one is new. Empty: nothing.

@@ -110,12 +110,34 @@ func TestIntervals(t *testing.T) {
 	}
 }
 
+// TestTold: what witnesses saw stands below a breach, without what was before the trigger; a scenario
+// that was not carried out has nothing that they could prove.
+func TestTold(t *testing.T) {
+	socket := &reports.Socket{Observed: true, By: "probes", Held: &reports.Survival{Until: 30, Censored: true}, Looks: []reports.Look{
+		{Asked: -0.1, Answered: -0.1, State: "held", How: "the server's FIN"},
+		{Asked: 30, Answered: 30.1, State: "held", How: "one byte acknowledged"}}}
+	breach := []reports.Finding{{Rule: "R19", Outcome: "breached"}}
+	for name, tt := range map[string]struct {
+		s    reports.Scenario
+		told bool
+	}{
+		"breach":          {reports.Scenario{Findings: breach, Socket: socket}, true},
+		"not carried out": {reports.Scenario{Error: "await upgrade: the server ended TCP (rst)", Socket: socket}, false},
+	} {
+		if got := reports.Explain(&tt.s); strings.Contains(got, "told    probes: held > 30.0 s (1 look)") != tt.told ||
+			strings.Contains(got, "told") != tt.told {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 // TestSurvivalInWords: an end is told as an interval where its bound is above 1 % and 50 ms.
 func TestSurvivalInWords(t *testing.T) {
 	for want, s := range map[string]reports.Survival{
 		"held 2.00 s":                        {Until: 2, Bound: 0.001},
 		"held 2.00 ms, 1.00 ms less at most": {Until: 0.002, Bound: 0.001},
 		"held 1.00 s, 50.0 ms less at most":  {Until: 1, Bound: 0.05},
+		"held 0.24 ms, 0.24 ms less at most": {Until: 0.00024, Bound: 0.0006}, // it did not end before the trigger
 		"held 30.0 s":                        {Until: 30, Bound: 0.3},
 		"let go between 29.5 s and 30.5 s":   {Until: 30.5, Bound: 1},
 		"let go between 949 ms and 1.00 s":   {Until: 1, Bound: 0.051},

@@ -99,12 +99,17 @@ func (s *Socket) Witnesses() []Witness {
 	return append([]Witness{first}, s.Others...)
 }
 
-// Told is [Socket.Witnesses] where that says more than the kernel's figure alone; else nil.
+// Told is [Socket.Witnesses] where that says more than the kernel's figure alone; else nil. What a
+// probe saw before the trigger is left out: it says nothing of a lifetime since then.
 func (s *Socket) Told() []Witness {
 	if s == nil || len(s.Looks) == 0 && len(s.Others) == 0 && (s.SameClock() || !s.Observed) {
 		return nil
 	}
-	return s.Witnesses()
+	list := s.Witnesses()
+	for i := range list {
+		list[i].Looks = slices.DeleteFunc(slices.Clone(list[i].Looks), func(l Look) bool { return l.Asked < 0 })
+	}
+	return list
 }
 
 // witnesses names who told how long sockets were held, in the order of the alphabet. Empty: nobody.
