@@ -37,6 +37,11 @@ func runCommand() *cobra.Command {
 scenarios run at the same time. Without a URL, finwait's own reference server
 is the target.
 
+The server may be anywhere. On its host, in its network namespace, finwait
+reads its sockets from the kernel; from elsewhere further peers find out on the
+wire how long its process holds them. docs/remote.md says what can be measured
+from where.
+
 With --exec, finwait starts and ends the server itself, on a free port. The
 command gets the port in $PORT and in the place of {port}. The server is ready
 when a WebSocket handshake succeeds. Scenarios that stop the server, or disturb others, get
