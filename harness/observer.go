@@ -150,7 +150,7 @@ func (o *observers) watchAll(server, peer netip.AddrPort) (w watches) {
 func (w watches) accepted() <-chan struct{} {
 	local, is := w.first.(*sockets.Watch)
 	switch {
-	case w.first != nil && !(is && !local.Found()):
+	case w.first != nil && (!is || local.Found()):
 		return w.first.Accepted()
 	case w.further != nil:
 		return w.further.Accepted()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -131,7 +132,7 @@ func TestLiars(t *testing.T) {
 				case <-time.After(3 * answerLimit):
 					t.Fatal("it is believed")
 				}
-				if err = r.Failed(); w.Lifetime().Failed != err {
+				if err = r.Failed(); !errors.Is(w.Lifetime().Failed, err) {
 					t.Errorf("the watch says %v", w.Lifetime().Failed)
 				}
 				w.Look()

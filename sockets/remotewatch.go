@@ -129,7 +129,7 @@ type RemoteWatch struct {
 	why    string // why it is not found, if more is known than that
 }
 
-// Accepted, Released and Freed are as those of [Watch].
+// Accepted is as that of [Watch].
 func (w *RemoteWatch) Accepted() <-chan struct{} { return w.accepted }
 
 // Released is as that of [Watch].

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/mdlayher/netlink"
@@ -38,10 +39,11 @@ func (o *Observer) Stream(ctx context.Context, ports []uint16, in io.Reader, out
 	}
 	s.write(&line{Format: StreamFormat, Version: StreamVersion, Ports: ports})
 	done, discovered, orders := make(chan struct{}), make(chan error, 1), make(chan order)
-	go func() { discovered <- d.run(done) }()
+	var running sync.WaitGroup
+	running.Go(func() { discovered <- d.run(done) })
 	defer func() {
 		close(done)
-		<-discovered
+		running.Wait()
 	}()
 	go readOrders(in, orders, done)
 	for s.flush() == nil {
@@ -54,7 +56,6 @@ func (o *Observer) Stream(ctx context.Context, ports []uint16, in io.Reader, out
 		case <-c.some:
 			s.writeChanges()
 		case err := <-discovered:
-			discovered <- err
 			return fmt.Errorf("list the connections of the ports: %w", err)
 		case <-ctx.Done():
 			return nil

@@ -138,7 +138,7 @@ func catalogue(ctx context.Context, n *lab.Namespace, url string, t *target, o o
 	err = cmd.Wait()
 	out := &run{wall: time.Since(began)}
 	var exit *exec.ExitError
-	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 1) {
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
 		return nil, fmt.Errorf("%s: finwait %s: %w: %s", place, strings.Join(args, " "), err, lastLine(stderr.String()))
 	}
 	f, err := os.Open(file)
