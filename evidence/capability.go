@@ -15,6 +15,7 @@ const (
 	NetAdmin  Capability = "CAP_NET_ADMIN" // finwait may set socket filters and TCP_REPAIR
 	Sight     Capability = "sight"         // the peer could see the end of TCP: it was not dark, and had not ended its own side
 	Patience  Capability = "patience"      // the patience is long enough for the script, with its pauses
+	Platform  Capability = "platform"      // this system can do what the script wants, such as choose a small receive buffer
 	Admission Capability = "admission"     // the server takes the connection: it does not answer 429 or 503
 
 	ChosenCode   Capability = "{code}"   // the server can be made to close with a code that finwait chooses

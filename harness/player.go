@@ -137,6 +137,8 @@ func (p *player) playAndProbe(ctx context.Context, e *endpoint, r *Result, barri
 			}
 		}
 	case r.skipIfBusy():
+	case errors.Is(r.Record.Failure, errors.ErrUnsupported):
+		r.Verdict, r.Missing, r.Err = Skip, []evidence.Capability{evidence.Platform}, r.Record.Err
 	case r.Record.Err != "":
 		r.Verdict, r.Err = Errored, r.Record.Err
 	case r.skipIfCutShort():

@@ -1,8 +1,13 @@
 package harness_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +16,7 @@ import (
 
 	"github.com/finwait/finwait/evidence"
 	"github.com/finwait/finwait/harness"
+	"github.com/finwait/finwait/peers"
 	"github.com/finwait/finwait/rules"
 	"github.com/finwait/finwait/scenarios"
 	"github.com/finwait/finwait/servers"
@@ -76,5 +82,31 @@ func TestWitnessesWithoutEvents(t *testing.T) {
 	if r.Verdict != harness.Fail || r.Record.Socket.By != evidence.Probes || held.Censored ||
 		held.Until-held.Bound > hold || held.Until-held.Bound < hold/2 || held.Until < hold {
 		t.Errorf("%s, %+v", r.Verdict, r.Record.Socket)
+	}
+}
+
+// needsElsewhere is a step that this system cannot do.
+type needsElsewhere struct{}
+
+func (needsElsewhere) Do(context.Context, *peers.Peer) error {
+	return fmt.Errorf("choose the receive buffer: %w here", errors.ErrUnsupported)
+}
+
+func (needsElsewhere) String() string { return "need another system" }
+
+// TestUnsupported: what this system cannot do is no error of a scenario.
+func TestUnsupported(t *testing.T) {
+	t.Parallel()
+	s := &harness.Scenario{
+		ID: "linger/elsewhere", Script: peers.Opened(needsElsewhere{}, peers.Trigger{}), Rules: []rules.Rule{rules.Answered},
+	}
+	target := &servers.Target{URL: lingers(t, 0), Profile: profile}
+	batch, err := harness.Start(t.Context(), target, []*harness.Scenario{s}, harness.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := batch.Wait().Results[0]
+	if r.Verdict != harness.Skip || !slices.Contains(r.Missing, evidence.Platform) || !strings.Contains(r.Err, "receive buffer") {
+		t.Errorf("%s %v %q", r.Verdict, r.Missing, r.Err)
 	}
 }
