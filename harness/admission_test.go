@@ -32,12 +32,17 @@ func (l *busyListener) Accept() (net.Conn, error) {
 		if err != nil || !l.answers(l.n.Add(1)) {
 			return c, err
 		}
-		go func() {
-			_ = c.SetDeadline(time.Now().Add(time.Second))
-			_, _ = c.Read(make([]byte, 4<<10))
-			_, _ = c.Write([]byte(l.response))
-			_ = c.Close()
-		}()
+		go refuse(c, l.response)
+	}
+}
+
+// refuse answers a request with the response, if there is one, and closes the connection.
+func refuse(c net.Conn, response string) {
+	defer c.Close()
+	if response != "" {
+		_ = c.SetDeadline(time.Now().Add(time.Second))
+		_, _ = c.Read(make([]byte, 4<<10))
+		_, _ = c.Write([]byte(response))
 	}
 }
 
@@ -130,14 +135,7 @@ func (l *fullListener) Accept() (net.Conn, error) {
 			l.open.Add(1)
 			return &countedConn{c.(*net.TCPConn), sync.OnceFunc(func() { l.open.Add(-1) })}, nil
 		}
-		go func() {
-			if l.response != "" {
-				_ = c.SetDeadline(time.Now().Add(time.Second))
-				_, _ = c.Read(make([]byte, 4<<10))
-				_, _ = c.Write([]byte(l.response))
-			}
-			_ = c.Close()
-		}()
+		go refuse(c, l.response)
 	}
 }
 

@@ -24,7 +24,8 @@ func TestOpeningErrors(t *testing.T) {
 		as     func(error) bool
 		hint   string
 	}{
-		{"HTTP 400", false, says("HTTP/1.1 400 Bad Request\r\n\r\n"), as[*StatusError], "is it a WebSocket server? if it speaks TLS, give wss://"},
+		{"HTTP 400", false, says("HTTP/1.1 400 Bad Request\r\n\r\n"), as[*StatusError],
+			"is it a WebSocket server? if it speaks TLS, give wss://"},
 		{"HTTP 404", false, says("HTTP/1.1 404 Not Found\r\n\r\n"), as[*StatusError], ""},
 		{"FIN", false, func(c *conn) { c.accept(); c.fin(); _, _ = c.drain() }, as[*EndedError], "is it a WebSocket server? if it " +
 			"speaks TLS, give wss://"},

@@ -201,7 +201,8 @@ func TestProbeWithoutAnswer(t *testing.T) {
 		took   time.Duration
 	}{
 		{"no answer", Script{deaf, HoldOpen{}}, Unknown, "no answer to one byte within ", answerBound},
-		{"no answer to keepalive", Script{HalfClose{}, AwaitAcked{}, deaf, HoldOpen{}}, Unknown, "no answer to keepalive probes within ", keepaliveBound},
+		{"no answer to keepalive", Script{HalfClose{}, AwaitAcked{}, deaf, HoldOpen{}}, Unknown,
+			"no answer to keepalive probes within ", keepaliveBound},
 		{"the server takes nothing, and answers", Script{fill, HoldOpen{}}, Held, "a window probe acknowledged", answerBound},
 		{"the server takes nothing", Script{fill, deaf, HoldOpen{}}, Unknown, whyNoData, answerBound},
 	}

@@ -65,7 +65,8 @@ func TestProbe(t *testing.T) {
 		{name: "tls, closed", tls: true, server: func(c *conn) { _ = c.tcp.Close() }, script: Script{HoldOpen{}}, probe: Probe{At: at},
 			want: "held, let go", how: "RST in answer to one byte"},
 		{name: "inside a frame", server: func(c *conn) { c.fin(); holdOn(c) },
-			script: Script{SendPart{Frame: Text("half"), Leave: 3}, HoldOpen{}}, probe: Probe{At: at}, want: "held, held", how: "one byte acknowledged"},
+			script: Script{SendPart{Frame: Text("half"), Leave: 3}, HoldOpen{}}, probe: Probe{At: at},
+			want: "held, held", how: "one byte acknowledged"},
 		{name: "reset by the peer", server: holdOn, script: Script{Reset{}}, probe: Probe{At: at}, want: "unknown",
 			how: "the peer had ended its own side"},
 	}

@@ -167,9 +167,10 @@ func TestDisagreements(t *testing.T) {
 		"by milliseconds":     {held(30.54, 0.001), held(30.5, 1), ""},
 		"still held":          {held(28, 0.002), still(29.5), "kernel: held 28.0 s; probes: held > 29.5 s"},
 		"both still held":     {still(35), still(29.5), ""},
-		"one still held, and the other let go before": {still(35), held(30.5, 1), "kernel: held > 35.0 s; probes: let go between 29.5 s and 30.5 s"},
-		"one still held, and the other let go later":  {still(10), held(30.5, 1), ""},
-		"one does not know":                           {held(28, 0.002), nil, ""},
+		"one still held, and the other let go before": {still(35), held(30.5, 1),
+			"kernel: held > 35.0 s; probes: let go between 29.5 s and 30.5 s"},
+		"one still held, and the other let go later": {still(10), held(30.5, 1), ""},
+		"one does not know":                          {held(28, 0.002), nil, ""},
 	} {
 		s := &reports.Socket{Observed: true, Held: c.kernel, Others: []reports.Witness{{By: "probes", Held: c.probes}}}
 		if got := strings.Join(s.Disagreements(), "; "); got != c.want {
@@ -193,13 +194,16 @@ func TestDiffOfIntervals(t *testing.T) {
 		was, is reports.Survival
 		want    string
 	}{
-		"they overlap":           {interval(10, 20), interval(19, 40), ""},
-		"one within the other":   {interval(10, 60), interval(20, 30), ""},
-		"an exact one, within":   {reports.Survival{Until: 30}, interval(29, 60), ""},
-		"later":                  {interval(1, 2), interval(29, 31), "worse: let go between 1.00 s and 2.00 s → let go between 29.0 s and 31.0 s"},
-		"earlier":                {interval(29, 31), interval(1, 2), "better: let go between 29.0 s and 31.0 s → let go between 1.00 s and 2.00 s"},
-		"still held, and longer": {interval(1, 2), reports.Survival{Until: 29, Censored: true}, "worse: let go between 1.00 s and 2.00 s → held > 29.0 s"},
-		"still held before":      {reports.Survival{Until: 29, Censored: true}, interval(29, 60), ""},
+		"they overlap":         {interval(10, 20), interval(19, 40), ""},
+		"one within the other": {interval(10, 60), interval(20, 30), ""},
+		"an exact one, within": {reports.Survival{Until: 30}, interval(29, 60), ""},
+		"later": {interval(1, 2), interval(29, 31),
+			"worse: let go between 1.00 s and 2.00 s → let go between 29.0 s and 31.0 s"},
+		"earlier": {interval(29, 31), interval(1, 2),
+			"better: let go between 29.0 s and 31.0 s → let go between 1.00 s and 2.00 s"},
+		"still held, and longer": {interval(1, 2), reports.Survival{Until: 29, Censored: true},
+			"worse: let go between 1.00 s and 2.00 s → held > 29.0 s"},
+		"still held before": {reports.Survival{Until: 29, Censored: true}, interval(29, 60), ""},
 	} {
 		d := reports.Compare(report("kernel", c.was), report("probes", c.is), threshold)
 		got := ""

@@ -84,7 +84,8 @@ func FuzzLines(f *testing.F) {
 	f.Add(`{"event":"accepted",` + peer + `,"at":5}` + "\n" + `{"event":"state",` + peer + `,"at":5,"state":"ESTABLISHED","held":true}` +
 		"\n" + `{"event":"released",` + peer + `,"at":9,"bound":3}` + "\n" + `{"event":"freed",` + peer + `,"at":9,"bound":1}`)
 	f.Add(`{"event":"state",` + peer + `,"at":7,"state":"TIME_WAIT","mini":true}` + "\n" + `{"sync":1,"at":9223372036854775807}`)
-	f.Add(`{"event":"lost","at":0,"why":"\u0000"}` + "\n" + `{"event":"released",` + peer + `,"at":-1}` + "\n" + `{"format":"finwait-observe","version":1}`)
+	f.Add(`{"event":"lost","at":0,"why":"\u0000"}` + "\n" + `{"event":"released",` + peer + `,"at":-1}` + "\n" +
+		`{"format":"finwait-observe","version":1}`)
 	f.Add(`{"event":"accepted","socket":2,"peer":"[fe80::1%lo]:4000","at":1}` + "\n" + `{"sync":1}` + "\n" + `[]`)
 	f.Fuzz(func(t *testing.T, text string) {
 		r := newTestRemote(time.Hour)

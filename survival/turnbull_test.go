@@ -133,21 +133,26 @@ func TestMixed(t *testing.T) {
 		want      []Step // only After, Time and Survival
 		after, at float64
 	}{
-		"one interval":              {[]Observation{within(29.5, 30.5)}, []Step{{After: 29.5, Time: 30.5}}, 29.5, 30.5},
-		"they overlap":              {[]Observation{within(28, 30), within(29, 31)}, []Step{{After: 29, Time: 30}}, 29, 30},
-		"they touch":                {[]Observation{within(28, 29), within(29, 30)}, []Step{{After: 28, Time: 29, Survival: 0.5}, {After: 29, Time: 30}}, 28, 29},
+		"one interval": {[]Observation{within(29.5, 30.5)}, []Step{{After: 29.5, Time: 30.5}}, 29.5, 30.5},
+		"they overlap": {[]Observation{within(28, 30), within(29, 31)}, []Step{{After: 29, Time: 30}}, 29, 30},
+		"they touch": {[]Observation{within(28, 29), within(29, 30)}, []Step{{After: 28, Time: 29,
+			Survival: 0.5}, {After: 29, Time: 30}}, 28, 29},
 		"exact, within an interval": {[]Observation{within(28, 30), {Time: 29}}, []Step{{After: 29, Time: 29}}, 29, 29},
 		"exact, where an interval begins": {[]Observation{within(28, 30), {Time: 28}},
 			[]Step{{After: 28, Time: 28, Survival: 0.5}, {After: 28, Time: 30}}, 28, 28},
-		"left-censored":                   {[]Observation{within(0, 0.31), {Time: 0}}, []Step{{}}, 0, 0},
-		"right-censored in an interval":   {[]Observation{within(28, 30), {Time: 29, Censored: true}}, []Step{{After: 29, Time: 30}}, 29, 30},
-		"right-censored at its end":       {[]Observation{within(28, 30), {Time: 30, Censored: true}}, []Step{{After: 28, Time: 30, Survival: 0.5}}, 28, 30},
-		"right-censored alone":            {[]Observation{{Time: 30, Censored: true}}, nil, inf, inf},
-		"none":                            {nil, nil, inf, inf},
-		"not a number, or negative":       {[]Observation{{Time: math.NaN(), Interval: true, After: -3}, {Time: -1, Interval: true, After: math.NaN()}}, []Step{{}}, 0, 0},
-		"reversed":                        {[]Observation{within(7, 5)}, []Step{{After: 5, Time: 5}}, 5, 5},
-		"endless":                         {[]Observation{{Time: inf, Interval: true}, {Time: 5, Interval: true, After: inf}}, []Step{{After: 5, Time: 5, Survival: 0.5}}, 5, 5},
-		"censored, with what no one asks": {[]Observation{{Time: 5, Interval: true, After: 3, Censored: true}, {Time: 5}}, []Step{{After: 5, Time: 5, Survival: 0.5}}, 5, 5},
+		"left-censored":                 {[]Observation{within(0, 0.31), {Time: 0}}, []Step{{}}, 0, 0},
+		"right-censored in an interval": {[]Observation{within(28, 30), {Time: 29, Censored: true}}, []Step{{After: 29, Time: 30}}, 29, 30},
+		"right-censored at its end": {[]Observation{within(28, 30), {Time: 30, Censored: true}},
+			[]Step{{After: 28, Time: 30, Survival: 0.5}}, 28, 30},
+		"right-censored alone": {[]Observation{{Time: 30, Censored: true}}, nil, inf, inf},
+		"none":                 {nil, nil, inf, inf},
+		"not a number, or negative": {[]Observation{{Time: math.NaN(), Interval: true, After: -3}, {Time: -1,
+			Interval: true, After: math.NaN()}}, []Step{{}}, 0, 0},
+		"reversed": {[]Observation{within(7, 5)}, []Step{{After: 5, Time: 5}}, 5, 5},
+		"endless": {[]Observation{{Time: inf, Interval: true}, {Time: 5, Interval: true,
+			After: inf}}, []Step{{After: 5, Time: 5, Survival: 0.5}}, 5, 5},
+		"censored, with what no one asks": {[]Observation{{Time: 5, Interval: true, After: 3, Censored: true},
+			{Time: 5}}, []Step{{After: 5, Time: 5, Survival: 0.5}}, 5, 5},
 	} {
 		got := Turnbull(c.list, 0.95)
 		if len(got.Steps) != len(c.want) {
